@@ -1,0 +1,33 @@
+# Two commands: `make train` answers the question, `make test` checks the code. Both set up .venv by themselves.
+PYTHON ?= python3
+PY := .venv/bin/python
+
+.PHONY: train test test-slow lint bench clean
+
+train: .venv/ready  ## the main job: a verdict on an alignment loss, on a simulated FACED cohort
+	$(PY) train.py
+
+test: .venv/ready
+	$(PY) -m pytest -n auto --dist loadfile
+
+test-slow: .venv/ready  ## the real language model, long DDP and resume checks
+	$(PY) -m pytest -m slow
+
+lint: .venv/ready
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+	.venv/bin/lint-imports
+
+bench: .venv/ready  ## what users do today against this project, as ratios in one run
+	$(PY) -m tests.bench_loading
+	$(PY) -m tests.bench_step
+
+.venv/ready: requirements.txt
+	@$(PYTHON) -c 'import sys; assert (3, 11) <= sys.version_info < (3, 14), "Python 3.11, 3.12 or 3.13 is needed; name one: make PYTHON=python3.12"'
+	@echo "setting up .venv (once, a few minutes: PyTorch is large)"
+	$(PYTHON) -m venv .venv
+	$(PY) -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	@touch $@
+
+clean:  ## everything that can be made again, but not runs/
+	rm -rf .venv .cache .pytest_cache .ruff_cache

@@ -1,0 +1,185 @@
+"""The pictures of a report. Every function takes finished runs or a verdict and returns a matplotlib figure."""
+
+import io
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from analysis.runs import Run
+from analysis.verdict import Verdict
+from vaxis.axis import Axis
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+# Okabe and Ito's colours: told apart with any common colour blindness, and in grey by lightness.
+WITHOUT, WITH, CHANCE, GRID = "#7a7a7a", "#0072b2", "#d55e00", "#e6e6e6"
+STYLE = {
+    "font.size": 9,
+    "axes.titlesize": 10,
+    "axes.titlelocation": "left",
+    "axes.titleweight": "bold",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.edgecolor": "#999999",
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": GRID,
+    "legend.frameon": False,
+    "xtick.color": "#444444",
+    "ytick.color": "#444444",
+}
+CURVES = {
+    "val/balanced_accuracy": "Validation balanced accuracy",
+    "val/vaxis_cosine": "V-axis cosine",
+    "val/class_pc1_r": "Class PC1 |r|",
+    "val/within_class_r": "Within-class residual |r|",
+}
+
+
+def png(figure: "Figure", *, dpi: int = 150) -> bytes:
+    """The figure as a PNG on white."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=dpi, facecolor="white", metadata={"Software": None})
+    return buffer.getvalue()
+
+
+def training_curves(baseline: Sequence[Run], treated: Sequence[Run]) -> "Figure":
+    """Accuracy and alignment on validation subjects by epoch: thin lines are seeds, thick ones their mean."""
+    shown = [name for name in CURVES if all(name in run.metrics for run in [*baseline, *treated])]
+    if not shown:
+        raise ValueError(f"none of {list(CURVES)} is in every metrics.csv: no curves to draw")
+    rows = (len(shown) + 1) // 2
+    figure, axes = _axes(rows, 2, width=9, height=2.9 * rows)
+    for name, ax in zip(shown, axes):
+        for runs, colour, label in ((baseline, WITHOUT, "without"), (treated, WITH, "with the strategy")):
+            _seeds(ax, [run.series(name) for run in runs], colour=colour, label=label)
+            if all(f"{name}_null95" in run.metrics for run in runs):
+                null = _mean([run.series(f"{name}_null95") for run in runs])
+                ax.plot(_epochs(null), null, color=colour, ls="--", lw=1.2, label=f"null 95 %, {label.split()[0]}")
+        if name == "val/balanced_accuracy":
+            ax.axhline(treated[0].chance, color=CHANCE, ls=":", lw=1.5, label="chance")
+        ax.set(title=CURVES[name], xlabel="epoch")
+        ax.set_ylim(bottom=0)
+    axes[0].legend(loc="lower right")
+    if len(shown) > 1:
+        axes[1].legend(loc="lower right", fontsize=8)
+    for ax in axes[len(shown) :]:
+        ax.set_visible(False)
+    return figure
+
+
+def delta_forest(verdict: Verdict) -> "Figure":
+    """Difference in test balanced accuracy of each seed, their mean with its 95 % interval, and what could be seen."""
+    d = verdict.accuracy.paired
+    figure, (ax,) = _axes(1, 1, width=7, height=0.32 * d.n + 1.6)
+    if np.isfinite(d.resolvable):
+        ax.axvspan(-d.resolvable, d.resolvable, color="#f0e442", alpha=0.28, lw=0, label="too small to resolve")
+    ax.axvline(0, color="#444444", lw=1)
+    rows = np.arange(d.n, 0, -1)
+    ax.plot(d.deltas, rows, "o", color=WITHOUT, ms=6, label="one seed")
+    error = [[d.mean - d.low], [d.high - d.mean]] if np.isfinite(d.low) else None
+    ax.errorbar([d.mean], [0], xerr=error, fmt="D", color=WITH, ms=7, capsize=4, lw=2, label="mean, 95 % interval")
+    ax.set_yticks([*rows, 0], [*(f"seed {seed}" for seed in verdict.seeds), "mean"])
+    ax.set(xlabel="difference in test balanced accuracy (with - without)", ylim=(-0.7, d.n + 0.7))
+    ax.grid(visible=False, axis="y")
+    reach = 1.15 * np.nanmax(np.abs([*d.deltas, d.low, d.high, d.resolvable, 1e-3]))
+    ax.set_xlim(-reach, reach)
+    figure.legend(loc="outside upper center", ncols=3)
+    return figure
+
+
+def gradient_shares(baseline: Sequence[Run], treated: Sequence[Run]) -> "Figure | None":
+    """Share of each loss's gradient in the class means over training, beside chance; None if no run logged it."""
+    kinds = {"feature": "Within the span of the class means", "sample": "Equal for all trials of a class"}
+    figure, axes = _axes(1, 2, width=9, height=3.2)
+    drawn = False
+    for (kind, title), ax in zip(kinds.items(), axes):
+        chance = []
+        for runs, source, colour, label in (
+            (treated, "alignment", WITH, "alignment loss"),
+            (treated, "task", "#009e73", "task loss, with"),
+            (baseline, "task", WITHOUT, "task loss, without"),
+        ):
+            found = [run for run in runs if f"grad/{source}_{kind}_share" in run.metrics]
+            if found:
+                _seeds(ax, [r.series(f"grad/{source}_{kind}_share") for r in found], colour=colour, label=label)
+                chance += [r.series(f"grad/{source}_{kind}_chance") for r in found]
+                drawn = True
+        if chance:
+            mean = _mean(chance)
+            ax.plot(_epochs(mean), mean, color=CHANCE, ls=":", lw=1.5, label="chance")
+        ax.set(title=title, xlabel="epoch", ylim=(0, 1.02), ylabel="share of the squared gradient")
+    if not drawn:
+        return None
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
+    return figure
+
+
+def recall_dumbbell(baseline: Sequence[Run], treated: Sequence[Run]) -> "Figure":
+    """Test recall of each class without and with the strategy: small dots are seeds, large ones their mean."""
+    classes = list(treated[0].score_by_class())
+    figure, (ax,) = _axes(1, 1, width=7, height=0.34 * len(classes) + 1.4)
+    y = np.arange(len(classes))[::-1]
+    arms = [np.array([list(run.score_by_class().values()) for run in runs]) for runs in (baseline, treated)]
+    means = [_mean(list(arm)) for arm in arms]
+    ax.hlines(y, *means, color="#bbbbbb", lw=3, zorder=1)
+    for arm, mean, colour, lift, label in zip(arms, means, (WITHOUT, WITH), (0.17, -0.17), ("without", "with")):
+        ax.scatter(arm, np.broadcast_to(y + lift, arm.shape), s=9, color=colour, alpha=0.45, lw=0)
+        ax.scatter(mean, y, s=60, color=colour, zorder=2, label=label)
+    ax.axvline(treated[0].chance, color=CHANCE, ls=":", lw=1.5, label="chance")
+    ax.set_yticks(y, classes)
+    ax.set(xlabel="recall on test subjects", xlim=(0, 1))
+    ax.grid(visible=False, axis="y")
+    figure.legend(loc="outside upper center", ncols=3)
+    return figure
+
+
+def class_positions(axis: Axis) -> "Figure":
+    """Where the classes lie on the axis, in standard deviations of their positions, coloured by nominal valence."""
+    scores = axis.class_scores / axis.class_scores.std()
+    order = np.argsort(scores)
+    colour = {-1: CHANCE, 0: WITHOUT, 1: WITH}
+    figure, (ax,) = _axes(1, 1, width=7, height=0.28 * len(order) + 1.2)
+    names, valence = axis.classes.classes, axis.classes.valence
+    bars = ax.barh([names[k] for k in order], scores[order], color=[colour[valence[k]] for k in order], height=0.7)
+    ax.bar_label(bars, fmt="%+.2f", padding=3, fontsize=8, color="#444444")
+    ax.axvline(0, color="#444444", lw=1)
+    ax.margins(x=0.12)
+    ax.grid(visible=False, axis="y")
+    ax.set(xlabel="position on the axis (standard deviations)")
+    return figure
+
+
+def _axes(rows: int, columns: int, *, width: float, height: float) -> tuple["Figure", list["Axes"]]:
+    """A bare figure: no pyplot, so no window, no global state and the Agg canvas."""
+    import matplotlib
+    from matplotlib.figure import Figure
+
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(width, height), layout="constrained")
+        return figure, list(figure.subplots(rows, columns, squeeze=False).flat)
+
+
+def _seeds(ax: "Axes", series: Sequence[np.ndarray], *, colour: str, label: str) -> None:
+    for values in series:
+        seen = np.isfinite(values)
+        ax.plot(_epochs(values)[seen], values[seen], color=colour, lw=0.7, alpha=0.4)
+    mean = _mean(series)
+    seen = np.isfinite(mean)
+    ax.plot(_epochs(mean)[seen], mean[seen], color=colour, lw=2.2, label=label, marker="o" if seen.sum() == 1 else None)
+
+
+def _epochs(values: np.ndarray) -> np.ndarray:
+    return np.arange(1, len(values) + 1)
+
+
+def _mean(series: Sequence[np.ndarray]) -> np.ndarray:
+    """Mean over runs of what is finite; NaN where nothing is."""
+    table = np.full((len(series), max(map(len, series))), np.nan)
+    for row, values in zip(table, series):
+        row[: len(values)] = values
+    count = np.isfinite(table).sum(axis=0)
+    return np.where(count > 0, np.nansum(table, axis=0) / np.maximum(count, 1), np.nan)

@@ -1,0 +1,226 @@
+"""Reading finished runs back: one function, from the run directory alone."""
+
+import csv
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+FORMAT = 1
+# The alignment measures that a run reports with a null, and their name in the per-epoch log.
+ALIGNMENT = {"vaxis_cosine": "vaxis_cosine", "class_pc1": "class_pc1_r", "within_class_residual": "within_class_r"}
+_REQUIRED = {
+    "simulated": bool,
+    "dataset": str,
+    "features": str,
+    "loss": str,
+    "weight": (int, float),
+    "seed": int,
+    "axis": object,
+    "data": object,
+    "epochs": int,
+    "code": dict,
+    "versions": dict,
+    "test": dict,
+}
+# Runs may only be compared when these agree: otherwise the difference is not that of the strategy.
+_SHARED = ("dataset", "features", "data", "axis", "epochs", "simulated")
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished run.
+
+    Attributes:
+        path: the run directory.
+        result: content of its result.json.
+    """
+
+    path: Path
+    result: dict[str, Any]
+
+    @classmethod
+    def load(cls, path: str | Path) -> "Run":
+        """Read a run directory.
+
+        Raises:
+            FileNotFoundError: the directory or its result.json does not exist (the run is not finished).
+            ValueError: result.json is broken, of another format or lacks a field.
+        """
+        path = Path(path)
+        file = path / "result.json"
+        if not path.is_dir():
+            raise FileNotFoundError(f"no run directory {path}")
+        if not file.is_file():
+            raise FileNotFoundError(f"{path} has no result.json: the run is not finished; resume it or leave it out")
+        try:
+            result = json.loads(file.read_text())
+        except json.JSONDecodeError as error:
+            raise ValueError(f"{file} is not JSON ({error}); run it again") from error
+        _check(result, file=file)
+        return cls(path, result)
+
+    @property
+    def name(self) -> str:
+        return self.path.name
+
+    @property
+    def seed(self) -> int:
+        return self.result["seed"]
+
+    @property
+    def loss(self) -> str:
+        return self.result["loss"]
+
+    @property
+    def weight(self) -> float:
+        return float(self.result["weight"])
+
+    @property
+    def chance(self) -> float:
+        """Balanced accuracy of guessing."""
+        return number(self.result["test"]["chance"])
+
+    def score(self, name: str, split: str = "test") -> float:
+        """A scalar of the final evaluation such as ``balanced_accuracy`` or ``kappa``; NaN where it is undefined."""
+        return number(self._field(split, name))
+
+    def score_by_class(self, split: str = "test") -> dict[str, float]:
+        """Recall of each class by name; NaN for a class that the split lacks."""
+        return {name: number(recall) for name, recall in self._field(split, "per_class_recall").items()}
+
+    def alignment(self, name: str, split: str = "test") -> dict[str, float]:
+        """``value``, ``null_mean``, ``null_95``, ``p_value`` of a measure in ``ALIGNMENT``; NaN where undefined."""
+        entry = self._field(split, name) or {}
+        return {key: number(entry.get(key)) for key in ("value", "null_mean", "null_95", "p_value")}
+
+    def gradient(self, source: str) -> dict[str, float] | None:
+        """Where the gradient of the ``task`` or ``alignment`` loss points, beside chance; None where there is none."""
+        shares = (self.result.get("residual_gradient") or {}).get(source)
+        return {key: number(value) for key, value in shares.items()} if shares else None
+
+    def _field(self, split: str, name: str) -> Any:
+        scores = self.result.get(split) or {}
+        if name not in scores:
+            raise ValueError(f"{self.path / 'result.json'} lacks the field {split}.{name}; it has {sorted(scores)}")
+        return scores[name]
+
+    @cached_property
+    def metrics(self) -> dict[str, np.ndarray]:
+        """metrics.csv as name -> (E,), the mean of what each epoch logged; NaN where an epoch logged nothing finite.
+
+        Rows without an epoch (learning rates, logged by step) have no place on this axis and are left out.
+        """
+        file = self.path / "metrics.csv"
+        if not file.is_file():
+            raise FileNotFoundError(f"{self.path} has no metrics.csv; the curves of this run are lost, run it again")
+        with open(file, newline="") as handle:
+            rows = [row for row in csv.DictReader(handle) if row.get("epoch")]
+        logged: dict[str, dict[int, list[float]]] = {}
+        for row in rows:
+            epoch = int(float(row["epoch"]))
+            for name, text in row.items():
+                if text and name not in ("epoch", "step"):
+                    logged.setdefault(name, {}).setdefault(epoch, []).append(float(text))
+        return {name: _per_epoch(values) for name, values in logged.items()}
+
+    def series(self, name: str) -> np.ndarray:
+        """One column of ``metrics``.
+
+        Raises:
+            KeyError: the run did not log it; the message lists what it did log.
+        """
+        if name not in self.metrics:
+            raise KeyError(f"{self.path / 'metrics.csv'} has no column {name}; it has {sorted(self.metrics)}")
+        return self.metrics[name]
+
+    def predictions(self, split: str = "test") -> dict[str, np.ndarray]:
+        """Arrays of predictions.npz for one split (``probabilities``, ``y``, ``subject``, ``stimulus``, ``index``)."""
+        file = self.path / "predictions.npz"
+        if not file.is_file():
+            raise FileNotFoundError(f"{self.path} has no predictions.npz; run it again")
+        with np.load(file, allow_pickle=False) as arrays:
+            found = {k.removeprefix(f"{split}_"): arrays[k] for k in arrays.files if k.startswith(f"{split}_")}
+            if not found:
+                raise KeyError(f"{file} has no split {split}; its arrays are {sorted(arrays.files)}")
+        return found
+
+
+def load_runs(folder: str | Path, *, skip_unfinished: bool = False) -> list[Run]:
+    """All runs of a folder, by name.
+
+    Args:
+        folder: holds one directory a run.
+        skip_unfinished: leave out directories that have a config.yaml and no result.json yet, instead of an error.
+
+    Raises:
+        FileNotFoundError: no folder, no runs in it, or an unfinished one.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise FileNotFoundError(f"no folder of runs at {folder}")
+    finished = {file.parent for file in folder.glob("*/result.json")}
+    unfinished = {file.parent for file in folder.glob("*/config.yaml")} - finished
+    if unfinished and not skip_unfinished:
+        names = ", ".join(sorted(path.name for path in unfinished))
+        raise FileNotFoundError(f"unfinished runs in {folder} (no result.json): {names}; resume them or skip them")
+    if not finished:
+        raise FileNotFoundError(f"no finished run in {folder}")
+    return [Run.load(path) for path in sorted(finished)]
+
+
+def check_comparable(runs: Sequence[Run]) -> None:
+    """Refuse runs whose difference would not be that of the strategy alone.
+
+    Raises:
+        ValueError: they differ in data set, features, data or axis fingerprint, epochs, simulation or test trials.
+    """
+    first = runs[0]
+    for run in runs[1:]:
+        for field in _SHARED:
+            if run.result[field] != first.result[field]:
+                raise ValueError(
+                    f"{run.path} and {first.path} cannot be compared: {field} is {run.result[field]!r} in one and "
+                    f"{first.result[field]!r} in the other; run both with the same {field}"
+                )
+        ours, theirs = run.predictions(), first.predictions()
+        for field in ("index", "y"):
+            if not np.array_equal(ours[field], theirs[field]):
+                raise ValueError(
+                    f"{run.path} and {first.path} cannot be compared: their test trials differ ({field} in "
+                    "predictions.npz); run both with the same split"
+                )
+
+
+def number(value: float | None) -> float:
+    """A JSON number; null stands for NaN."""
+    return math.nan if value is None else float(value)
+
+
+def _check(result: Any, *, file: Path) -> None:
+    if not isinstance(result, dict) or result.get("format") != FORMAT:
+        found = result.get("format") if isinstance(result, dict) else type(result).__name__
+        raise ValueError(f"{file} has format {found!r}, this version reads {FORMAT}; run it again")
+    for field, kind in _REQUIRED.items():
+        if field not in result:
+            raise ValueError(f"{file} lacks the field {field}; was it written by an older version? run it again")
+        if not isinstance(result[field], kind):
+            hint = "; give each run a seed, pairs are formed by it" if field == "seed" else ""
+            raise ValueError(f"{file}: field {field} is {result[field]!r}, of the wrong type{hint}")
+    for field in ("balanced_accuracy", "chance"):
+        if field not in result["test"]:
+            raise ValueError(f"{file} lacks the field test.{field}; run it again")
+
+
+def _per_epoch(values: dict[int, list[float]]) -> np.ndarray:
+    series = np.full(max(values) + 1, np.nan)
+    for epoch, entries in values.items():
+        finite = [value for value in entries if math.isfinite(value)]
+        if finite:
+            series[epoch] = np.mean(finite)
+    return series

@@ -1,0 +1,136 @@
+"""Where on the scalp band features follow the axis: the cells of arXiv 2606.00129, section 2, and their map."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from eeg.montage import canonical
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+# References beside the ear, the cerebellar pair of SEED-V and eye electrodes: no place on the scalp map.
+OFF_SCALP = {"A1", "A2", "M1", "M2", "CB1", "CB2", "HEO", "VEO", "HEOR", "HEOL"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Topography:
+    """Band features of a cohort against the axis, ready to be drawn.
+
+    Attributes:
+        title: what was correlated and over whom, "differential entropy of the 80 training subjects".
+        r: (C, 5) Pearson correlation over stimuli.
+        channels: C electrode names.
+        bands: 5 band names with their edges, the titles of the maps.
+        stimuli: S, how many points each correlation has.
+    """
+
+    title: str
+    r: np.ndarray
+    channels: tuple[str, ...]
+    bands: tuple[str, ...]
+    stimuli: int
+
+
+def axis_topography(x: np.ndarray, *, stimulus: np.ndarray, subject: np.ndarray, v: np.ndarray) -> np.ndarray:
+    """Pearson r over stimuli of each channel and band with the axis, after averaging over subjects.
+
+    Give training subjects only: an electrode mask chosen on test subjects knows the answer.
+
+    Args:
+        x: (n, C, 5) band features of n trials.
+        stimulus: (n,) stimulus ids.
+        subject: (n,) subject ids; each subject counts the same in the mean of a stimulus.
+        v: (S,) axis positions; stimuli that nobody saw are left out.
+
+    Returns:
+        (C, 5); NaN where a feature or the axis does not vary.
+    """
+    x, stimulus, subject = np.asarray(x, dtype=np.float64), np.asarray(stimulus), np.asarray(subject)
+    if x.ndim != 3:
+        raise ValueError(
+            f"x must be (trials, channels, bands) band features, got shape {x.shape}; raw EEG has no bands"
+        )
+    seen = np.unique(stimulus)
+    if len(seen) < 3:
+        raise ValueError(f"{len(seen)} stimuli give no correlation; need 3 or more")
+    means = np.stack([_mean_over_subjects(x[stimulus == s], subject[stimulus == s]) for s in seen])
+    features, axis = means - means.mean(axis=0), v[seen] - np.mean(v[seen])
+    norms = np.sqrt((features**2).sum(axis=0) * (axis**2).sum())
+    covariance = np.einsum("scb,s->cb", features, axis)
+    # A constant feature leaves rounding behind: judge it against its own size.
+    varies = norms > 1e-12 * np.sqrt((means**2).sum(axis=0) * (axis**2).sum())
+    return np.divide(covariance, norms, out=np.full(norms.shape, np.nan), where=varies)
+
+
+def chance_abs_r(n: int) -> float:
+    """Mean |r| of two unrelated normal variables over n points: 0.155 at 28, 0.121 at 45."""
+    from scipy.special import gammaln
+
+    return float(np.exp(gammaln((n - 1) / 2) - gammaln(n / 2)) / np.sqrt(np.pi))
+
+
+def topomap_figure(
+    values: Mapping[str, np.ndarray], *, channels: Sequence[str], label: str = "r with the axis", columns: int = 5
+) -> "Figure":
+    """Scalp maps side by side on one colour scale that is symmetric about zero.
+
+    Args:
+        values: title of each map -> (C,) values; NaN and electrodes without a place on the scalp are not drawn.
+        channels: C electrode names, any case, old or new temporal names.
+        label: of the colour bar.
+        columns: maps a row.
+    """
+    import mne
+    from matplotlib.figure import Figure
+
+    info, place = _scalp(channels)
+    drawn = {title: np.asarray(value, dtype=np.float64)[place] for title, value in values.items()}
+    limit = max((float(np.nanmax(np.abs(v))) for v in drawn.values() if np.isfinite(v).any()), default=0.0) or 1.0
+    rows = -(-len(drawn) // columns)
+    width = min(columns, len(drawn))
+    figure = Figure(figsize=(1.9 * width + 0.9, 2.25 * rows), layout="constrained")
+    axes = figure.subplots(rows, width, squeeze=False)
+    for ax in axes.flat[len(drawn) :]:
+        ax.set_visible(False)
+    for (title, value), ax in zip(drawn.items(), axes.flat):
+        finite = np.flatnonzero(np.isfinite(value))
+        ax.set_title(title, fontsize=9.5)
+        if len(finite) < 4:
+            raise ValueError(f"map '{title}' has {len(finite)} electrodes with a value; need 4 or more")
+        image, _ = mne.viz.plot_topomap(
+            value[finite],
+            mne.pick_info(info, finite),
+            axes=ax,
+            vlim=(-limit, limit),
+            cmap="RdBu_r",
+            sensors="k.",
+            contours=0,
+            show=False,
+        )
+    bar = figure.colorbar(image, ax=axes, shrink=0.75, aspect=18, pad=0.01)
+    bar.set_label(label, fontsize=9)
+    bar.outline.set_visible(False)
+    return figure
+
+
+def _scalp(channels: Sequence[str]):
+    """MNE info of the electrodes that have a place in the 10-05 system, and their positions in ``channels``."""
+    import mne
+
+    montage = mne.channels.make_standard_montage("colin27_1005")
+    known = {name.upper(): name for name in montage.ch_names}
+    names = [canonical(name) for name in channels]
+    unknown = [name for name in names if name not in known and name not in OFF_SCALP]
+    if unknown:
+        raise ValueError(f"electrodes {unknown} are not in the 10-05 system; rename them or leave them out")
+    place = [i for i, name in enumerate(names) if name not in OFF_SCALP]
+    info = mne.create_info([known[names[i]] for i in place], sfreq=1.0, ch_types="eeg", verbose="error")
+    info.set_montage(montage, verbose="error")
+    return info, place
+
+
+def _mean_over_subjects(x: np.ndarray, subject: np.ndarray) -> np.ndarray:
+    return np.mean([x[subject == p].mean(axis=0) for p in np.unique(subject)], axis=0)

@@ -1,0 +1,1 @@
+"""What is measured while a decoder trains: one idea a file."""

@@ -1,0 +1,32 @@
+"""How well a split is classified, from the probabilities of its trials."""
+
+import numpy as np
+
+
+def classification_scores(y: np.ndarray, probabilities: np.ndarray, *, classes: tuple[str, ...]) -> dict:
+    """Balanced accuracy, the score of guessing, Cohen's kappa, weighted F1 and the recall of each class.
+
+    Classes without a trial are left out of the balanced accuracy and of ``chance`` and named in ``absent``.
+
+    Args:
+        y: (n,) class ids.
+        probabilities: (n, K) or logits; of equal ones the first class wins.
+        classes: K names.
+    """
+    n_classes = len(classes)
+    predicted = probabilities.argmax(axis=1)
+    confusion = np.bincount(y * n_classes + predicted, minlength=n_classes**2).reshape(n_classes, n_classes)
+    support, guesses, hits = confusion.sum(axis=1), confusion.sum(axis=0), confusion.diagonal()
+    present, n = np.flatnonzero(support), len(y)
+    recall = {classes[k]: float(hits[k] / support[k]) for k in present}
+    expected = float(support @ guesses) / n**2
+    f1 = 2 * hits / np.maximum(support + guesses, 1)
+    return {
+        "balanced_accuracy": float(np.mean(list(recall.values()))),
+        "chance": 1 / len(present),
+        "kappa": float((hits.sum() / n - expected) / (1 - expected)) if expected < 1 else float("nan"),
+        "weighted_f1": float(f1 @ support / n),
+        "per_class_recall": recall,
+        "absent": [name for k, name in enumerate(classes) if not support[k]],
+        "trials": n,
+    }

@@ -1,0 +1,163 @@
+"""The record of a finished run: predictions, features and one ``result.json`` that everything later reads."""
+
+import json
+import math
+import os
+import platform
+import subprocess
+import time
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+import numpy as np
+import torch
+from lightning.pytorch.trainer.states import TrainerFn
+
+from callbacks.classification import classification_scores
+from callbacks.residual_gradient import ResidualGradient
+from callbacks.trials import TrialCallback, Trials
+from eeg.files import atomic
+from vaxis.axis import Axis
+
+FORMAT = 1
+
+
+class RunWriter(TrialCallback):
+    """Writes a run once it has been tested, so a folder with a ``result.json`` is a run that finished.
+
+    ``trainer.fit``, then ``trainer.validate`` and ``trainer.test`` on the best checkpoint. The files hold the trials of
+    all ranks, each once, in the order of their index; arrays are prefixed ``val_`` and ``test_``. The numbers of the
+    other callbacks are taken from their ``measures`` and ``means``.
+
+    Args:
+        run_dir: folder of the run; by default the Trainer's ``default_root_dir``.
+    """
+
+    def __init__(self, *, run_dir: str | None = None) -> None:
+        super().__init__()
+        self.run_dir = Path(run_dir) if run_dir else None
+        self._splits: dict[str, Trials] = {}
+        self._started = time.monotonic()
+        self._code: dict[str, str | bool | None] | None = None
+        self._epochs = 0
+        self._loaded_epoch: int | None = None
+
+    def wanted(self, trainer: L.Trainer) -> bool:
+        return trainer.state.fn in (TrainerFn.VALIDATING, TrainerFn.TESTING)
+
+    def setup(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
+        self.run_dir = self.run_dir or Path(trainer.default_root_dir)
+        if trainer.is_global_zero and self._code is None:  # before training: the checkout may move meanwhile
+            self._code = code_version()
+
+    def on_fit_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        self._started = time.monotonic()
+        if trainer.is_global_zero:
+            # A run that is killed from here on must not keep the result of an earlier one in its folder.
+            (self.run_dir / "result.json").unlink(missing_ok=True)
+
+    def on_fit_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        self._epochs = trainer.current_epoch
+
+    def on_load_checkpoint(self, trainer: L.Trainer, pl_module: L.LightningModule, checkpoint: dict) -> None:
+        if self.wanted(trainer):
+            self._loaded_epoch = checkpoint["epoch"]
+
+    def on_split(self, trainer: L.Trainer, pl_module: L.LightningModule, split: str, trials: Trials) -> None:
+        self._splits[split] = trials
+
+    def on_test_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        if trainer.is_global_zero:
+            _save(self.run_dir / "predictions.npz", self._splits, _predictions)
+            _save(self.run_dir / "features.npz", self._splits, lambda trials: {"h": trials.h, "index": trials.index})
+            with atomic(self.run_dir / "result.json") as partial:
+                text = json.dumps(_finite(self._result(trainer, pl_module)), indent=2, allow_nan=False)
+                partial.write_text(text + "\n")
+
+    def _result(self, trainer: L.Trainer, pl_module: L.LightningModule) -> dict[str, Any]:
+        spec, loss, seed = pl_module.spec, pl_module.loss, os.environ.get("PL_GLOBAL_SEED")
+        gradients = [callback.means for callback in trainer.callbacks if isinstance(callback, ResidualGradient)]
+        return {
+            "format": FORMAT,
+            "simulated": spec.simulated,
+            "dataset": spec.dataset,
+            "features": spec.features,
+            "network": _name(pl_module.network),
+            "loss": _name(loss),
+            "weight": loss.weight,
+            "seed": None if seed is None else int(seed),
+            "axis": Axis.load(pl_module.axis).fingerprint,
+            "positions": pl_module.targets.source,
+            "data": getattr(trainer.datamodule, "fingerprint", None),
+            "world_size": trainer.world_size,
+            "device": _device(trainer.strategy.root_device),
+            "epochs": self._epochs,
+            "best_epoch": self._loaded_epoch,
+            "wall_seconds": round(time.monotonic() - self._started, 1),
+            "code": self._code,
+            "versions": {name: version(name) for name in ("torch", "lightning", "numpy")}
+            | {"python": platform.python_version()},
+            "val": self._scores(trainer, pl_module, "val"),
+            "test": self._scores(trainer, pl_module, "test"),
+            "residual_gradient": {key: value for means in gradients for key, value in means.items()},
+        }
+
+    def _scores(self, trainer: L.Trainer, pl_module: L.LightningModule, split: str) -> dict[str, Any] | None:
+        """Scores and alignment measures of a split; None where it was not evaluated in this process."""
+        trials = self._splits.get(split)
+        if trials is None:
+            return None
+        result = classification_scores(trials.y, trials.logits, classes=pl_module.spec.classes)
+        for callback in trainer.callbacks:
+            if isinstance(callback, TrialCallback):
+                result |= {name: measure.as_dict() for name, measure in callback.measures.get(split, {}).items()}
+        return result
+
+
+def code_version() -> dict[str, str | bool | None]:
+    """Commit of this code and whether files differ from it; None outside a git checkout."""
+
+    def git(*arguments: str) -> str | None:
+        try:
+            return subprocess.run(
+                ["git", *arguments], cwd=Path(__file__).parent, capture_output=True, text=True, check=True
+            ).stdout.strip()
+        except (OSError, subprocess.CalledProcessError):
+            return None
+
+    changes = git("status", "--porcelain")
+    return {"commit": git("rev-parse", "HEAD"), "dirty": None if changes is None else bool(changes)}
+
+
+def _save(path: Path, splits: dict[str, Trials], arrays: Any) -> None:
+    with atomic(path) as partial, open(partial, "wb") as file:
+        np.savez(
+            file, **{f"{split}_{k}": array for split, trials in splits.items() for k, array in arrays(trials).items()}
+        )
+
+
+def _predictions(trials: Trials) -> dict[str, np.ndarray]:
+    probabilities = torch.from_numpy(trials.logits).double().softmax(dim=1).float().numpy()
+    return {"probabilities": probabilities} | {
+        name: getattr(trials, name) for name in ("y", "subject", "stimulus", "index")
+    }
+
+
+def _name(part: object) -> str:
+    """Name of the file that defines a loss or network, which is its name everywhere else."""
+    return type(part).__module__.rpartition(".")[2]
+
+
+def _device(device: torch.device) -> str:
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
+
+
+def _finite(value: Any) -> Any:
+    """JSON has no NaN: what is not defined becomes null."""
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

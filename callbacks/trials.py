@@ -1,0 +1,109 @@
+"""Every trial of an evaluation split, once, on every rank: the ground that the alignment metrics stand on."""
+
+from abc import ABC, abstractmethod
+from typing import NamedTuple
+
+import lightning as L
+import numpy as np
+import torch
+from lightning.pytorch.trainer.states import TrainerFn
+from torch import Tensor
+
+from eeg.batch import DataSpec, Record
+from vaxis.alignment import Measure, stimulus_features
+
+
+class Trials(NamedTuple):
+    """n distinct trials in the order of their index: logits (n, K), h (n, D), and ids (n,)."""
+
+    logits: np.ndarray
+    h: np.ndarray
+    y: np.ndarray
+    stimulus: np.ndarray
+    subject: np.ndarray
+    index: np.ndarray
+
+    def features(self, spec: DataSpec, subjects: np.ndarray | None = None) -> np.ndarray:
+        """(S, D) float64 mean feature of each stimulus over ``subjects`` (default: all), each subject counting once."""
+        rows = np.ones(len(self.index), bool) if subjects is None else np.isin(self.subject, subjects)
+        cells = torch.from_numpy(self.subject[rows] * len(spec.class_of) + self.stimulus[rows])
+        n_cells = len(spec.subjects) * len(spec.class_of)
+        sums = torch.zeros(n_cells, self.h.shape[1], dtype=torch.float64)
+        sums.index_add_(0, cells, torch.from_numpy(self.h[rows].astype(np.float64)))
+        table = (len(spec.subjects), len(spec.class_of))
+        counts = torch.bincount(cells, minlength=n_cells).reshape(table)
+        return stimulus_features(sums.reshape(*table, -1).numpy(), counts.numpy())
+
+
+class TrialCallback(L.Callback, ABC):
+    """Collects the records of an evaluation and hands ``on_split`` the whole split, the same on every rank.
+
+    Trials, not sums, are gathered: a sampler that pads repeats trials, also on another rank, and only the trial's
+    index tells. Sorting by index then makes one process and many give the same table. One epoch of FACED validation
+    is 1680 rows, about 1 MB.
+    """
+
+    def __init__(self) -> None:
+        self.measures: dict[str, dict[str, Measure]] = {}
+        self._ids: list[Tensor] = []
+        self._values: list[Tensor] = []
+
+    @abstractmethod
+    def on_split(self, trainer: L.Trainer, pl_module: L.LightningModule, split: str, trials: Trials) -> None:
+        """Called on every rank at the end of a validation or test epoch; ``split`` is ``val`` or ``test``."""
+
+    def wanted(self, trainer: L.Trainer) -> bool:
+        """False for evaluations that are not to be collected."""
+        return not trainer.sanity_checking
+
+    def on_validation_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        self._ids, self._values = [], []
+
+    on_test_epoch_start = on_validation_epoch_start
+
+    def on_validation_batch_end(self, trainer: L.Trainer, pl_module: L.LightningModule, *_: object) -> None:
+        if self.wanted(trainer):
+            record: Record = pl_module.record
+            batch = record.batch
+            self._ids.append(torch.stack([batch.y, batch.stimulus, batch.subject, batch.index], dim=1))
+            self._values.append(torch.cat([record.logits.detach().float(), record.h.detach().float()], dim=1))
+
+    on_test_batch_end = on_validation_batch_end
+
+    def on_validation_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        if self.wanted(trainer):
+            split = "test" if trainer.state.fn == TrainerFn.TESTING else "val"
+            self.on_split(trainer, pl_module, split, self._gather(trainer, n_classes=len(pl_module.spec.classes)))
+            self._ids, self._values = [], []
+
+    on_test_epoch_end = on_validation_epoch_end
+
+    def _gather(self, trainer: L.Trainer, *, n_classes: int) -> Trials:
+        ids, values = (_all_ranks(trainer, parts) for parts in (self._ids, self._values))
+        index, first = np.unique(ids[:, 3], return_index=True)
+        y, stimulus, subject, _ = ids[first].T
+        return Trials(values[first, :n_classes], values[first, n_classes:], y, stimulus, subject, index)
+
+
+def _all_ranks(trainer: L.Trainer, parts: list[Tensor]) -> np.ndarray:
+    """Rows of the batches of all ranks, which may hold different numbers of them."""
+    rows = torch.cat(parts)
+    if trainer.world_size > 1:
+        from torchmetrics.utilities.distributed import gather_all_tensors
+
+        rows = torch.cat(gather_all_tensors(rows))
+    return rows.cpu().numpy()
+
+
+def axis_of(pl_module: L.LightningModule) -> tuple[np.ndarray, np.ndarray]:
+    """Stimulus positions (S,) and class ids (S,) of the decoder's targets as arrays."""
+    targets = pl_module.targets
+    return targets.v.cpu().double().numpy(), targets.class_of.cpu().numpy()
+
+
+def log_measures(pl_module: L.LightningModule, measures: dict[str, Measure]) -> None:
+    """Log each value and the 95th percentile of its null, with the keys that every rank logs."""
+    values = {key: measure.value for key, measure in measures.items()}
+    values |= {f"{key}_null95": measure.null_95 for key, measure in measures.items()}
+    # Equal on all ranks already; averaging them again only tells Lightning so.
+    pl_module.log_dict(values, sync_dist=True)

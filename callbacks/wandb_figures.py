@@ -1,0 +1,85 @@
+"""Two pictures of the decoder for W&B: its confusions, and the stimuli along its leading class direction."""
+
+from typing import TYPE_CHECKING
+
+import lightning as L
+import numpy as np
+from lightning.pytorch.trainer.states import TrainerFn
+
+from callbacks.trials import TrialCallback, Trials, axis_of
+from eeg.batch import DataSpec
+from vaxis.alignment import leading_direction, score_cosine
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+class WandbFigures(TrialCallback):
+    """Logs a confusion matrix and a scatter of decoder position against axis position; nothing without W&B.
+
+    Args:
+        every_n_epochs: while training, draw after each n-th validation; the final evaluations are always drawn.
+    """
+
+    def __init__(self, *, every_n_epochs: int = 10) -> None:
+        super().__init__()
+        if every_n_epochs < 1:
+            raise ValueError(f"every_n_epochs must be >= 1, got {every_n_epochs}")
+        self.every_n_epochs = every_n_epochs
+
+    def wanted(self, trainer: L.Trainer) -> bool:
+        skipped = trainer.state.fn == TrainerFn.FITTING and (trainer.current_epoch + 1) % self.every_n_epochs
+        drawable = any(hasattr(logger, "log_image") for logger in trainer.loggers)
+        return drawable and not skipped and super().wanted(trainer)
+
+    def on_split(self, trainer: L.Trainer, pl_module: L.LightningModule, split: str, trials: Trials) -> None:
+        if not trainer.is_global_zero:
+            return
+        v, class_of = axis_of(pl_module)
+        figures = {
+            "confusion": confusion_figure(trials, pl_module.spec),
+            "leading_direction": direction_figure(trials.features(pl_module.spec), v, class_of, pl_module.spec),
+        }
+        for logger in trainer.loggers:
+            if hasattr(logger, "log_image"):
+                for name, figure in figures.items():
+                    logger.log_image(f"{split}/{name}", [figure])
+
+
+def confusion_figure(trials: Trials, spec: DataSpec) -> "Figure":
+    """Share of the trials of each class (rows) that were taken for each class (columns)."""
+    from matplotlib.figure import Figure  # not pyplot: nothing to close, no display needed
+
+    counts = np.zeros((len(spec.classes), len(spec.classes)))
+    np.add.at(counts, (trials.y, trials.logits.argmax(axis=1)), 1)
+    figure = Figure(figsize=(5, 4.5), layout="constrained")
+    ax = figure.subplots()
+    image = ax.imshow(counts / np.maximum(counts.sum(axis=1, keepdims=True), 1), vmin=0, vmax=1, cmap="Blues")
+    ax.set_xticks(range(len(spec.classes)), spec.classes, rotation=90)
+    ax.set_yticks(range(len(spec.classes)), spec.classes)
+    ax.set(xlabel="decoded", ylabel="shown", title=_title("Share of trials", spec))
+    figure.colorbar(image, shrink=0.8)
+    return figure
+
+
+def direction_figure(features: np.ndarray, v: np.ndarray, class_of: np.ndarray, spec: DataSpec) -> "Figure":
+    """Stimuli: axis position against score on the first principal direction of the class means."""
+    from matplotlib.figure import Figure
+
+    there = np.isfinite(features).all(axis=1)
+    features, v, class_of = features[there], v[there], class_of[there]
+    scores = (features - features.mean(axis=0)) @ leading_direction(features, class_of)[0]
+    r = score_cosine(scores, v)
+    scores, r = (scores, r) if r >= 0 else (-scores, -r)  # the sign of a principal direction means nothing
+    figure = Figure(figsize=(5.5, 4), layout="constrained")
+    ax = figure.subplots()
+    for k, name in enumerate(spec.classes):
+        ax.scatter(v[class_of == k], scores[class_of == k], s=18, color=f"C{k}", label=name)
+    ax.set(xlabel="axis position (z)", ylabel="score on leading class direction")
+    ax.set_title(_title(f"|r| = {r:.2f}, n = {len(v)} stimuli", spec))
+    figure.legend(loc="outside right center", fontsize=8, frameon=False)
+    return figure
+
+
+def _title(text: str, spec: DataSpec) -> str:
+    return f"{text} (simulated EEG)" if spec.simulated else text

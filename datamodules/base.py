@@ -1,0 +1,183 @@
+"""The data module that FACED and SEED-V share: store, split, normalisation and batches."""
+
+import difflib
+import warnings
+from abc import ABC, abstractmethod
+from functools import cached_property
+from pathlib import Path
+from typing import ClassVar
+
+import lightning as L
+import numpy as np
+import torch
+from torch.utils.data import DataLoader
+
+from datamodules import normalisation
+from datamodules.augmentation import Augmentation
+from datamodules.normalisation import Normalise
+from datamodules.sampler import EpochBatches
+from datamodules.slices import Residence, TrialSlices
+from datamodules.splits import split_indices
+from datamodules.store import Recipe, Store, build
+from eeg.batch import Batch, DataSpec
+from eeg.files import cache_dir
+from vaxis.emotions import Taxonomy
+
+LOUDEST = (
+    1000.0  # microvolt; cortical EEG stays below a tenth of it, so a larger root mean square is a broken recording
+)
+
+
+class EEGDataModule(L.LightningDataModule, ABC):
+    """A cohort of EEG trials, preprocessed once, then sliced.
+
+    Attributes:
+        taxonomy: classes and stimuli.
+        catalogue: every subject the official release holds.
+        store: the preprocessed cohort, after ``setup``.
+        indices: rows of ``train``, ``val`` and ``test`` in it, after ``setup``.
+    """
+
+    taxonomy: ClassVar[Taxonomy]
+    catalogue: ClassVar[tuple[str, ...]]
+
+    def __init__(
+        self,
+        *,
+        root: str,
+        features: str,
+        split: str,
+        fold: int = 0,
+        batch_size: int = 128,
+        subjects: tuple[str, ...] | None = None,
+        exclude: tuple[str, ...] = (),
+        normalise: Normalise | None = None,
+        scale: float = 100.0,
+        residence: Residence = "memmap",
+        workers: int = 0,
+        cache: str | None = None,
+        augmentation: Augmentation | None = None,
+    ) -> None:
+        """Check the arguments; files are touched later.
+
+        Args:
+            root: top folder of the data set as it is distributed.
+            features: what a trial holds.
+            split: partition into training, validation and test.
+            fold: which fold of the split.
+            batch_size: trials a step, summed over all processes; must be a multiple of their number.
+            subjects: use only these, for example '[sub000,sub080,sub100]' or '["1","2"]'; all by default.
+            exclude: leave these out, for example a broken recording.
+            normalise: none; train = z-score of each channel (and band) with training statistics; subject = z-score
+                within each subject over all its trials, which looks at unlabelled test data (transductive). By default
+                train for band features and none for raw signals.
+            scale: divisor of raw signals where normalise is none; 100 gives units of 100 microvolt.
+            residence: where the trials live: memmap (disk, page cache), ram, or device (all on the accelerator).
+            workers: processes that preprocess; 0 preprocesses in this one. Raw SEED-V takes 3 GB of memory in each.
+            cache: folder of preprocessed cohorts; by default stores in the cache folder.
+            augmentation: random changes to training trials; none by default.
+        """
+        super().__init__()
+        self.root, self.features, self.split, self.fold = root, features, split, fold
+        self.batch_size, self.residence, self.workers = batch_size, residence, workers
+        self.normalise: Normalise = normalise or ("none" if features == "raw" else "train")
+        self.scale = scale if features == "raw" else 1.0
+        self.cache = Path(cache) if cache else cache_dir() / "stores"
+        self.augmentation = augmentation
+        self.subjects = self._chosen(subjects, exclude)
+        self.seed = torch.initial_seed()
+        if augmentation and augmentation.needs_time and features != "raw":
+            raise ValueError(
+                f"augmentation: time_mask and jitter_samples need raw signals, not {features}; set "
+                "--data.augmentation.time_mask 0 --data.augmentation.jitter_samples 0"
+            )
+
+    @property
+    @abstractmethod
+    def spec(self) -> DataSpec:
+        """Facts of the cohort; known from the arguments, before any file is read."""
+
+    @abstractmethod
+    def recipe(self) -> Recipe:
+        """How to make the store; raises an error that names the files that are missing."""
+
+    @property
+    def axis_path(self) -> Path:
+        """The axis that belongs to the data unless another is named: that of the bundled language model."""
+        return cache_dir() / "axis" / f"bundled-{self.taxonomy.name}.npz"
+
+    @property
+    def fingerprint(self) -> str:
+        """Name of the preprocessed cohort: follows source files and preprocessing, not split or batch size."""
+        return self._recipe.fingerprint
+
+    @cached_property
+    def _recipe(self) -> Recipe:
+        return self.recipe()
+
+    def _chosen(self, subjects: tuple[str, ...] | None, exclude: tuple[str, ...]) -> tuple[str, ...]:
+        for name in (*(subjects or ()), *exclude):
+            if name not in self.catalogue:
+                near = difflib.get_close_matches(name, self.catalogue, n=1) or [self.catalogue[0]]
+                raise ValueError(f"{self.taxonomy.name} has no subject '{name}'; did you mean '{near[0]}'?")
+        wanted = self.catalogue if subjects is None else subjects
+        chosen = tuple(name for name in self.catalogue if name in wanted and name not in exclude)
+        if not chosen:
+            raise ValueError("--data.subjects and --data.exclude leave no subject")
+        return chosen
+
+    def prepare_data(self) -> None:
+        """Preprocess the cohort unless that has been done."""
+        build(self._recipe, cache=self.cache, workers=self.workers)
+
+    def setup(self, stage: str | None = None) -> None:
+        """Open the store, split it and fit the normalisation."""
+        if stage in (None, "fit"):
+            self.seed = torch.initial_seed()
+        if hasattr(self, "store"):
+            return
+        self.store: Store = build(self._recipe, cache=self.cache, workers=self.workers)
+        self.indices = split_indices(self.store.trials, dataset=self.taxonomy.name, split=self.split, fold=self.fold)
+        loud = [n for n, rms in zip(self.subjects, self.store.meta["rms"]) if self.features == "raw" and rms > LOUDEST]
+        if loud:
+            warnings.warn(
+                f"the signals of {', '.join(loud)} exceed {LOUDEST:.0f} microvolt root mean square, which is not EEG; "
+                f"consider --data.exclude '{list(loud)}'",
+                stacklevel=2,
+            )
+
+    @cached_property
+    def _slices(self) -> TrialSlices:
+        affine = normalisation.fit(
+            self.store,
+            kind=self.normalise,
+            train=self.indices["train"],
+            raw=self.features == "raw",
+            scale=self.scale,
+            channels=self.spec.channels,
+        )
+        device = self.trainer.strategy.root_device if self.trainer else torch.device("cpu")
+        return TrialSlices(self.store, affine=affine, residence=self.residence, device=device)
+
+    def loader(self, indices: np.ndarray, *, shuffle: bool = False) -> DataLoader:
+        """Batches of the given rows, for example of a subset that an analysis looks at."""
+        batches = EpochBatches(indices, batch_size=self.batch_size, shuffle=shuffle, seed=self.seed)
+        pin = self.residence != "device" and torch.cuda.is_available()
+        return DataLoader(self._slices, sampler=batches, batch_size=None, pin_memory=pin)
+
+    def train_dataloader(self) -> DataLoader:
+        return self.loader(self.indices["train"], shuffle=True)
+
+    def val_dataloader(self) -> DataLoader:
+        return self.loader(self.indices["val"])
+
+    def test_dataloader(self) -> DataLoader:
+        return self.loader(self.indices["test"])
+
+    def predict_dataloader(self) -> DataLoader:
+        return self.test_dataloader()
+
+    def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
+        if self.augmentation is None or self.trainer is None or not self.trainer.training:
+            return batch
+        return batch._replace(x=self.augmentation(batch.x))

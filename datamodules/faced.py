@@ -1,0 +1,236 @@
+"""FACED: 123 people, 28 film clips, nine emotions (Chen et al. 2023, doi 10.1038/s41597-023-02650-w)."""
+
+import csv
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from datamodules import unpickling
+from datamodules.base import EEGDataModule
+from datamodules.folders import is_simulated, source_folder
+from datamodules.store import Recipe, Trials, check_finite
+from eeg.batch import DataSpec
+from eeg.montage import FACED_CHANNELS
+from vaxis import emotions
+
+SUBJECTS = tuple(f"sub{i:03d}" for i in range(123))
+CLIPS = 28
+CLIP_SECONDS = 30  # the last 30 s of each clip
+SAMPLING_RATE = 250
+BANDS = 5
+FOLDERS = {"raw": "Processed_data", "de": "EEG_Features/DE", "psd": "EEG_Features/PSD"}
+SHAPES = {
+    "raw": (CLIPS, len(FACED_CHANNELS), CLIP_SECONDS * SAMPLING_RATE),
+    "de": (CLIPS, len(FACED_CHANNELS), CLIP_SECONDS, BANDS),
+    "psd": (CLIPS, len(FACED_CHANNELS), CLIP_SECONDS, BANDS),
+}
+# Order of the twelve self-reports in After_remarks.mat, each 0 to 7; not the order of the article's text.
+RATING_ITEMS = (
+    "joy tenderness inspiration amusement anger disgust fear sadness arousal valence familiarity liking"
+).split()
+
+
+class FACED(EEGDataModule):
+    """FACED from its official folders: pieces of the last 30 s of each clip, raw or as the shipped band features."""
+
+    taxonomy = emotions.FACED
+    catalogue = SUBJECTS
+
+    def __init__(
+        self,
+        *,
+        root: str,
+        features: Literal["raw", "de", "psd"] = "de",
+        split: Literal["subject_80_20_23", "official_10fold", "loso"] = "subject_80_20_23",
+        window_seconds: int = 10,
+        sampling_rate: Literal[200, 250] = 200,
+        channels: Literal["all", "scalp"] = "all",
+        **common: Any,
+    ) -> None:
+        """Check the arguments; files are touched later.
+
+        Args:
+            root: folder that holds Processed_data (raw) or EEG_Features (de, psd).
+            features: raw = Processed_data in microvolt; de, psd = mean of the shipped one-second features over a piece.
+            split: subject_80_20_23 (train sub000-079, validation 080-099, test 100-122), official_10fold or loso.
+            window_seconds: length of a piece, a divisor of 30.
+            sampling_rate: of raw signals. 250 is as shipped; 200 resamples each 30 s clip in the Fourier domain, as the
+                published CBraMod pipeline does (the signal ends at 47 Hz, so nothing is lost).
+            channels: all 32 rows, or the 30 on the scalp without the mastoids.
+        """
+        super().__init__(root=root, features=features, split=split, **common)
+        if window_seconds < 1 or CLIP_SECONDS % window_seconds:
+            raise ValueError(f"--data.window_seconds {window_seconds} must divide the {CLIP_SECONDS} s of a clip")
+        self.window_seconds, self.sampling_rate = window_seconds, sampling_rate
+        self.channels = tuple(FACED_CHANNELS if channels == "all" else FACED_CHANNELS[:30])
+
+    @property
+    def spec(self) -> DataSpec:
+        raw = self.features == "raw"
+        return DataSpec(
+            dataset=self.taxonomy.name,
+            features=self.features,
+            channels=self.channels,
+            shape=(len(self.channels), self.window_seconds * self.sampling_rate if raw else BANDS),
+            sampling_rate=self.sampling_rate if raw else 1 / self.window_seconds,
+            window_seconds=self.window_seconds,
+            classes=self.taxonomy.classes,
+            class_of=self.taxonomy.class_of,
+            subjects=self.subjects,
+            simulated=is_simulated(self.root),
+        )
+
+    def recipe(self) -> Recipe:
+        parameters = {
+            "features": self.features,
+            "channels": self.channels,
+            "window_seconds": self.window_seconds,
+            "sampling_rate": self.sampling_rate if self.features == "raw" else None,
+        }
+        return Recipe(
+            dataset=self.taxonomy.name,
+            trials=windows(self.subjects, seconds=self.window_seconds),
+            shape=self.spec.shape,
+            sources=find_files(self.root, features=self.features, subjects=self.subjects),
+            read=partial(
+                read_pieces,
+                features=self.features,
+                channels=len(self.channels),
+                seconds=self.window_seconds,
+                sampling_rate=self.sampling_rate,
+            ),
+            parameters=parameters,
+        )
+
+
+def windows(subjects: tuple[str, ...], *, seconds: int) -> Trials:
+    """The trial table: every piece of every clip of every subject, clips in catalogue order."""
+    shape = (len(subjects), CLIPS, CLIP_SECONDS // seconds)
+    subject, stimulus, window = (axis.ravel().astype(np.int64) for axis in np.indices(shape))
+    return Trials(
+        subject=subject,
+        stimulus=stimulus,
+        session=np.zeros_like(subject),
+        trial=stimulus,
+        window=window,
+        y=np.array(emotions.FACED.class_of)[stimulus],
+        subjects=subjects,
+    )
+
+
+def find_files(root: str | Path, *, features: str, subjects: tuple[str, ...]) -> tuple[tuple[Path, ...], ...]:
+    """The file of each subject; feature files end in .pkl.pkl as shipped, or .pkl where another loader renamed them.
+
+    Raises:
+        FileNotFoundError: names every subject without a file.
+    """
+    folder = source_folder(root, FOLDERS[features], dataset="FACED")
+    suffixes = (".pkl",) if features == "raw" else (".pkl.pkl", ".pkl")
+    files = {s: next((p for end in suffixes if (p := folder / f"{s}{end}").is_file()), None) for s in subjects}
+    missing = [subject for subject, path in files.items() if path is None]
+    if missing:
+        raise FileNotFoundError(
+            f"{folder} has no {suffixes[0]} file of {', '.join(missing)}; complete the download, choose others with "
+            "--data.subjects or leave them out with --data.exclude"
+        )
+    return tuple((path,) for path in files.values())
+
+
+def read_subject(path: str | Path, *, features: str) -> np.ndarray:
+    """One subject's array as shipped, checked: (28, 32, 7500) in microvolt or (28, 32, 30, 5).
+
+    Raises:
+        ValueError: not that shape, not finite, or not a pickle of an array.
+    """
+    values = unpickling.load(path)
+    if not isinstance(values, np.ndarray) or values.shape != SHAPES[features]:
+        shape = getattr(values, "shape", type(values).__name__)
+        raise ValueError(f"{path}: expected an array {SHAPES[features]} of FACED {features}, found {shape}")
+    clips = tuple(str(i) for i in range(1, CLIPS + 1))
+    check_finite(values, source=path, axes={"clip": clips, "channel": tuple(FACED_CHANNELS), "position": None})
+    return values
+
+
+def read_pieces(
+    files: tuple[Path, ...], *, features: str, channels: int, seconds: int, sampling_rate: int
+) -> np.ndarray:
+    """One subject's trials, (28 * 30 / seconds, channels, samples or 5), in the order of ``windows``."""
+    values = read_subject(files[0], features=features)[:, :channels]
+    pieces = CLIP_SECONDS // seconds
+    if features != "raw":
+        means = values.reshape(CLIPS, channels, pieces, seconds, BANDS).mean(axis=3)
+        return means.swapaxes(1, 2).reshape(-1, channels, BANDS)
+    if sampling_rate != SAMPLING_RATE:
+        from scipy.signal import resample
+
+        values = resample(values, CLIP_SECONDS * sampling_rate, axis=-1)
+    return values.reshape(CLIPS, channels, pieces, -1).swapaxes(1, 2).reshape(CLIPS * pieces, channels, -1)
+
+
+def ratings(root: str | Path, subject: str) -> np.ndarray:
+    """Self-reports of a subject, (28, 12), rows in catalogue order of the clips and columns as ``RATING_ITEMS``.
+
+    The file lists the clips in the order in which they were played; its rows are put back by their ``vid``.
+
+    Raises:
+        FileNotFoundError: no behaviour file of that subject.
+        ValueError: not every clip once, or not twelve items.
+    """
+    from scipy.io import loadmat
+
+    path = source_folder(root, "Data", dataset="FACED") / subject / "After_remarks.mat"
+    if not path.is_file():
+        raise FileNotFoundError(f"no {path}; ratings need the Data folder of FACED")
+    played = loadmat(path)["After_remark"].ravel()
+    clip = np.array([int(entry["vid"].item()) for entry in played])
+    scores = [np.asarray(entry["score"], dtype=np.float64).ravel() for entry in played]
+    if sorted(clip) != list(range(1, CLIPS + 1)) or any(len(score) != len(RATING_ITEMS) for score in scores):
+        raise ValueError(f"{path}: field vid must hold each of 1..28 once, and field score 12 items; found vid {clip}")
+    return np.stack(scores)[np.argsort(clip)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recording:
+    """A row of Recording_info.csv.
+
+    Attributes:
+        cohort: 1 or 2; the cohorts differ in raw channel order.
+        sampling_rate: of the raw recording, Hz.
+        gender: F or M.
+        age: years.
+        unit: V or uV, as stated; the signal's size is more reliable.
+    """
+
+    cohort: int
+    sampling_rate: int
+    gender: str
+    age: int
+    unit: str
+
+
+def recording_info(root: str | Path) -> dict[str, Recording]:
+    """Recording_info.csv by subject; copes with its byte-order mark and blanks in its header.
+
+    Raises:
+        ValueError: a column is missing.
+    """
+    path = Path(root) / "Recording_info.csv"
+    with open(path, encoding="utf-8-sig", newline="") as file:
+        rows = [{key.strip(): value.strip() for key, value in row.items() if key} for row in csv.DictReader(file)]
+    missing = {"sub", "Cohort", "Sample_rate", "Gender", "Age", "Unit"} - set(rows[0] if rows else ())
+    if missing:
+        raise ValueError(f"{path}: no column {', '.join(sorted(missing))}; get the file again")
+    return {
+        row["sub"]: Recording(
+            cohort=int(row["Cohort"]),
+            sampling_rate=int(float(row["Sample_rate"])),
+            gender=row["Gender"],
+            age=int(float(row["Age"])),
+            unit=row["Unit"],
+        )
+        for row in rows
+        if row["sub"]
+    }

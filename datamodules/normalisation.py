@@ -1,0 +1,79 @@
+"""Centre and scale of every channel (and band): fitted on the trials that may be looked at, applied to each batch."""
+
+import warnings
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from datamodules.store import Store
+
+Normalise = Literal["none", "train", "subject"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Affine:
+    """``(x - centre) / spread``, either one for all trials or one a subject.
+
+    Attributes:
+        centre: (1 or subjects, C, 1 or 5) float32.
+        spread: the same shape.
+    """
+
+    centre: Tensor
+    spread: Tensor
+
+    def to(self, device: torch.device) -> "Affine":
+        return Affine(centre=self.centre.to(device), spread=self.spread.to(device))
+
+    def apply_(self, x: Tensor, subject: Tensor) -> Tensor:
+        """Change a batch in place and return it; raw batches are tens of megabytes, and copies cost more than sums."""
+        if len(self.centre) == 1:
+            return x.sub_(self.centre).div_(self.spread)
+        return x.sub_(self.centre[subject]).div_(self.spread[subject])
+
+
+def fit(
+    store: Store, *, kind: Normalise, train: np.ndarray, raw: bool, scale: float, channels: tuple[str, ...]
+) -> Affine:
+    """The transform of a store.
+
+    Args:
+        store: the cohort.
+        kind: ``none`` only divides by ``scale``; ``train`` takes z-scores with statistics of the training trials;
+            ``subject`` takes z-scores within each subject over all its trials, test subjects included (transductive).
+        train: rows of the training trials.
+        raw: True pools the statistics of a channel over time; False keeps bands apart.
+        scale: divisor for ``none``.
+        channels: names, for the warning about constant ones.
+    """
+    if kind == "none":
+        return Affine(centre=torch.zeros(1, 1, 1), spread=torch.full((1, 1, 1), float(scale)))
+    groups = (
+        [train]
+        if kind == "train"
+        else [np.flatnonzero(store.trials.subject == s) for s in np.unique(store.trials.subject)]
+    )
+    centre, spread = (np.stack(part) for part in zip(*(_moments(store.x, rows, pool_time=raw) for rows in groups)))
+    flat = spread < 1e-7 * np.maximum(np.abs(centre), 1)
+    if flat.any():
+        names = sorted({channels[c] for c in np.argwhere(flat)[:, 1]})
+        warnings.warn(f"channels {names} are constant where normalisation is fitted; they are left at 0", stacklevel=2)
+    return Affine(
+        centre=torch.tensor(centre, dtype=torch.float32),
+        spread=torch.tensor(np.where(flat, 1.0, spread), dtype=torch.float32),
+    )
+
+
+def _moments(x: np.ndarray, rows: np.ndarray, *, pool_time: bool) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and standard deviation per channel (and band), a few hundred trials in memory at a time."""
+    axes, total, squares, count = ((0, 2) if pool_time else (0,)), 0.0, 0.0, 0
+    for block in np.array_split(rows, -(-len(rows) // 256)):
+        values = x[block].astype(np.float64)
+        total = total + values.sum(axis=axes, keepdims=True)
+        squares = squares + np.square(values).sum(axis=axes, keepdims=True)
+        count += values.size // total.size
+    mean = total / count
+    return mean[0], np.sqrt(np.maximum(squares / count - mean**2, 0))[0]

@@ -1,0 +1,212 @@
+"""SEED-V: 16 people, 3 sessions of 15 film clips, five emotions (Liu et al. 2022, doi 10.1109/TCDS.2021.3071170)."""
+
+import re
+import warnings
+from functools import partial
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+
+from datamodules.base import EEGDataModule
+from datamodules.folders import is_simulated, source_folder
+from datamodules.seedv_files import read_features, read_recordings
+from datamodules.store import Recipe, Trials
+from eeg.batch import DataSpec
+from eeg.montage import SEEDV_CHANNELS
+from vaxis import emotions
+
+SUBJECTS = tuple(str(i) for i in range(1, 17))
+SESSIONS, CLIPS = 3, 15
+FEATURE_SECONDS = 4  # the shipped differential entropy comes in windows of 4 s without overlap
+SAMPLING_RATE = 200
+TIMESTAMPS = "trial_start_end_timestamp.txt"
+
+
+class TrialTable(NamedTuple):
+    """When each clip plays, in seconds from the start of the recording; (3, 15) each."""
+
+    start: np.ndarray
+    end: np.ndarray
+
+
+# As printed in the data set's trial_start_end_timestamp.txt.
+OFFICIAL = TrialTable(
+    start=np.array(
+        [
+            [30, 132, 287, 555, 773, 982, 1271, 1628, 1730, 2025, 2227, 2435, 2667, 2932, 3204],
+            [30, 299, 548, 646, 836, 1000, 1091, 1392, 1657, 1809, 1966, 2186, 2333, 2490, 2741],
+            [30, 353, 478, 674, 825, 908, 1200, 1346, 1451, 1711, 2055, 2307, 2457, 2726, 2888],
+        ]
+    ),
+    end=np.array(
+        [
+            [102, 228, 524, 742, 920, 1240, 1568, 1697, 1994, 2166, 2401, 2607, 2901, 3172, 3359],
+            [267, 488, 614, 773, 967, 1059, 1331, 1622, 1777, 1908, 2153, 2302, 2428, 2709, 2817],
+            [321, 418, 643, 764, 877, 1147, 1284, 1418, 1679, 1996, 2275, 2425, 2664, 2857, 3066],
+        ]
+    ),
+)
+
+
+class SEEDV(EEGDataModule):
+    """SEED-V from its official folders: one-second pieces of raw EEG, or the shipped 4 s differential entropy."""
+
+    taxonomy = emotions.SEEDV
+    catalogue = SUBJECTS
+
+    def __init__(
+        self,
+        *,
+        root: str,
+        features: Literal["raw", "de"] = "de",
+        split: Literal["trial_5_5_5", "subject_10_3_3", "loso"] = "trial_5_5_5",
+        window_seconds: int | None = None,
+        notch: float | None = None,
+        feature_layout: Literal["channel_major", "band_major"] = "channel_major",
+        **common: Any,
+    ) -> None:
+        """Check the arguments; files are touched later.
+
+        Args:
+            root: folder that holds EEG_raw (raw) or EEG_DE_features (de).
+            features: raw = EEG_raw/*.cnt in microvolt at 200 Hz, 0.3-75 Hz; de = EEG_DE_features/*.npz.
+            split: trial_5_5_5 (clips 0-4, 5-9, 10-14 of each session; people are in all three sets), subject_10_3_3
+                or loso.
+            window_seconds: length of a raw piece, 1 by default; the rest of a clip is left out. Always 4 for de.
+            notch: mains frequency to remove from raw signals, Hz; none by default, as in the published pipelines.
+            feature_layout: how the 310 numbers of a window unfold: 62 channels of 5 bands, or 5 bands of 62 channels.
+        """
+        super().__init__(root=root, features=features, split=split, **common)
+        self.window_seconds = window_seconds or (1 if features == "raw" else FEATURE_SECONDS)
+        if self.window_seconds < 1 or (features == "de" and self.window_seconds != FEATURE_SECONDS):
+            raise ValueError(f"--data.window_seconds {window_seconds}: whole seconds for raw, {FEATURE_SECONDS} for de")
+        self.notch, self.feature_layout = notch, feature_layout
+
+    @property
+    def spec(self) -> DataSpec:
+        raw = self.features == "raw"
+        return DataSpec(
+            dataset=self.taxonomy.name,
+            features=self.features,
+            channels=tuple(SEEDV_CHANNELS),
+            shape=(len(SEEDV_CHANNELS), self.window_seconds * SAMPLING_RATE if raw else 5),
+            sampling_rate=SAMPLING_RATE if raw else 1 / self.window_seconds,
+            window_seconds=self.window_seconds,
+            classes=self.taxonomy.classes,
+            class_of=self.taxonomy.class_of,
+            subjects=self.subjects,
+            simulated=is_simulated(self.root),
+        )
+
+    def recipe(self) -> Recipe:
+        raw = self.features == "raw"
+        find = find_recordings if raw else find_features
+        sources = find(self.root, subjects=self.subjects)
+        table = trial_table(self.root)
+        if raw:
+            read = partial(
+                read_recordings, table=table, seconds=self.window_seconds, sampling_rate=SAMPLING_RATE, notch=self.notch
+            )
+        else:
+            counts = tuple(window_counts(table, seconds=FEATURE_SECONDS).tolist())
+            read = partial(read_features, counts=counts, class_of=self.taxonomy.class_of, layout=self.feature_layout)
+        return Recipe(
+            dataset=self.taxonomy.name,
+            trials=windows(table, seconds=self.window_seconds, subjects=self.subjects),
+            shape=self.spec.shape,
+            sources=sources,
+            read=read,
+            parameters={
+                "features": self.features,
+                "window_seconds": self.window_seconds,
+                "table": np.array(table, dtype=float).tolist(),
+                **({"notch": self.notch} if raw else {"layout": self.feature_layout}),
+            },
+        )
+
+
+def trial_table(root: str | Path) -> TrialTable:
+    """The data set's own trial table, checked; the official one where the file was not copied along.
+
+    Raises:
+        ValueError: the file is not three sessions of 15 starts and ends in order.
+    """
+    path = Path(root) / TIMESTAMPS
+    if not path.is_file():
+        return OFFICIAL
+    text = path.read_text(encoding="utf-8", errors="replace")
+    found = {
+        key: [
+            [float(n) for n in re.findall(r"[\d.]+", row)]
+            for row in re.findall(rf"{key}_second\s*:\s*\[([^\]]*)\]", text)
+        ]
+        for key in ("start", "end")
+    }
+    if any([len(row) for row in rows] != [CLIPS] * SESSIONS for rows in found.values()):
+        raise ValueError(
+            f"{path}: expected 'start_second: [15 numbers]' and 'end_second: [...]' for each of 3 sessions"
+        )
+    table = TrialTable(np.array(found["start"]), np.array(found["end"]))
+    if (table.end <= table.start).any() or (table.start[:, 1:] < table.end[:, :-1]).any():
+        raise ValueError(f"{path}: clips must follow each other, each ending after its start")
+    if not is_simulated(root) and not np.array_equal(table, OFFICIAL):
+        warnings.warn(f"{path} differs from the published trial table; it is used as it stands", stacklevel=2)
+    return table
+
+
+def window_counts(table: TrialTable, *, seconds: int) -> np.ndarray:
+    """Whole windows in each of the 45 clips."""
+    return ((table.end - table.start) // seconds).astype(np.int64).ravel()
+
+
+def windows(table: TrialTable, *, seconds: int, subjects: tuple[str, ...] = SUBJECTS) -> Trials:
+    """The trial table of the windows: every whole window of every clip of every subject."""
+    counts = window_counts(table, seconds=seconds)
+    stimulus = np.tile(np.repeat(np.arange(len(counts)), counts), len(subjects))
+    window = np.tile(np.concatenate([np.arange(count) for count in counts]), len(subjects))
+    return Trials(
+        subject=np.repeat(np.arange(len(subjects)), counts.sum()),
+        stimulus=stimulus,
+        session=stimulus // CLIPS + 1,
+        trial=stimulus % CLIPS,
+        window=window,
+        y=np.array(emotions.SEEDV.class_of)[stimulus],
+        subjects=subjects,
+    )
+
+
+def find_recordings(root: str | Path, *, subjects: tuple[str, ...]) -> tuple[tuple[Path, ...], ...]:
+    """The three .cnt files of each subject, a ``_repaired`` one before the original; notebooks beside them are skipped.
+
+    Raises:
+        FileNotFoundError: names every recording that is missing.
+    """
+    folder = source_folder(root, "EEG_raw", dataset="SEED-V")
+    found = {
+        (subject, session): sorted(folder.glob(f"{subject}_{session}_*.cnt"), key=lambda p: "_repaired" not in p.stem)
+        for subject in subjects
+        for session in range(1, SESSIONS + 1)
+    }
+    missing = [f"{subject}_{session}_*.cnt" for (subject, session), paths in found.items() if not paths]
+    if missing:
+        raise FileNotFoundError(
+            f"{folder} has no {', '.join(missing)}; complete the download or leave subjects out with --data.exclude"
+        )
+    return tuple(tuple(found[s, session][0] for session in range(1, SESSIONS + 1)) for s in subjects)
+
+
+def find_features(root: str | Path, *, subjects: tuple[str, ...]) -> tuple[tuple[Path, ...], ...]:
+    """The feature file of each subject.
+
+    Raises:
+        FileNotFoundError: names every subject without one.
+    """
+    folder = source_folder(root, "EEG_DE_features", dataset="SEED-V")
+    files = [folder / f"{subject}_123.npz" for subject in subjects]
+    missing = [path.name for path in files if not path.is_file()]
+    if missing:
+        raise FileNotFoundError(
+            f"{folder} has no {', '.join(missing)}; complete the download or leave subjects out with --data.exclude"
+        )
+    return tuple((path,) for path in files)

@@ -1,0 +1,141 @@
+"""Reading one subject's SEED-V files: Neuroscan recordings and differential-entropy archives."""
+
+import warnings
+import zipfile
+from pathlib import Path
+
+import numpy as np
+
+from datamodules import unpickling
+from datamodules.store import check_finite
+from eeg.montage import SEEDV_CHANNELS
+
+CLIPS = 15
+BAND_PASS = (0.3, 75.0)
+
+
+def read_recordings(
+    files: tuple[Path, ...],
+    *,
+    table: tuple[np.ndarray, np.ndarray],
+    seconds: int,
+    sampling_rate: int,
+    notch: float | None,
+) -> np.ndarray:
+    """All windows of a subject's three sessions, (n, 62, samples) float32 in microvolt.
+
+    Args:
+        files: the recordings of sessions 1, 2 and 3.
+        table: start and end of the clips, (3, 15) seconds each.
+        seconds: length of a window.
+        sampling_rate: of the result, Hz.
+        notch: mains frequency to remove, Hz.
+    """
+    pieces = []
+    for path, starts, ends in zip(files, *table):
+        signal = read_recording(path, sampling_rate=sampling_rate, notch=notch, needed_seconds=float(ends.max()))
+        for clip, (start, end) in enumerate(zip(starts, ends), start=1):
+            count, first = int((end - start) // seconds), round(start * sampling_rate)
+            part = signal[:, first : first + count * seconds * sampling_rate]
+            check_finite(part, source=f"{path}, clip {clip}", axes={"channel": tuple(SEEDV_CHANNELS), "sample": None})
+            pieces.append(part.reshape(len(part), count, -1).swapaxes(0, 1))
+    return np.concatenate(pieces)
+
+
+def read_recording(path: Path, *, sampling_rate: int, notch: float | None, needed_seconds: float) -> np.ndarray:
+    """A whole recording, (62, T) float32 in microvolt, channels in the standard SEED order.
+
+    The order of CBraMod: drop mastoids and eye channels, resample the whole recording (polyphase, with its anti-alias
+    filter), then a zero-phase FIR band-pass of 0.3-75 Hz on the whole recording; no re-referencing. That band contains
+    the 50 Hz mains unless ``notch`` removes it, and filtering before the split is a mild leak between clips.
+
+    Raises:
+        ValueError: unreadable, an electrode is missing, or the recording ends before its last clip.
+    """
+    raw = _open(path, needed_seconds)
+    by_name = {name.upper(): name for name in raw.ch_names}
+    missing = [name for name in SEEDV_CHANNELS if name not in by_name]
+    if missing:
+        raise ValueError(f"{path}: no channel {', '.join(missing)}; it has {', '.join(raw.ch_names)}")
+    raw.pick([by_name[name] for name in SEEDV_CHANNELS]).load_data(verbose="ERROR")
+    if raw.info["sfreq"] != sampling_rate:
+        raw.resample(sampling_rate, method="polyphase", verbose="ERROR")
+    if notch is not None:
+        raw.notch_filter(notch, picks="all", verbose="ERROR")
+    raw.filter(*BAND_PASS, picks="all", verbose="ERROR")
+    return (1e6 * raw.get_data()).astype(np.float32)
+
+
+def _open(path: Path, needed_seconds: float):
+    """Open by the header; where its sample count is corrupt (7_1_20180411.cnt), again with the sample format stated."""
+    import mne
+
+    problem: object = "it is too short"
+    for data_format in ("auto", "int32"):
+        try:
+            raw = mne.io.read_raw_cnt(path, data_format=data_format, verbose="ERROR")
+        except Exception as error:  # the corrupt header fails differently in each version of mne and numpy
+            problem = error
+            continue
+        if raw.n_times / raw.info["sfreq"] >= needed_seconds:
+            if data_format == "int32":
+                warnings.warn(f"{path}: corrupt header, read as 32-bit samples", stacklevel=2)
+            return raw
+        problem = f"it ends at {raw.n_times / raw.info['sfreq']:.0f} s and its last clip at {needed_seconds:.0f} s"
+    raise ValueError(f"{path}: not a whole Neuroscan recording ({problem}); copy it again or use --data.exclude")
+
+
+def read_features(
+    files: tuple[Path, ...], *, counts: tuple[int, ...], class_of: tuple[int, ...], layout: str
+) -> np.ndarray:
+    """All windows of a subject's feature archive, (n, 62, 5) in nats, clips in catalogue order.
+
+    Args:
+        files: the archive, alone.
+        counts: windows that each of the 45 clips must have.
+        class_of: class that each clip must be labelled with.
+        layout: ``channel_major`` or ``band_major``.
+
+    Raises:
+        ValueError: damaged archive, or a clip of another length or label than the trial table says.
+    """
+    (path,) = files
+    data, labels = _entry(path, "data"), _entry(path, "label")
+    clips = []
+    for key, (count, label) in enumerate(zip(counts, class_of)):
+        values, classes = np.asarray(data.get(key)), np.asarray(labels.get(key))
+        if values.shape != (count, len(SEEDV_CHANNELS) * 5):
+            raise ValueError(f"{path}: data[{key}] must be {(count, 310)} after the trial table, found {values.shape}")
+        if classes.shape != (count,) or (classes != label).any():
+            raise ValueError(f"{path}: label[{key}] must be {count} times class {label}")
+        check_finite(values, source=path, axes={"clip " + str(key) + ", window": None, "feature": None})
+        clips.append(values)
+    values = np.concatenate(clips)
+    _warn_of_other_layout(values, path=path, layout=layout)
+    if layout == "band_major":
+        return values.reshape(-1, 5, len(SEEDV_CHANNELS)).swapaxes(1, 2)
+    return values.reshape(-1, len(SEEDV_CHANNELS), 5)
+
+
+def _entry(path: Path, name: str) -> dict:
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            data = archive[name].item()
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        raise ValueError(f"{path}: no readable entry '{name}' ({error}); copy or download it again") from error
+    value = unpickling.loads(data, source=f"{path}[{name}]") if isinstance(data, bytes) else None
+    if not isinstance(value, dict):
+        raise ValueError(f"{path}: entry '{name}' must be a pickled dict keyed 0..44")
+    return value
+
+
+def _warn_of_other_layout(values: np.ndarray, *, path: Path, layout: str) -> None:
+    """Entropy falls from delta to gamma along the band axis; the documents do not say which axis that is."""
+    mean = values.mean(axis=0)
+    falls = {
+        "channel_major": np.ptp(mean.reshape(-1, 5).mean(axis=0)),
+        "band_major": np.ptp(mean.reshape(5, -1).mean(axis=1)),
+    }
+    other = next(name for name in falls if name != layout)
+    if falls[other] > falls[layout]:
+        warnings.warn(f"{path}: bands seem to vary along the {other} axis; see --data.feature_layout", stacklevel=2)

@@ -1,0 +1,48 @@
+"""Write a simulated cohort: ``python -m datamodules.simulate faced DIR`` (nobody was recorded; the truth is known)."""
+
+import argparse
+from collections.abc import Sequence
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line; imports nothing heavy, so help is immediate."""
+    top = argparse.ArgumentParser(prog="python -m datamodules.simulate", description=__doc__)
+    datasets = top.add_subparsers(dest="dataset", required=True)
+    for name, people in (("faced", 123), ("seedv", 16)):
+        one = datasets.add_parser(
+            name, help=f"the layout of {name}", formatter_class=argparse.ArgumentDefaultsHelpFormatter
+        )
+        one.add_argument("root", metavar="DIR", help="empty or absent folder, or one to resume or to grow")
+        one.add_argument("--snr", type=float, default=1.0, help="strength of what clips evoke: 0 (chance) to 3")
+        one.add_argument("--seed", type=int, default=0, help="same seed, same bytes")
+        one.add_argument("--n-subjects", type=int, default=people, help="how many people")
+        one.add_argument("--raw-subjects", type=int, default=0, help="how many of them also get raw signals")
+        one.add_argument("--axis", help="axis artifact whose stimulus positions are planted; if absent one is drawn")
+    faced, seedv = datasets.choices["faced"], datasets.choices["seedv"]
+    faced.add_argument("--outlier", action="store_true", help="make sub023 3000 times too large, as in the release")
+    seedv.add_argument("--seconds-per-trial", type=int, help="length of every clip; official lengths if absent")
+    seedv.add_argument("--corrupt-header", action="store_true", help="break 7_1_20180411.cnt as in the release")
+    return top
+
+
+def main(args: Sequence[str] | None = None) -> None:
+    """Run the command."""
+    command = parser()
+    options = vars(command.parse_args(args))
+    dataset, root = options.pop("dataset"), options.pop("root")
+    try:
+        if dataset == "faced":
+            from datamodules.simulated_faced import write_faced
+
+            write_faced(root, **options)
+        else:
+            from datamodules.simulated_seedv import write_seedv
+
+            write_seedv(root, **options)
+    except (ValueError, OSError) as error:
+        command.exit(2, f"{command.prog}: {error}\n")
+    print(f"simulated {dataset} cohort in {root}; --data.root {root}, axis {root}/axis.npz")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,132 @@
+"""FACED and SEED-V cohorts that are written when first needed, then read through the same door as the real ones."""
+
+import hashlib
+import json
+from dataclasses import replace
+from pathlib import Path
+
+from datamodules.faced import FACED
+from datamodules.faced import SUBJECTS as FACED_SUBJECTS
+from datamodules.seedv import SEEDV
+from datamodules.seedv import SUBJECTS as SEEDV_SUBJECTS
+from datamodules.simulated_faced import spread_subjects, write_faced
+from datamodules.simulated_seedv import write_seedv
+from eeg.batch import DataSpec
+from eeg.files import cache_dir
+from vaxis.axis import Axis
+
+
+class SimulatedFACED(FACED):
+    """FACED with a planted valence axis: files of the official layout, drawn by ``datamodules.simulate``."""
+
+    def __init__(
+        self,
+        *,
+        root: str | None = None,
+        n_subjects: int = 123,
+        snr: float = 1.0,
+        cohort_seed: int = 0,
+        axis: str | None = None,
+        outlier: bool = False,
+        subjects: tuple[str, ...] | None = None,
+        **faced,
+    ) -> None:
+        """Check the arguments; the cohort is written by ``prepare_data``.
+
+        Args:
+            root: folder of the cohort, written where missing; a folder with other content is refused. By default one in
+                the cache folder for these parameters.
+            n_subjects: 1 to 123, fewer are taken evenly from the parts of subject_80_20_23. Raw signals are written
+                for them where features is raw (54 MB and a second each).
+            snr: multiplies everything evoked by the clips: 0 is chance; on simulated test subjects a linear
+                decoder of band features has balanced accuracy 0.35 at 0.5, 0.62 at 1 and 0.89 at 2.
+            cohort_seed: of the cohort, independent of the training seed.
+            axis: axis artifact whose stimulus positions are planted; by default one is drawn. The cohort's own copy is
+                ``axis.npz`` in root.
+            outlier: make sub023 3000 times too large, as its published signal is.
+            subjects: use only these of the simulated ones; all of them by default.
+        """
+        chosen = subjects or tuple(FACED_SUBJECTS[n] for n in spread_subjects(n_subjects))
+        self.n_subjects, self.prepared = n_subjects, False
+        self.simulation = {"snr": snr, "seed": cohort_seed, "axis": axis, "outlier": outlier}
+        super().__init__(root=root or _folder("faced", self.simulation), subjects=chosen, **faced)
+
+    @property
+    def spec(self) -> DataSpec:
+        return replace(super().spec, simulated=True)
+
+    @property
+    def axis_path(self) -> Path:
+        """The planted axis."""
+        return Path(self.root) / "axis.npz"
+
+    def prepare_data(self) -> None:
+        """Write what is missing of the cohort, then preprocess it."""
+        if not self.prepared:  # Lightning asks before every fit, validation and test
+            raw = self.n_subjects if self.features == "raw" else 0
+            write_faced(self.root, n_subjects=self.n_subjects, raw_subjects=raw, **self.simulation)
+            self.prepared = True
+        super().prepare_data()
+
+
+class SimulatedSEEDV(SEEDV):
+    """SEED-V with a planted valence axis: files of the official layout, drawn by ``datamodules.simulate``."""
+
+    def __init__(
+        self,
+        *,
+        root: str | None = None,
+        n_subjects: int = 16,
+        snr: float = 1.0,
+        cohort_seed: int = 0,
+        axis: str | None = None,
+        seconds_per_trial: int | None = None,
+        corrupt_header: bool = False,
+        subjects: tuple[str, ...] | None = None,
+        **seedv,
+    ) -> None:
+        """Check the arguments; the cohort is written by ``prepare_data``.
+
+        Args:
+            root: folder of the cohort, written where missing; a folder with other content is refused. By default one in
+                the cache folder for these parameters.
+            n_subjects: 1 to 16. Raw recordings are written for them where features is raw.
+            snr: multiplies everything evoked by the clips: 0 is chance; a linear decoder of band features has balanced
+                accuracy 0.55 at 0.5 and 0.85 at 1 on the simulated trials 10-14.
+            cohort_seed: of the cohort, independent of the training seed.
+            axis: axis artifact whose stimulus positions are planted; by default one is drawn. The cohort's own copy is
+                ``axis.npz`` in root.
+            seconds_per_trial: length of every clip, at least 4; by default the official lengths, with which raw
+                recordings take 2.4 GB a person.
+            corrupt_header: give 7_1_20180411.cnt the broken sample count of the published file.
+            subjects: use only these of the simulated ones; all of them by default.
+        """
+        self.n_subjects, self.prepared = n_subjects, False
+        self.simulation = {"snr": snr, "seed": cohort_seed, "axis": axis}
+        self.simulation |= {"seconds_per_trial": seconds_per_trial, "corrupt_header": corrupt_header}
+        root = root or _folder("seedv", self.simulation)
+        super().__init__(root=root, subjects=subjects or SEEDV_SUBJECTS[:n_subjects], **seedv)
+
+    @property
+    def spec(self) -> DataSpec:
+        return replace(super().spec, simulated=True)
+
+    @property
+    def axis_path(self) -> Path:
+        """The planted axis."""
+        return Path(self.root) / "axis.npz"
+
+    def prepare_data(self) -> None:
+        """Write what is missing of the cohort, then preprocess it."""
+        if not self.prepared:  # Lightning asks before every fit, validation and test
+            raw = self.n_subjects if self.features == "raw" else 0
+            write_seedv(self.root, n_subjects=self.n_subjects, raw_subjects=raw, **self.simulation)
+            self.prepared = True
+        super().prepare_data()
+
+
+def _folder(dataset: str, simulation: dict) -> str:
+    """One folder for each set of parameters; the axis counts by content, not by where its file lies."""
+    axis = simulation["axis"] and Axis.load(simulation["axis"]).fingerprint
+    digest = hashlib.sha256(json.dumps(simulation | {"axis": axis}, sort_keys=True).encode()).hexdigest()[:8]
+    return str(cache_dir() / "simulated" / f"{dataset}-{digest}")

@@ -1,0 +1,104 @@
+"""The folder of a simulated cohort: says that it is one, belongs to one set of parameters, never touches real data."""
+
+import json
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from datamodules.simulated_signal import Cohort
+from datamodules.simulated_truth import planted_axis
+from eeg.files import atomic
+from vaxis.axis import Axis
+from vaxis.emotions import Taxonomy
+
+GENERATOR = 1  # raise when the same parameters give other bytes
+MARK = "SIMULATED.json"
+
+
+def claim(root: str | Path, *, dataset: str, parameters: dict[str, Any]) -> Path:
+    """Make the folder this cohort's, or recognise it as such from an earlier, perhaps unfinished, run.
+
+    Args:
+        root: folder of the cohort.
+        dataset: ``faced`` or ``seedv``.
+        parameters: plain JSON values; everything that the bytes of a file depend on. How many subjects are written is
+            not among them, so a cohort can grow.
+
+    Raises:
+        FileExistsError: the folder holds files but no mark (a real data set?), or a cohort made with other parameters.
+    """
+    root = Path(root)
+    mark = {
+        "simulated": True,
+        "statement": "No person was recorded: every number here was drawn by a random generator.",
+        "dataset": dataset,
+        "layout": {"faced": "doi 10.1038/s41597-023-02650-w", "seedv": "doi 10.1109/TCDS.2021.3071170"}[dataset],
+        "generator": GENERATOR,
+        "parameters": parameters,
+    }
+    path = root / MARK
+    # Looked at before the mark and blind to half-written files: another process may be claiming the same folder.
+    occupied = root.is_dir() and any(not entry.name.startswith(".") for entry in root.iterdir())
+    if path.is_file():
+        _require_same(json.loads(path.read_text()), mark, path=path)
+        return root
+    if occupied:
+        raise FileExistsError(f"{root} is not empty and has no {MARK}; it may be real data: name an empty folder")
+    with atomic(path) as partial:
+        partial.write_text(json.dumps(mark, indent=2) + "\n")
+    return root
+
+
+def _require_same(found: dict, wanted: dict, *, path: Path) -> None:
+    def flat(mark: dict) -> dict:
+        return {"dataset": mark["dataset"], "generator": mark["generator"], **mark["parameters"]}
+
+    old, new = flat(found), flat(wanted)
+    changed = [f"{k} {old.get(k)!r} -> {new.get(k)!r}" for k in {**old, **new} if old.get(k) != new.get(k)]
+    if changed:
+        raise FileExistsError(
+            f"{path.parent} holds a cohort with other parameters ({', '.join(changed)}); "
+            "name another folder or delete it"
+        )
+
+
+def choose_axis(axis: str | Path | Axis | None, *, taxonomy: Taxonomy, seed: int) -> Axis:
+    """The axis to plant: a given artifact, or a drawn one.
+
+    Raises:
+        ValueError: the artifact is of another data set.
+    """
+    if axis is None:
+        return planted_axis(taxonomy, seed=seed)
+    loaded = axis if isinstance(axis, Axis) else Axis.load(axis)
+    if loaded.taxonomy != taxonomy.name:
+        raise ValueError(f"axis {axis} is for '{loaded.taxonomy}', the cohort is '{taxonomy.name}'; extract it again")
+    return loaded
+
+
+def write_truth(root: Path, *, axis: Axis, cohort: Cohort, subjects: dict[str, int]) -> None:
+    """Write ``axis.npz`` (what training may see) and ``truth.npz`` (what only a check may see), if absent.
+
+    Args:
+        root: folder of the cohort.
+        axis: saved unchanged.
+        cohort: source of the patterns and subjects.
+        subjects: number by name of everyone the data set has, written or not.
+    """
+    if not (root / "axis.npz").is_file():
+        axis.save(root / "axis.npz")
+    if (root / "truth.npz").is_file():
+        return
+    people = [cohort.subject(number) for number in subjects.values()]
+    with atomic(root / "truth.npz") as partial, open(partial, "wb") as file:
+        np.savez(
+            file,
+            subjects=list(subjects),
+            subject_offsets=np.stack([person.offset for person in people]),
+            subject_gains=np.array([person.gain for person in people]),
+            channels=list(cohort.channels),
+            bands=list(cohort.bands),
+            **{f.name: getattr(cohort.truth, f.name) for f in fields(cohort.truth)},
+        )

@@ -1,0 +1,41 @@
+"""Batches cut out of the store with one indexing operation each."""
+
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from datamodules.normalisation import Affine
+from datamodules.store import Store
+from eeg.batch import Batch
+
+Residence = Literal["memmap", "ram", "device"]
+
+
+class TrialSlices(Dataset):
+    """Maps an index array to a ``Batch``; no trial is ever handled alone in Python.
+
+    Args:
+        store: the cohort.
+        affine: normalisation, applied to each batch.
+        residence: ``memmap`` reads through the page cache, ``ram`` and ``device`` hold all of x.
+        device: where ``device`` is.
+    """
+
+    def __init__(self, store: Store, *, affine: Affine, residence: Residence, device: torch.device) -> None:
+        self.device = device if residence == "device" else torch.device("cpu")
+        self.x = store.x if residence == "memmap" else torch.from_numpy(np.array(store.x)).to(self.device)
+        self.affine = affine.to(self.device)
+        columns = (store.trials.y, store.trials.stimulus, store.trials.subject)
+        self.labels = torch.from_numpy(np.stack(columns)).to(self.device)
+
+    def __len__(self) -> int:
+        return self.labels.shape[1]
+
+    def __getitem__(self, rows: np.ndarray) -> Batch:
+        index = torch.from_numpy(rows).to(self.device)
+        y, stimulus, subject = self.labels[:, index]
+        x: Tensor = self.x.index_select(0, index) if isinstance(self.x, Tensor) else torch.from_numpy(self.x[rows])
+        return Batch(x=self.affine.apply_(x, subject), y=y, stimulus=stimulus, subject=subject, index=index)

@@ -1,0 +1,1 @@
+"""Facts and signal mathematics of EEG; imports nothing else of this project."""

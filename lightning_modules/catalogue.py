@@ -1,0 +1,72 @@
+"""Which plug-ins lie in the folders, found by reading the source: names and help without importing torch."""
+
+import ast
+import difflib
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+BASES = {"loss": "AlignmentLoss", "network": "Network", "data": "EEGDataModule", "callback": "Callback"}
+FOLDERS = {"loss": "losses", "network": "networks", "data": "datamodules", "callback": "callbacks"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plugin:
+    """One class that a flag can name.
+
+    Attributes:
+        name: what the flag takes: the file's name for losses, networks and callbacks, the class for data.
+        class_path: import path.
+        summary: first line of its docstring.
+    """
+
+    name: str
+    class_path: str
+    summary: str
+
+
+def plugins(kind: str) -> list[Plugin]:
+    """Plug-ins of a kind (``loss``, ``network``, ``data`` or ``callback``), sorted by name."""
+    bases: dict[str, list[str]] = {}
+    found: list[tuple[Path, ast.ClassDef]] = []
+    for path in sorted((ROOT / FOLDERS[kind]).glob("*.py")):
+        for node in ast.parse(path.read_text(encoding="utf-8"), filename=str(path)).body:
+            if isinstance(node, ast.ClassDef):
+                bases[node.name] = [getattr(base, "id", getattr(base, "attr", "")) for base in node.bases]
+                found.append((path, node))
+    return sorted(
+        (_plugin(kind, path, node) for path, node in found if _is_plugin(node.name, BASES[kind], bases)),
+        key=lambda plugin: plugin.name,
+    )
+
+
+def _is_plugin(name: str, root: str, bases: dict[str, list[str]]) -> bool:
+    def descends(cls: str) -> bool:
+        return any(base == root or descends(base) for base in bases.get(cls, []))
+
+    abstract = name.startswith("_") or "ABC" in bases[name]
+    return not abstract and descends(name)
+
+
+def _plugin(kind: str, path: Path, node: ast.ClassDef) -> Plugin:
+    summary = (ast.get_docstring(node) or "").split("\n")[0]
+    name = node.name if kind == "data" else path.stem
+    return Plugin(name=name, class_path=f"{FOLDERS[kind]}.{path.stem}.{node.name}", summary=summary)
+
+
+def class_path(kind: str, name: str) -> str:
+    """Import path of the plug-in that a user named by file or by class, in any case; a dotted path is left as it is.
+
+    Raises:
+        SystemExit: no such plug-in; lists the names and the nearest ones.
+    """
+    if "." in name or name.startswith("{"):
+        return name
+    known = plugins(kind)
+    for plugin in known:
+        if name.lower() in (plugin.name.lower(), plugin.class_path.rsplit(".", 1)[1].lower()):
+            return plugin.class_path
+    names = [plugin.name for plugin in known]
+    near = difflib.get_close_matches(name.lower(), [n.lower() for n in names], n=1, cutoff=0.5)
+    hint = f" Did you mean '{next(n for n in names if n.lower() == near[0])}'?" if near else ""
+    raise SystemExit(f"error: unknown {kind} '{name}'.{hint} Known: {', '.join(names)}")

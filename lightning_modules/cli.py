@@ -1,0 +1,197 @@
+"""LightningCLI at the edge: flags from typed constructors, one run directory a run, resume without being asked."""
+
+import difflib
+import importlib
+import inspect
+import logging
+import re
+import sys
+import warnings
+from pathlib import Path
+
+from lightning.pytorch.callbacks import ModelCheckpoint
+from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
+from lightning.pytorch.utilities.rank_zero import rank_zero_only
+
+from callbacks.loggers import logger_configs
+from datamodules.base import EEGDataModule
+from lightning_modules.catalogue import class_path, plugins
+from lightning_modules.decoder import Decoder
+from losses.base import AlignmentLoss
+from networks.base import Network
+
+TRAINER_DEFAULTS = {
+    "accelerator": "auto",
+    "devices": 1,
+    "max_epochs": 12,
+    "deterministic": "warn",
+    "num_sanity_val_steps": 0,
+    "log_every_n_steps": 25,
+    "use_distributed_sampler": False,
+    "enable_model_summary": False,
+}
+CHECKPOINT_DEFAULTS = {
+    "monitor": "val/balanced_accuracy",
+    "mode": "max",
+    "filename": "best",
+    "save_last": True,
+    "enable_version_counter": False,
+}
+
+
+class Parser(LightningArgumentParser):
+    """Replaces the two errors that every user meets, a wrong name and a wrong argument, by short ones."""
+
+    def error(self, message, ex=None):
+        if not self.exit_on_error:
+            return super().error(message, ex)
+        sys.stderr.write(f"error: {explain(message)}\n")
+        self.exit(2)
+
+
+def explain(message: str) -> str:
+    """The parser's message, or a shorter one where a name or an argument of a plug-in is wrong."""
+    wrong_argument = r"class_path '([\w.]+)\.(\w+)'.*?(?:Option|Key) '([\w.]+)' is not (?:accepted|expected)"
+    if found := re.search(wrong_argument, message, re.S):
+        module, cls, argument = found.groups()
+        signature = inspect.signature(getattr(importlib.import_module(module), cls).__init__)
+        known = [name for name in signature.parameters if name != "self"]
+        near = difflib.get_close_matches(argument, known, n=1, cutoff=0.5)
+        hint = f" Did you mean '{near[0]}'?" if near else ""
+        return f"{cls} has no argument '{argument}'.{hint} It has: {', '.join(known) or 'none'}"
+    wrong_value = r"class_path '[\w.]+\.(\w+)':\s+Parser key \"([\w.]+)\":\s+Expected an? (.+?)\. Got value: (.+)"
+    if found := re.search(wrong_value, message):
+        cls, argument, expected, value = found.groups()
+        expected = re.sub(r"<class '([\w.]+)'>|typing\.Literal", r"\1", expected).strip("[]")
+        return f"{cls}.{argument} must be {'one of ' if ',' in expected else 'a '}{expected}, not '{value}'"
+    if found := re.search(r"[Uu]nrecognized arguments?: (--[\w.]+)", message):
+        return f"unknown flag {found[1]}; every flag: python train.py fit --help, short help: python train.py --help"
+    return message
+
+
+class DecoderCLI(LightningCLI):
+    """``--loss``, ``--network`` and ``--data`` at the top level; every file in ``callbacks/`` with flags of its own."""
+
+    def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
+        parser.add_subclass_arguments(AlignmentLoss, "loss", help="alignment strategy (a file in losses/)")
+        parser.add_subclass_arguments(Network, "network", help="encoder (a file in networks/)")
+        parser.add_argument(
+            "--online", action="store_true", help="log to the W&B server when a key and a network are there"
+        )
+        parser.add_argument("--project", default="vaxis-align", help="W&B project")
+        parser.add_argument("--group", type=str | None, default=None, help="W&B group; by default the loss")
+        parser.add_lightning_class_args(ModelCheckpoint, "checkpoint")
+        for plugin in plugins("callback"):
+            module, name = plugin.class_path.rsplit(".", 1)
+            parser.add_lightning_class_args(getattr(importlib.import_module(module), name), plugin.name)
+        parser.set_defaults(
+            {
+                "loss": {"class_path": class_path("loss", "none")},
+                "network": {"class_path": class_path("network", "axial_de")},
+                "data": {"class_path": class_path("data", "SimulatedFACED")},
+                **{f"checkpoint.{key}": value for key, value in CHECKPOINT_DEFAULTS.items()},
+            }
+        )
+        parser.link_arguments("loss", "model.loss", apply_on="instantiate")
+        parser.link_arguments("network", "model.network", apply_on="instantiate")
+
+    def before_instantiate_classes(self) -> None:
+        if self.subcommand is None:
+            return
+        config = self.config[self.subcommand]
+        loss, data = _short(config.loss), config.data.class_path.rsplit(".", 1)[1]
+        weight = config.loss.get("init_args", {}).get("weight")
+        if config.trainer.default_root_dir is None:
+            arm = loss if weight is None else f"{loss}-w{weight:g}"
+            config.trainer.default_root_dir = f"runs/{data}-{arm}-s{config.seed_everything}"
+        run_dir = Path(config.trainer.default_root_dir)
+        if self.subcommand == "fit" and not config.trainer.fast_dev_run:
+            self._resume(config, run_dir)
+        if config.trainer.fast_dev_run:
+            config.trainer.logger = False
+        elif config.trainer.logger is None and self.subcommand == "fit":
+            config.trainer.logger = logger_configs(
+                run_dir=str(run_dir),
+                online=config.online,
+                project=config.project,
+                group=config.group or loss,
+                job_type="train",
+                tags=[loss, data, _short(config.network)],
+            )
+        _describe(config, run_dir)
+
+    def after_instantiate_classes(self) -> None:
+        # Said now and not after the data has been prepared for an hour.
+        network, features = self.model.network, self.datamodule.features
+        if features not in network.reads:
+            raise ValueError(
+                f"{type(network).__name__} reads {' or '.join(network.reads)}, --data.features is {features}; change "
+                "either: --network emod reads raw, --network axial_de reads de and psd"
+            )
+
+    def _resume(self, config, run_dir: Path) -> None:
+        last = run_dir / "checkpoints" / "last.ckpt"
+        if (run_dir / "result.json").exists():
+            raise SystemExit(f"error: {run_dir} holds a finished run; delete it or name another folder with --run_dir")
+        if config.ckpt_path is None and last.exists():
+            config.ckpt_path = str(last)
+            rank_zero_only(print)(f"resuming {run_dir} from its last complete epoch", flush=True)
+        config.weights_only = True
+
+    def after_fit(self) -> None:
+        """Score the epoch that validation chose: on validation, then once on test."""
+        best = None if self.trainer.fast_dev_run else "best"
+        options = {"datamodule": self.datamodule, "ckpt_path": best, "weights_only": True, "verbose": False}
+        # The validation scores of that epoch are in the log already; a second row would read as one epoch more.
+        loggers, self.trainer.loggers = self.trainer.loggers, []
+        self.trainer.validate(self.model, **options)
+        self.trainer.loggers = loggers
+        self.trainer.test(self.model, **options)
+
+
+def _short(choice) -> str:
+    """Registry name of a chosen plug-in: the name of its file."""
+    return choice.class_path.split(".")[-2]
+
+
+@rank_zero_only
+def _describe(config, run_dir: Path) -> None:
+    for kind in ("loss", "network", "data"):
+        choice = config[kind]
+        arguments = "  ".join(f"{k}={v}" for k, v in choice.get("init_args", {}).items() if v is not None)
+        print(f"{kind:<8} {choice.class_path.rsplit('.', 1)[1]}  {arguments}")
+    print(f"seed     {config.seed_everything}\nrun      {run_dir}", flush=True)
+
+
+def run(argv: list[str]) -> None:
+    """Run one subcommand; ``argv`` is normalised (``command_line.normalise``)."""
+    # DDP starts the other ranks by running the words of this process again.
+    sys.argv[1:] = argv
+    _command_line(run=True)
+
+
+def parse(argv: list[str]) -> DecoderCLI:
+    """Data module, decoder and settings that ``fit`` would use with these flags; nothing is run or written."""
+    words, sys.argv[1:] = sys.argv[1:], argv
+    try:
+        return _command_line(run=False)
+    finally:
+        sys.argv[1:] = words
+
+
+def _command_line(*, run: bool) -> DecoderCLI:
+    for name in ("lightning.pytorch", "lightning.fabric"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    warnings.filterwarnings("ignore", message=".*isinstance.treespec, LeafSpec.*")
+    warnings.filterwarnings("ignore", message=".*does not have many workers.*")
+    return DecoderCLI(
+        Decoder,
+        EEGDataModule,
+        subclass_mode_data=True,
+        auto_configure_optimizers=False,
+        parser_class=Parser,
+        seed_everything_default=42,
+        trainer_defaults=TRAINER_DEFAULTS,
+        save_config_kwargs={"overwrite": True},
+        run=run,
+    )

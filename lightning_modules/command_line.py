@@ -1,0 +1,76 @@
+"""The command line before any heavy import: short help, plug-in names, one order of flags."""
+
+from lightning_modules.catalogue import class_path, plugins
+
+SUBCOMMANDS = ("fit", "validate", "test", "predict")
+NAMED = ("loss", "network", "data")
+ALIASES = {"--axis": "--model.axis", "--run_dir": "--trainer.default_root_dir", "--seed": "--seed_everything"}
+
+HELP = """\
+Does your alignment loss beat saturation?
+
+  python train.py                                             the main job: verdict on a simulated FACED cohort
+  python train.py --loss NAME [--data FACED --data.root DIR]  the same verdict for your loss, your data
+  python train.py fit --loss NAME --loss.weight W ...         one training run
+  python train.py fit --config configs/faced.yaml ...         settings from files, later ones win
+  python train.py fit --loss.help NAME                        the flags of one loss (also --network.help, --data.help)
+  python train.py fit --help                                  every flag
+  python train.py validate | test | predict ...               the same on a checkpoint (--ckpt_path FILE)
+
+Flags of the verdict: --seeds 42,123,456,789,2025   --devices 0,1,...   --online   --run_dir DIR
+Short flags:          --seed N   --axis FILE   --run_dir DIR   --online (W&B server; offline otherwise)
+"""
+
+
+def short_help() -> str:
+    """Usage and the plug-ins in the folders, each with the first line of its docstring."""
+    parts = [HELP]
+    for kind in NAMED:
+        rows = "\n".join(f"  {plugin.name:<16} {plugin.summary}" for plugin in plugins(kind))
+        parts.append(f"--{kind}\n{rows}\n")
+    return "\n".join(parts)
+
+
+def normalise(argv: list[str]) -> list[str]:
+    """The same command with names resolved and flags in the order that the parser needs; idempotent.
+
+    The parser applies flags left to right, so settings files come first, then the choice of classes, then their
+    arguments: the order in which a user wrote them stops to matter.
+    """
+    subcommand, rest = (argv[:1], argv[1:]) if argv[:1] and argv[0] in SUBCOMMANDS else ([], argv)
+    files: list[str] = []
+    choices: list[str] = []
+    others: list[str] = []
+    position = 0
+    while position < len(rest):
+        flag, equals, value = rest[position].partition("=")
+        flag = ALIASES.get(flag, flag)
+        follows = not equals and position + 1 < len(rest)
+        kind = flag.removeprefix("--").removesuffix(".help")
+        if flag in ("-c", "--config") or (flag.startswith("--") and kind in NAMED):
+            value = value if equals else (rest[position + 1] if follows else "")
+            if kind in NAMED and value:
+                value = class_path(kind, value)
+            target = files if kind not in NAMED else choices
+            target.extend([flag, value] if value else [flag])
+            position += 1 if equals or not follows else 2
+        else:
+            others.append(flag + equals + value)
+            position += 1
+    return [*subcommand, *files, *choices, *others]
+
+
+def option(argv: list[str], name: str) -> tuple[str | None, list[str]]:
+    """Take ``--name VALUE`` or ``--name=VALUE`` out of a command: its last value and the command without it."""
+    value, rest, position = None, [], 0
+    while position < len(argv):
+        if argv[position].startswith(f"{name}="):
+            value = argv[position].split("=", 1)[1]
+        elif argv[position] == name:
+            if position + 1 == len(argv) or argv[position + 1].startswith("--"):
+                raise SystemExit(f"error: {name} needs a value")
+            position, value = position + 1, argv[position + 1]
+        else:
+            rest.append(argv[position])
+        position += 1
+    return value, rest

@@ -1,0 +1,182 @@
+"""The one LightningModule: any network, any head, any alignment strategy."""
+
+import lightning as L
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torchmetrics.classification import MulticlassConfusionMatrix
+
+from eeg.batch import Batch, DataSpec, Record
+from lightning_modules.heads import HeadName, build_head
+from lightning_modules.optimisation import Optimisation, configure
+from lightning_modules.scores import scores
+from losses.base import AlignmentLoss, LossSpec, Output
+from losses.none import NoAlignment
+from networks.base import Network
+from vaxis.axis import Axis
+from vaxis.targets import Targets
+
+
+class Decoder(L.LightningModule):
+    """EEG to emotion class, trained on labels and, where a strategy is plugged in, on the valence axis.
+
+    Total loss = label-smoothed cross-entropy + weight * alignment (or what the strategy's ``combine`` makes of them).
+    A strategy of weight 0 leaves the plain decoder bit for bit: heads are built under a random state of their own, and
+    every epoch starts from a random state that depends on seed, epoch and rank only, so runs of one seed stay paired
+    and a resumed run repeats the interrupted one.
+
+    Args:
+        network: encoder from EEG to tokens; sized by the data.
+        loss: alignment strategy.
+        axis: path of the axis artifact; by default the one that belongs to the data (``data.axis_path``).
+        positions: which stimulus positions of the artifact to use; by default the most informative it has.
+        head: classifier on the tokens: mean_linear on their mean, emod and flatten_mlp as the two papers have them.
+        head_dropout: dropout inside the head.
+        label_smoothing: of the cross-entropy.
+        optimisation: optimiser and schedule.
+    """
+
+    def __init__(
+        self,
+        *,
+        network: Network,
+        loss: AlignmentLoss,
+        axis: str | None = None,
+        positions: str | None = None,
+        head: HeadName = "mean_linear",
+        head_dropout: float = 0.25,
+        label_smoothing: float = 0.1,
+        optimisation: Optimisation = Optimisation(),  # noqa: B008 - frozen
+    ) -> None:
+        super().__init__()
+        self.network = network
+        self.loss = loss if loss.active else NoAlignment()
+        self.axis, self.positions = axis, positions
+        self.head, self.head_dropout = head, head_dropout
+        self.label_smoothing, self.optimisation = label_smoothing, optimisation
+        self.spec: DataSpec | None = None
+        self.targets: Targets | None = None
+        self.record: Record | None = None
+
+    def configure_model(self) -> None:
+        if self.spec is None:
+            data = self.trainer.datamodule
+            self.axis = str(self.axis or data.axis_path)
+            self.build(spec=data.spec, targets=Targets.from_axis(Axis.load(self.axis), source=self.positions))
+
+    def build(self, *, spec: DataSpec, targets: Targets) -> None:
+        """Size network, head and strategy for the data; the Trainer does this after the data is set up.
+
+        Raises:
+            ValueError: the axis was made for other stimuli than the data has.
+        """
+        if tuple(targets.class_of.tolist()) != tuple(spec.class_of):
+            raise ValueError(
+                f"the axis {self.axis} is not of the stimuli of {spec.dataset}; extract it for that taxonomy"
+            )
+        self.spec, self.targets, self.seed = spec, targets, torch.initial_seed()
+        with torch.random.fork_rng():
+            torch.manual_seed(self.seed)
+            self.network.build(spec)
+            self.classifier = build_head(
+                self.head,
+                channels=len(spec.channels),
+                n_tokens=self.network.n_tokens,
+                dim=self.network.dim,
+                n_classes=len(spec.classes),
+                dropout=self.head_dropout,
+            )
+        with torch.random.fork_rng():
+            torch.manual_seed(self.seed + 1)
+            self.loss.build(
+                LossSpec(targets=targets, dim=self.network.dim, channels=spec.channels, classes=spec.classes)
+            )
+            self.loss.prepare(self)
+        self.confusion = MulticlassConfusionMatrix(len(spec.classes))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Logits (B, K); reads the signal and nothing else."""
+        return self.classifier(self.network(x))
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        output = self._output(batch.x)
+        task = F.cross_entropy(output.logits.float(), batch.y, label_smoothing=self.label_smoothing)
+        alignment, total = None, task
+        if self.loss.active:
+            with torch.autocast(self.device.type, enabled=False):
+                alignment = self.loss(*self._seen_by_loss(output, batch))
+            total = self.loss.combine(task=task, alignment=alignment, progress=self._progress())
+        self.record = Record(batch, output.logits, output.h, output.tokens, task, alignment)
+        if (self.global_step + 1) % self.trainer.log_every_n_steps == 0:
+            self._log_step(task, alignment, total)
+        return total
+
+    def _output(self, x: Tensor) -> Output:
+        tokens = self.network(x)
+        return Output(logits=self.classifier(tokens), h=tokens.mean(dim=(1, 2)), tokens=tokens)
+
+    def _seen_by_loss(self, output: Output, batch: Batch) -> tuple[Output, Batch]:
+        """What the strategy reads, in float32; of the trials of all ranks, with gradients, when it couples trials.
+
+        The gather is done here and once, so no strategy ever sees DDP. Its backward sums over ranks and DDP averages,
+        which together give the gradient of one process on the whole batch.
+        """
+        fields = {name: getattr(output, name).float() for name in self.loss.reads if name != "x"}
+        if self.loss.couples_samples and self.trainer.world_size > 1:
+            fields = {name: self._gather(value, sync_grads=True) for name, value in fields.items()}
+            batch = Batch(*(self._gather(value) for value in batch))
+        return Output(**fields), batch
+
+    def _gather(self, value: Tensor, *, sync_grads: bool = False) -> Tensor:
+        return self.all_gather(value, sync_grads=sync_grads).flatten(0, 1)
+
+    def _progress(self) -> float:
+        return self.global_step / max(1, self.trainer.estimated_stepping_batches)
+
+    def _log_step(self, task: Tensor, alignment: Tensor | None, total: Tensor) -> None:
+        values = {"train/task": task, "train/total": total}
+        if alignment is not None:
+            values["train/alignment"] = alignment
+        self.log_dict({name: value.detach() for name, value in values.items()}, sync_dist=True)
+
+    def on_train_epoch_start(self) -> None:
+        torch.manual_seed(hash((self.seed, self.current_epoch, self.global_rank)) % 2**63)
+
+    def validation_step(self, batch: Batch, batch_idx: int) -> None:
+        self._evaluate(batch)
+
+    def test_step(self, batch: Batch, batch_idx: int) -> None:
+        self._evaluate(batch)
+
+    def predict_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        return self(batch.x).softmax(dim=1)
+
+    def _evaluate(self, batch: Batch) -> None:
+        output = self._output(batch.x)
+        task = F.cross_entropy(output.logits.float(), batch.y)
+        self.record = Record(batch, output.logits, output.h, output.tokens, task, None)
+        self.confusion.update(output.logits, batch.y)
+
+    def on_validation_epoch_end(self) -> None:
+        self._log_scores("val")
+
+    def on_test_epoch_end(self) -> None:
+        self._log_scores("test")
+
+    def _log_scores(self, split: str) -> None:
+        # The confusion matrix is summed over ranks by torchmetrics, so every rank logs the same exact numbers.
+        values = scores(self.confusion.compute())
+        for name, value in values.items():
+            self.log(f"{split}/{name}", value, prog_bar=name == "balanced_accuracy")
+        self.confusion.reset()
+
+    def configure_optimizers(self) -> dict:
+        encoder = {id(p) for p in self.network.parameters()}
+        trainable = [p for p in self.parameters() if p.requires_grad]
+        return configure(
+            self.optimisation,
+            encoder_params=[p for p in trainable if id(p) in encoder],
+            other_params=[p for p in trainable if id(p) not in encoder],
+            steps_per_epoch=max(1, self.trainer.estimated_stepping_batches // max(1, self.trainer.max_epochs)),
+            epochs=self.trainer.max_epochs,
+        )

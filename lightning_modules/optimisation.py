@@ -1,0 +1,106 @@
+"""Optimiser and learning-rate schedule: linear warm-up, then a cosine."""
+
+import math
+import warnings
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch.nn import Parameter
+from torch.optim.lr_scheduler import LambdaLR
+
+
+@dataclass(frozen=True, kw_only=True)
+class Optimisation:
+    """How parameters are updated; the defaults are the recipe in the appendix of arXiv 2606.00129.
+
+    Three recipes are published for the same decoder and disagree; ``configs/recipe_*.yaml`` has each. The appendix:
+    AdamW, weight decay 1e-2, five warm-up epochs. An earlier draft (archive) and EMOD's own fine-tuning (official,
+    arXiv 2511.05863): Adam, weight decay 1e-4, no warm-up, encoder at half the rate, cosine to 1e-6.
+
+    Gradient clipping is the Trainer's (``trainer.gradient_clip_val``).
+
+    Args:
+        algorithm: ``adamw`` decouples weight decay from the gradient, ``adam`` adds it to the gradient.
+        lr: highest learning rate.
+        betas: decay of the two gradient averages.
+        weight_decay: on all parameters, biases and norms too, as PyTorch does; no recipe says otherwise.
+        warmup_epochs: length of the linear warm-up, in epochs; may be a fraction, 0 for none.
+        min_lr: learning rate at the end of the cosine, the same for all parameters.
+        encoder_lr_scale: learning rate of the network relative to ``lr``; heads and alignment always have ``lr``.
+    """
+
+    algorithm: Literal["adamw", "adam"] = "adamw"
+    lr: float = 1e-3
+    betas: tuple[float, float] = (0.9, 0.999)
+    weight_decay: float = 1e-2
+    warmup_epochs: float = 5
+    min_lr: float = 0.0
+    encoder_lr_scale: float = 1.0
+
+    def __post_init__(self) -> None:
+        for name in ("weight_decay", "warmup_epochs", "min_lr", "encoder_lr_scale"):
+            if not getattr(self, name) >= 0:
+                raise ValueError(f"optimisation.{name} must be >= 0, got {getattr(self, name)}")
+        if not self.lr > 0:
+            raise ValueError(f"optimisation.lr must be > 0, got {self.lr}")
+        if self.algorithm not in ALGORITHMS:
+            raise ValueError(f"optimisation.algorithm must be one of {sorted(ALGORITHMS)}, got '{self.algorithm}'")
+
+
+ALGORITHMS = {"adamw": torch.optim.AdamW, "adam": torch.optim.Adam}
+
+
+def configure(
+    optimisation: Optimisation,
+    *,
+    encoder_params: Iterable[Parameter],
+    other_params: Iterable[Parameter],
+    steps_per_epoch: int,
+    epochs: int,
+) -> dict:
+    """Optimiser and per-step schedule, in the form a LightningModule returns.
+
+    Args:
+        optimisation: the recipe.
+        encoder_params: parameters of the network; may be empty (frozen encoder).
+        other_params: parameters of head and alignment strategy.
+        steps_per_epoch: optimiser steps an epoch.
+        epochs: length of the cosine including the warm-up.
+    """
+    total, warmup = epochs * steps_per_epoch, round(optimisation.warmup_epochs * steps_per_epoch)
+    if warmup >= total:
+        warnings.warn(
+            f"the run of {epochs} epochs ends within its warm-up of {optimisation.warmup_epochs:g}: the full learning "
+            "rate is not kept for any epoch; lower model.optimisation.warmup_epochs",
+            stacklevel=2,
+        )
+    rates = {"encoder": optimisation.lr * optimisation.encoder_lr_scale, "other": optimisation.lr}
+    groups = {"encoder": list(encoder_params), "other": list(other_params)}
+    groups = [{"params": groups[name], "lr": rate, "name": name} for name, rate in rates.items() if groups[name]]
+    optimizer = ALGORITHMS[optimisation.algorithm](
+        groups, betas=optimisation.betas, weight_decay=optimisation.weight_decay
+    )
+    schedule = [
+        warmup_cosine(warmup=warmup, total=total, floor=optimisation.min_lr / group["lr"] if group["lr"] else 0.0)
+        for group in groups
+    ]
+    scheduler = LambdaLR(optimizer, schedule)
+    return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
+
+
+def warmup_cosine(*, warmup: int, total: int, floor: float) -> Callable[[int], float]:
+    """Factor of the highest learning rate at a step, counted from 0.
+
+    It rises as (step + 1) / warmup, so that the first step moves too, is 1 at step ``warmup`` and falls along half a
+    cosine to ``floor`` at step ``total``, where it stays.
+    """
+
+    def factor(step: int) -> float:
+        if step < warmup:
+            return (step + 1) / warmup
+        progress = min(1.0, (step - warmup) / max(1, total - warmup))
+        return floor + (1 - floor) * (1 + math.cos(math.pi * progress)) / 2
+
+    return factor

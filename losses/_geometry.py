@@ -1,0 +1,52 @@
+"""Pure tensor functions that several strategies share; every one is finite, gradient included, on degenerate input."""
+
+import torch
+from torch import Tensor
+
+TINY = 1e-12
+
+
+def correlation(a: Tensor, b: Tensor) -> Tensor:
+    """Pearson correlation of two vectors (n,), n >= 2; 0 with zero gradient where either is constant."""
+    a, b = a - a.mean(), b - b.mean()
+    return cosine(a, b)
+
+
+def cosine(a: Tensor, b: Tensor) -> Tensor:
+    """Cosine of two vectors (n,); 0 with zero gradient where either has norm below 1e-6."""
+    square_a, square_b = (a * a).sum(), (b * b).sum()
+    defined = (square_a > TINY) & (square_b > TINY)
+    # The root is taken of 1 where it is undefined, so that its infinite slope never meets a zero (0 * inf is NaN).
+    norms = torch.where(defined, square_a * square_b, 1.0).sqrt()
+    return torch.where(defined, (a * b).sum() / norms, 0.0 * (a.sum() + b.sum()))
+
+
+def pairwise_distances(x: Tensor, *, metric: str = "euclidean") -> Tensor:
+    """Upper triangle, row by row, of the distances between the rows of ``x`` (n, D): (n(n-1)/2,).
+
+    Args:
+        x: patterns.
+        metric: ``euclidean``, ``sqeuclidean``, ``cosine`` or ``correlation`` (both 1 minus the similarity).
+    """
+    i, j = torch.triu_indices(len(x), len(x), offset=1, device=x.device)
+    if metric in ("cosine", "correlation"):
+        rows = x - x.mean(dim=1, keepdim=True) if metric == "correlation" else x
+        rows = rows / (rows.square().sum(dim=1, keepdim=True) + TINY).sqrt()
+        return 1 - (rows[i] * rows[j]).sum(dim=1)
+    squared = (x[i] - x[j]).square().sum(dim=1)
+    # The offset stands inside the root: the slope of a bare root at coincident rows is infinite.
+    return squared if metric == "sqeuclidean" else (squared + TINY).sqrt()
+
+
+def condition_means(h: Tensor, condition: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean of the rows of ``h`` (B, D) over each distinct condition (B,): means (U, D) and sorted conditions (U,)."""
+    distinct, position = condition.unique(return_inverse=True)
+    sums = h.new_zeros(len(distinct), h.shape[1]).index_add(0, position, h)
+    counts = torch.bincount(position, minlength=len(distinct)).to(h.dtype)
+    return sums / counts[:, None], distinct
+
+
+def soft_rank(x: Tensor, *, softness: float = 0.1) -> Tensor:
+    """Differentiable ranks of ``x`` (n,): 1/2 + sum of sigmoids of differences in units of ``softness`` deviations."""
+    scale = (x.detach().std() * softness).clamp_min(1e-6)
+    return 0.5 + torch.sigmoid((x[:, None] - x[None]) / scale).sum(dim=1)

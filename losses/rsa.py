@@ -1,0 +1,64 @@
+"""Representational similarity: distances between clips in feature space should follow their distances on the axis."""
+
+from typing import Literal
+
+from torch import Tensor
+
+from losses._geometry import TINY, condition_means, correlation, cosine, pairwise_distances, soft_rank
+from losses.base import AlignmentLoss, Batch, LossSpec, Output
+
+
+class RSA(AlignmentLoss):
+    """Distances between clips in feature space should follow their distances on the axis.
+
+    A = 1 - similarity of the two dissimilarity matrices over the clips in the batch. Kriegeskorte, Mur and Bandettini
+    2008 (doi 10.3389/neuro.06.004.2008); linear CKA: Kornblith et al. 2019 (arXiv 1905.00414). arXiv 2606.00129, rows
+    10 and 11: -0.093 (p < 1e-4) at weight 5, -0.057 (p < 1e-3) at 1. The sources name neither distance nor comparator
+    nor level; means over the trials of a clip are what RSA compares, and they keep pairs of the same clip from turning
+    the loss into clustering.
+
+    Args:
+        weight: factor of the loss; the paper ran 0.1, 0.5, 1 and 5.
+        compare: similarity of the two matrices; pearson allows an offset, cosine does not, spearman_soft uses soft
+            ranks, cka compares the centred patterns directly.
+        metric: distance between feature patterns.
+        level: patterns are means over the trials of a clip (stimulus) or single trials.
+    """
+
+    couples_samples = True
+
+    def __init__(
+        self,
+        *,
+        weight: float = 1.0,
+        compare: Literal["pearson", "cosine", "spearman_soft", "cka"] = "pearson",
+        metric: Literal["euclidean", "sqeuclidean", "cosine", "correlation"] = "euclidean",
+        level: Literal["stimulus", "trial"] = "stimulus",
+    ) -> None:
+        super().__init__(weight=weight)
+        self.compare, self.metric, self.level = compare, metric, level
+
+    def build(self, spec: LossSpec) -> None:
+        self.constant("v", spec.targets.v)
+
+    def forward(self, output: Output, batch: Batch) -> Tensor:
+        patterns, stimulus = output.h, batch.stimulus
+        if self.level == "stimulus":
+            patterns, stimulus = condition_means(patterns, stimulus)
+        if len(patterns) < 3:
+            return self.undefined(output.h)
+        position = self.v[stimulus]
+        if self.compare == "cka":
+            return 1 - linear_cka(patterns, position)
+        features = pairwise_distances(patterns, metric=self.metric)
+        axis = pairwise_distances(position[:, None])
+        if self.compare == "spearman_soft":
+            features, axis = soft_rank(features), soft_rank(axis)
+        return 1 - (cosine if self.compare == "cosine" else correlation)(features, axis)
+
+
+def linear_cka(patterns: Tensor, position: Tensor) -> Tensor:
+    """Linear centred kernel alignment of patterns (U, D) with one axis position each (U,); in [0, 1]."""
+    x, v = patterns - patterns.mean(dim=0), position - position.mean()
+    gram = x @ x.T
+    return (x.T @ v).square().sum() / ((gram.square().sum() + TINY).sqrt() * v.square().sum().clamp_min(TINY))

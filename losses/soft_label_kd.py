@@ -1,0 +1,39 @@
+"""Soft labels: the axis distance between a clip and every class is the teacher of the logits."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from losses.base import AlignmentLoss, Batch, LossSpec, Output
+
+
+class SoftLabelKD(AlignmentLoss):
+    """Logits learn soft labels made from axis distances between clip and classes.
+
+    A = T^2 mean KL(q || softmax(z / T)), q = softmax(-|v_s - v_c| / T), in nats. Hinton, Vinyals and Dean 2015 (arXiv
+    1503.02531): same temperature on both sides, factor T^2. The sources give only the teacher; adding A to the task
+    loss (not mixing the two) follows the paper's archived method. arXiv 2606.00129, figure: -0.005, -0.007 and -0.012
+    at (T, weight) = (0.5, 0.5), (1, 1) and (2, 1). The nearest class of a clip need not be its own:
+    ``Targets.nearest_class_accuracy`` says how often the teacher is right.
+
+    Args:
+        weight: factor of the loss.
+        temperature: T, in z units of the axis for the teacher and of the logits for the student.
+    """
+
+    reads = ("logits",)
+
+    def __init__(self, *, weight: float = 0.5, temperature: float = 1.0) -> None:
+        super().__init__(weight=weight)
+        if not temperature > 0:
+            raise ValueError(f"temperature must be > 0, got {temperature}")
+        self.temperature = temperature
+
+    def build(self, spec: LossSpec) -> None:
+        distance = (spec.targets.v[:, None] - spec.targets.v_class[None]).abs()
+        self.constant("log_teacher", torch.log_softmax(-distance / self.temperature, dim=1))
+
+    def forward(self, output: Output, batch: Batch) -> Tensor:
+        log_student = torch.log_softmax(output.logits / self.temperature, dim=1)
+        divergence = F.kl_div(log_student, self.log_teacher[batch.stimulus], log_target=True, reduction="batchmean")
+        return self.temperature**2 * divergence

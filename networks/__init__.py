@@ -1,0 +1,1 @@
+"""Encoders from EEG to tokens: one architecture a file."""

@@ -1,0 +1,1 @@
+"""Starts many runs over the devices of a machine."""

@@ -1,0 +1,48 @@
+"""Shared by all tests: a small axis with known positions, and runs that touch neither network nor W&B."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from vaxis.axis import Axis, orient, principal_axis
+from vaxis.emotions import TAXONOMIES
+from vaxis.targets import Targets
+
+ROOT = Path(__file__).resolve().parents[1]
+
+os.environ.setdefault("WANDB_MODE", "disabled")
+os.environ["OMP_NUM_THREADS"] = "1"
+
+
+def make_axis(taxonomy: str = "faced", *, width: int = 16, seed: int = 0) -> Axis:
+    """An axis whose classes lie at their nominal valence plus noise, with distinct positions within classes."""
+    rng = np.random.default_rng(seed)
+    classes = TAXONOMIES[taxonomy]
+    direction = rng.normal(size=width)
+    centroids = np.outer(3 * np.asarray(classes.valence) + rng.normal(size=len(classes.classes)), direction)
+    centroids += rng.normal(size=centroids.shape)
+    direction, explained = principal_axis(centroids)
+    direction = orient(direction, centroids=centroids, valence=classes.valence)
+    scores = (centroids - centroids.mean(axis=0)) @ direction
+    positions = scores[list(classes.class_of)]
+    return Axis(
+        taxonomy=taxonomy,
+        direction=direction,
+        mean=centroids.mean(axis=0),
+        centroids=centroids,
+        positions={"class": positions, "planted": positions + rng.normal(size=len(positions))},
+        explained_variance=explained,
+        provenance={"model": "drawn by the tests"},
+    )
+
+
+@pytest.fixture
+def axis() -> Axis:
+    return make_axis()
+
+
+@pytest.fixture
+def targets(axis: Axis) -> Targets:
+    return Targets.from_axis(axis)

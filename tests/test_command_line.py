@@ -1,0 +1,166 @@
+"""The command before any heavy import: help, names, order of flags; and what the parser says to mistakes."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from lightning_modules.catalogue import class_path, plugins
+from lightning_modules.command_line import normalise, option, short_help
+from tests.conftest import ROOT
+
+
+def run(*words: str, cwd: Path = ROOT) -> subprocess.CompletedProcess:
+    return subprocess.run(
+        [sys.executable, "train.py", *words],
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        stdin=subprocess.DEVNULL,
+    )
+
+
+def test_help_lists_every_plugin_and_imports_nothing_heavy():
+    heavy = "{'torch', 'lightning', 'numpy', 'mne'}"
+    code = f"import sys, train; train.main(['--help']); print(sorted({heavy} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert done.stdout.rstrip().endswith("[]")
+    for kind in ("loss", "network", "data"):
+        for plugin in plugins(kind):
+            assert plugin.name in done.stdout
+    assert "FACED" in short_help()
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ([], []),
+        (["fit"], ["fit"]),
+        (
+            ["fit", "--loss.weight", "5", "--loss", "rsa", "--config", "a.yaml"],
+            ["fit", "--config", "a.yaml", "--loss", "losses.rsa.RSA", "--loss.weight", "5"],
+        ),
+        (["--loss=RSA", "-c=a.yaml"], ["-c", "a.yaml", "--loss", "losses.rsa.RSA"]),
+        (["fit", "--loss", "mine.My", "--seed", "3"], ["fit", "--loss", "mine.My", "--seed_everything", "3"]),
+        (["fit", "--run_dir=r", "--axis", "x"], ["fit", "--trainer.default_root_dir=r", "--model.axis", "x"]),
+        (["fit", "--loss.help", "vaxis_mse"], ["fit", "--loss.help", "losses.vaxis_mse.VAxisMSE"]),
+    ],
+)
+def test_normalise(words, expected):
+    assert normalise(words) == expected
+    assert normalise(expected) == expected
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "near"),
+    [("loss", "vaxis_msee", "vaxis_mse"), ("data", "FACE", "FACED"), ("network", "emot", "emod")],
+)
+def test_unknown_name_suggests_the_nearest_and_lists_all(kind, name, near):
+    with pytest.raises(SystemExit, match=f"Did you mean '{near}'") as error:
+        class_path(kind, name)
+    for plugin in plugins(kind):
+        assert plugin.name in str(error.value)
+
+
+def test_option_takes_a_flag_out():
+    assert option(["--a", "1", "--seeds", "1,2", "--b=3"], "--seeds") == ("1,2", ["--a", "1", "--b=3"])
+    assert option(["--seeds=1"], "--seeds") == ("1", [])
+    assert option([], "--seeds") == (None, [])
+    with pytest.raises(SystemExit, match="needs a value"):
+        option(["--seeds", "--b"], "--seeds")
+
+
+def test_wrong_argument_of_a_loss_names_the_right_ones():
+    done = run("fit", "--loss", "rsa", "--loss.wieght", "5")
+    assert done.returncode == 2
+    assert "RSA has no argument 'wieght'. Did you mean 'weight'? It has: weight, compare, metric, level" in done.stderr
+    assert len(done.stderr.strip().splitlines()) <= 3
+
+
+def test_wrong_flag_is_short():
+    done = run("fit", "--no.such.flag", "5")
+    assert done.returncode == 2
+    assert "no.such.flag" in done.stderr
+    assert len(done.stderr.strip().splitlines()) <= 3
+
+
+def test_wrong_value_names_the_field():
+    done = run("fit", "--loss", "rsa", "--loss.compare", "persson")
+    assert done.returncode == 2
+    assert "compare" in done.stderr
+    assert "pearson" in done.stderr
+
+
+MINE = '''"""A loss of a user."""
+
+from losses.base import AlignmentLoss, Batch, Output
+
+
+class MyLoss(AlignmentLoss):
+    """Pulls the features towards zero.
+
+    Args:
+        weight: factor of the loss.
+        exponent: of the norm.
+    """
+
+    def __init__(self, *, weight: float = 0.25, exponent: float = 2.0) -> None:
+        super().__init__(weight=weight)
+        self.exponent = exponent
+
+    def forward(self, output: Output, batch: Batch):
+        return output.h.abs().pow(self.exponent).mean()
+'''
+
+
+@pytest.fixture(scope="module")
+def copy_with_a_new_loss(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("project")
+    for name in [path.name for path in ROOT.iterdir() if (path / "__init__.py").exists()] + ["tests", "configs"]:
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("train.py", "pyproject.toml"):
+        shutil.copy(ROOT / name, folder / name)
+    (folder / "losses" / "my_loss.py").write_text(MINE)
+    return folder
+
+
+def test_a_dropped_in_loss_is_a_flag_and_a_help_text(copy_with_a_new_loss):
+    assert "my_loss          Pulls the features towards zero." in run("--help", cwd=copy_with_a_new_loss).stdout
+    shown = run("fit", "--loss.help", "my_loss", cwd=copy_with_a_new_loss).stdout
+    assert "--loss.exponent" in shown
+    assert "of the norm" in shown
+
+
+def test_a_dropped_in_loss_is_a_row_of_the_contract(copy_with_a_new_loss):
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-p",
+            "no:cacheprovider",
+            "tests/test_losses.py",
+            "-k",
+            "TestContract and my_loss",
+            "-vv",
+        ],
+        cwd=copy_with_a_new_loss,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stdout
+    assert "[my_loss]" in done.stdout
+
+
+def test_a_dropped_in_loss_trains(copy_with_a_new_loss, tmp_path):
+    done = run(
+        "fit", "--config", "configs/simulated.yaml", "--loss", "my_loss", "--loss.exponent", "3",
+        "--trainer.fast_dev_run", "2", f"--data.cache={tmp_path}", f"--data.root={tmp_path / 'cohort'}",
+        cwd=copy_with_a_new_loss,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "exponent=3.0" in done.stdout

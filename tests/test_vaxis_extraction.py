@@ -1,0 +1,174 @@
+"""The artifact holds the centroids, sign, positions and controls it says it holds."""
+
+import hashlib
+
+import numpy as np
+import pytest
+import torch
+import yaml
+
+from vaxis import extraction
+from vaxis.__main__ import main
+from vaxis.axis import Axis
+from vaxis.emotions import TAXONOMIES
+from vaxis.extraction import default_path, ensure_axis, extract, summary
+from vaxis.nulls import FUNCTION_WORDS, nonce
+from vaxis.texts import load_texts
+
+# Words of the sentences, clip lines and class names that our stand-in for a language model understands.
+GOOD = "laughing inspired happy tender joy amusement inspiration tenderness love cheers free dance kisses hope".split()
+BAD = "angry revolting scared sad anger disgust fear sadness murdered shoot filthiest rats blood screams dying".split()
+
+
+class Words:
+    """Stands in for ``HiddenStates``: direction 0 counts good and bad words, the rest is noise."""
+
+    fingerprint, layer, dtype = "0" * 12, 3, torch.float32
+
+    def __init__(self, sign=1.0):
+        self.sign, self.read = sign, []
+
+    def __call__(self, texts, *, readout=None, progress=False):
+        self.read += texts
+        return np.stack([self._state(text) for text in texts]).astype(np.float32)
+
+    def _state(self, text):
+        words = text.lower().replace(",", " ").replace(".", " ").split()
+        seed = int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "little")
+        state = np.random.default_rng(seed).normal(size=12) * 0.3
+        state[0] += self.sign * 3 * (sum(w in GOOD for w in words) - sum(w in BAD for w in words))
+        return state
+
+
+@pytest.fixture
+def words(monkeypatch, tmp_path):
+    monkeypatch.setenv("VAXIS_CACHE", str(tmp_path / "cache"))
+    states = Words()
+    monkeypatch.setattr(extraction, "_open", lambda *args, **kwargs: states)
+    return states
+
+
+@pytest.mark.parametrize("taxonomy", TAXONOMIES)
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+def test_the_axis_is_the_planted_direction_and_points_to_joy(words, taxonomy, sign):
+    words.sign = sign
+    axis = extract(llm="words", taxonomy=taxonomy, draws=20)
+    assert axis.direction[0] * sign > 0.95
+    assert axis.joy_is_positive
+    assert axis.separation > 0.95
+    sentences = [s for (s,) in load_texts(taxonomy).sentences.values()]
+    np.testing.assert_allclose(axis.centroids, words(sentences), atol=1e-6)
+    np.testing.assert_allclose(axis.mean, axis.centroids.mean(axis=0))
+
+
+def test_positions_by_source(words):
+    axis = extract(llm="words", draws=20)
+    class_of = np.array(axis.classes.class_of)
+    assert set(axis.positions) == {"class", "bare", "rich"}
+    np.testing.assert_allclose(axis.positions["class"], axis.class_scores[class_of])
+    assert len(np.unique(axis.positions["bare"])) == 9
+    assert len(np.unique(axis.positions["rich"])) == 28
+    clips = load_texts("faced").clips
+    np.testing.assert_allclose(axis.positions["rich"], (words(clips) - axis.mean) @ axis.direction, atol=1e-6)
+    assert set(extract(llm="words", taxonomy="seedv", draws=20).positions) == {"class", "bare"}
+
+
+def test_the_nulls_know_nothing_of_emotion(words):
+    nulls = extract(llm="words", draws=200).provenance["nulls"]
+    assert set(nulls) == {"nonce", "everyday", "neutral"}
+    for name, statistics in nulls.items():
+        for row in statistics.values():
+            assert row["p5"] <= row["median"] <= row["p95"]
+        assert statistics["separation"]["median"] < statistics["separation"]["value"] - 0.05, name
+        assert statistics["cosine"]["median"] < 0.7 < statistics["cosine"]["value"], name
+    assert nulls["nonce"]["separation"]["median"] < 0.7
+
+
+def test_same_settings_same_artifact(words):
+    first, second = extract(llm="words", draws=20), extract(llm="words", draws=20)
+    assert first.fingerprint == second.fingerprint
+    assert first.provenance == second.provenance
+
+
+def test_a_weak_axis_warns_but_is_made(words):
+    words.sign = 0.0
+    with pytest.warns(UserWarning, match="weak valence axis: separation"):
+        axis = extract(llm="words", draws=20)
+    assert axis.provenance["readouts"].keys() == {"last", "framed"}
+
+
+def test_ensure_axis_makes_once_and_notices_other_texts(words, tmp_path):
+    path = ensure_axis(llm="words", quiet=True)
+    assert path == default_path(llm="words", taxonomy="faced")
+    assert (path.parent.name, path.name) == ("axis", "words-faced.npz")
+    read = len(words.read)
+    assert ensure_axis(llm="words", quiet=True) == path
+    assert len(words.read) == read
+    sentences = {name: [s, s + " Indeed."] for name, (s,) in load_texts("faced").sentences.items()}
+    other = tmp_path / "mine.yaml"
+    other.write_text(yaml.safe_dump({"faced": sentences}))
+    before = Axis.load(path).fingerprint
+    ensure_axis(llm="words", sentences=other, quiet=True)
+    assert Axis.load(path).fingerprint != before
+    assert default_path(llm="a/b", taxonomy="seedv", readout="last", layer=2).name == "a_b-seedv-last-layer2.npz"
+
+
+def test_summary_needs_only_the_artifact(words):
+    axis = Axis.load(ensure_axis(llm="words", quiet=True))
+    text = summary(axis)
+    assert axis.fingerprint in text
+    assert all(name in text for name in (*axis.classes.classes, "nonce", "everyday", "read-out last"))
+    bare = Axis(
+        taxonomy="faced",
+        direction=axis.direction,
+        mean=axis.mean,
+        centroids=axis.centroids,
+        positions={},
+        explained_variance=0.5,
+    )
+    assert "no language model" in summary(bare)
+
+
+def test_command_line(words, capsys, tmp_path):
+    out = tmp_path / "axis.npz"
+    assert main(["extract", "--llm", "words", "--out", str(out)]) == 0
+    assert "separation" in capsys.readouterr().out
+    assert Axis.load(out).provenance["command"].startswith("python -m vaxis extract --llm words --taxonomy faced")
+    assert main(["extract", "--llm", "words", "--sentences", str(tmp_path / "none.yaml")]) == 1
+    assert "none.yaml" in capsys.readouterr().err
+
+
+def test_bad_sentences_name_file_and_class(tmp_path):
+    path = tmp_path / "mine.yaml"
+    path.write_text("faced: {anger: I am angry.}")
+    with pytest.raises(ValueError, match=r"mine\.yaml: 'faced' needs one entry for each of anger.*found \['anger'\]"):
+        load_texts("faced", path)
+    sentences = dict.fromkeys(TAXONOMIES["faced"].classes, "A sentence.") | {"joy": []}
+    path.write_text(yaml.safe_dump({"faced": sentences}))
+    with pytest.raises(ValueError, match=r"faced\.joy must be a sentence"):
+        load_texts("faced", path)
+    with pytest.raises(ValueError, match="--taxonomy deap: choose from faced, seedv"):
+        load_texts("deap")
+
+
+def test_our_texts_are_complete_and_distinct():
+    texts = load_texts("faced")
+    assert len(texts.clips) == len(texts.rated_valence) == 28
+    assert min(len(texts.neutral), len(texts.everyday)) >= 60
+    every = [*texts.clips, *texts.neutral, *texts.everyday, *(s for group in texts.sentences.values() for s in group)]
+    assert len(set(every)) == len(every)
+    rated = np.array(texts.rated_valence)
+    class_of = np.array(TAXONOMIES["faced"].class_of)
+    assert rated[class_of < 4].max() < rated[class_of == 4].min()
+    assert rated[class_of == 4].max() < rated[class_of > 4].min()
+
+
+def test_nonce_keeps_what_is_not_content():
+    text = "I am so angry with him, that I could scream; Really!"
+    made_up = nonce(text, np.random.default_rng(1))
+    assert made_up == nonce(text, np.random.default_rng(1))
+    assert [c for c in made_up if not c.isalpha()] == [c for c in text if not c.isalpha()]
+    for old, new in zip(text.split(), made_up.split()):
+        old, new = old.strip(",;!"), new.strip(",;!")
+        assert (new == old) == (old.lower() in FUNCTION_WORDS)
+        assert new[0].isupper() == old[0].isupper()

@@ -1,0 +1,151 @@
+"""The axis itself: first principal direction of the emotion centroids, and the one file that carries it."""
+
+import hashlib
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from eeg.files import atomic
+from vaxis.emotions import TAXONOMIES, Taxonomy
+
+FORMAT = 1
+
+
+def principal_axis(centroids: np.ndarray) -> tuple[np.ndarray, float]:
+    """Unit first principal direction of the mean-centred class centroids (arXiv 2606.00129, section 1).
+
+    Args:
+        centroids: (K, L), one row a class, K >= 3.
+
+    Returns:
+        direction (L,) of arbitrary sign, and the share of between-centroid variance it explains.
+    """
+    centred = np.asarray(centroids, dtype=np.float64) - np.mean(centroids, axis=0, dtype=np.float64)
+    _, singular_values, directions = np.linalg.svd(centred, full_matrices=False)
+    total = float(np.sum(singular_values**2))
+    if total == 0:
+        raise ValueError("all class centroids are equal: no axis; check that the sentences differ between the classes")
+    return directions[0], float(singular_values[0] ** 2 / total)
+
+
+def orient(direction: np.ndarray, *, centroids: np.ndarray, valence: tuple[int, ...]) -> np.ndarray:
+    """Flip the direction so that the positive classes lie above the negative ones on average.
+
+    The paper orients by joy alone; with nine sentences that flips the axis in up to 8 of 20 sentence sets.
+    """
+    scores, signs = centroids @ direction, np.asarray(valence)
+    return direction if scores[signs > 0].mean() >= scores[signs < 0].mean() else -direction
+
+
+def separation(scores: np.ndarray, *, valence: tuple[int, ...]) -> float:
+    """Pearson correlation of K class positions with their nominal valence -1, 0, +1 (label-free quality of a set)."""
+    return float(np.corrcoef(scores, valence)[0, 1])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Axis:
+    """A valence axis and the positions of classes and stimuli on it; what training reads instead of a language model.
+
+    Attributes:
+        taxonomy: name in ``TAXONOMIES``.
+        direction: (L,) unit vector, oriented.
+        mean: (L,) mean of the class centroids; scores are ``(h - mean) @ direction``.
+        centroids: (K, L) class centroids.
+        positions: raw stimulus scores by source, each (S,): ``class`` (the clip's class), ``bare`` (its emotion word),
+            ``rich`` (a one-line description), ``planted`` (drawn by the simulator).
+        explained_variance: share of between-centroid variance along the axis.
+        provenance: model, read-out, sentences and how to make the file again; plain JSON values.
+    """
+
+    taxonomy: str
+    direction: np.ndarray
+    mean: np.ndarray
+    centroids: np.ndarray
+    positions: dict[str, np.ndarray]
+    explained_variance: float
+    provenance: dict = field(default_factory=dict)
+
+    @property
+    def classes(self) -> Taxonomy:
+        return TAXONOMIES[self.taxonomy]
+
+    @property
+    def class_scores(self) -> np.ndarray:
+        """(K,) raw class positions."""
+        return (self.centroids - self.mean) @ self.direction
+
+    @property
+    def separation(self) -> float:
+        return separation(self.class_scores, valence=self.classes.valence)
+
+    @property
+    def joy_is_positive(self) -> bool:
+        return bool(self.class_scores[self.classes.classes.index(self.classes.joy)] > 0)
+
+    @property
+    def fingerprint(self) -> str:
+        """Twelve hex digits of the content; another machine or thread count may differ in the last bits."""
+        digest = hashlib.sha256(self.taxonomy.encode())
+        for array in (self.direction, self.mean, self.centroids, *(self.positions[k] for k in sorted(self.positions))):
+            digest.update(np.ascontiguousarray(array, dtype=np.float64).tobytes())
+        return digest.hexdigest()[:12]
+
+    def save(self, path: str | Path) -> Path:
+        """Write the artifact atomically; returns the path."""
+        header = {
+            "format": FORMAT,
+            "taxonomy": self.taxonomy,
+            "explained_variance": self.explained_variance,
+            "provenance": self.provenance,
+        }
+        with atomic(path) as partial, open(partial, "wb") as file:
+            np.savez(
+                file,
+                header=np.array(json.dumps(header)),
+                direction=self.direction,
+                mean=self.mean,
+                centroids=self.centroids,
+                **{f"positions_{name}": values for name, values in self.positions.items()},
+            )
+        return Path(path)
+
+    @classmethod
+    def load(cls, path: str | Path) -> "Axis":
+        """Read an artifact.
+
+        Raises:
+            FileNotFoundError: no such file; says which command makes one.
+            ValueError: the file is not an axis, of another format, or its arrays disagree with its taxonomy.
+        """
+        path = Path(path)
+        if not path.is_file():
+            raise FileNotFoundError(f"no axis at {path}; make one with: python -m vaxis extract --out {path}")
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                arrays = {name: file[name] for name in file.files}
+            header = json.loads(str(arrays.pop("header")))
+            known = header["format"] == FORMAT
+        except Exception as error:
+            raise ValueError(
+                f"{path} is not an axis artifact ({error}); make one with: python -m vaxis extract"
+            ) from error
+        if not known:
+            raise ValueError(
+                f"{path} has axis format {header['format']}, this version reads {FORMAT}; extract it again"
+            )
+        positions = {k.removeprefix("positions_"): v for k, v in arrays.items() if k.startswith("positions_")}
+        taxonomy = TAXONOMIES[header["taxonomy"]]
+        for source, values in positions.items():
+            if values.shape != (len(taxonomy.class_of),) or not np.isfinite(values).all():
+                raise ValueError(f"{path}: positions '{source}' must be {len(taxonomy.class_of)} finite numbers")
+        return cls(
+            taxonomy=header["taxonomy"],
+            direction=arrays["direction"],
+            mean=arrays["mean"],
+            centroids=arrays["centroids"],
+            positions=positions,
+            explained_variance=header["explained_variance"],
+            provenance=header["provenance"],
+        )

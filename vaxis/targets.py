@@ -1,0 +1,81 @@
+"""What an alignment loss learns from: positions of stimuli and classes on the axis, in z units, as constant tensors."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from vaxis.axis import Axis
+
+# Where a file offers several sources of stimulus positions, the most informative one is taken.
+SOURCES = ("planted", "rich", "bare", "class")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Targets:
+    """Axis positions in z units: over the S stimuli ``v`` has mean 0 and standard deviation 1.
+
+    Every weight, temperature and distance of a strategy is meant in these units. ``v_class`` is the mean of ``v``
+    over the clips of a class and is not standardised again, so ``v - v_class`` stays in the same unit.
+
+    Attributes:
+        v: (S,) float32 stimulus positions.
+        v_class: (K,) float32 class positions.
+        class_of: (S,) int64 class id of each stimulus.
+        prototypes: (K, L) float32 unit rows, the class centroids about their mean.
+        source: which text gave the stimulus positions.
+    """
+
+    v: Tensor
+    v_class: Tensor
+    class_of: Tensor
+    prototypes: Tensor
+    source: str
+
+    @classmethod
+    def from_axis(cls, axis: Axis, *, source: str | None = None) -> "Targets":
+        """Standardise the positions of an axis.
+
+        Args:
+            axis: the artifact.
+            source: ``planted``, ``rich``, ``bare`` or ``class``; by default the first of these that the file has.
+
+        Raises:
+            ValueError: the file has no such source, or all stimuli share one position.
+        """
+        source = source or next((name for name in SOURCES if name in axis.positions), None)
+        if source not in axis.positions:
+            raise ValueError(f"the axis has no positions '{source}'; it has {sorted(axis.positions)}")
+        raw = np.asarray(axis.positions[source], dtype=np.float64)
+        if raw.std() == 0:
+            raise ValueError(f"axis positions '{source}' are all equal: nothing to align to")
+        v, class_of = (raw - raw.mean()) / raw.std(), np.asarray(axis.classes.class_of)
+        v_class = np.array([v[class_of == k].mean() for k in range(len(axis.classes.classes))])
+        prototypes = axis.centroids - axis.centroids.mean(axis=0)
+        prototypes = prototypes / np.maximum(np.linalg.norm(prototypes, axis=1, keepdims=True), 1e-8)
+        return cls(
+            v=torch.tensor(v, dtype=torch.float32),
+            v_class=torch.tensor(v_class, dtype=torch.float32),
+            class_of=torch.tensor(class_of, dtype=torch.int64),
+            prototypes=torch.tensor(prototypes, dtype=torch.float32),
+            source=source,
+        )
+
+    @property
+    def class_constant(self) -> bool:
+        """True when ``v`` does not vary within classes: every within-class quantity is then zero by construction."""
+        return bool(((self.v - self.v_class[self.class_of]).abs() < 1e-5).all())
+
+    @property
+    def nearest_class_accuracy(self) -> float:
+        """Share of stimuli whose nearest class position is their own class: the ceiling of a distance-based teacher."""
+        nearest = (self.v[:, None] - self.v_class[None]).abs().argmin(dim=1)
+        return float((nearest == self.class_of).float().mean())
+
+    @property
+    def min_gap(self) -> float:
+        """Smallest distance between two class positions, in z."""
+        gaps = (self.v_class[:, None] - self.v_class[None]).abs()
+        gaps.fill_diagonal_(torch.inf)
+        return float(gaps.min())
