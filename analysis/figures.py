@@ -1,8 +1,9 @@
 """The pictures of a report. Every function takes finished runs or a verdict and returns a matplotlib figure."""
 
+import functools
 import io
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 import numpy as np
 
@@ -13,6 +14,8 @@ from vaxis.axis import Axis
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+P, R = ParamSpec("P"), TypeVar("R")
 
 # Okabe and Ito's colours: told apart with any common colour blindness, and in grey by lightness.
 WITHOUT, WITH, CHANCE, GRID = "#7a7a7a", "#0072b2", "#d55e00", "#e6e6e6"
@@ -27,6 +30,7 @@ STYLE = {
     "axes.grid": True,
     "axes.axisbelow": True,
     "grid.color": GRID,
+    "axes.titlepad": 8,
     "legend.frameon": False,
     "xtick.color": "#444444",
     "ytick.color": "#444444",
@@ -39,6 +43,19 @@ CURVES = {
 }
 
 
+def _styled(draw: Callable[P, R]) -> Callable[P, R]:
+    """Draw under ``STYLE``: matplotlib reads it when a text or a legend is made, not when the figure is."""
+
+    @functools.wraps(draw)
+    def styled(*args: P.args, **kwargs: P.kwargs) -> R:
+        import matplotlib
+
+        with matplotlib.rc_context(STYLE):
+            return draw(*args, **kwargs)
+
+    return styled
+
+
 def png(figure: "Figure", *, dpi: int = 150) -> bytes:
     """The figure as a PNG on white."""
     buffer = io.BytesIO()
@@ -46,6 +63,7 @@ def png(figure: "Figure", *, dpi: int = 150) -> bytes:
     return buffer.getvalue()
 
 
+@_styled
 def training_curves(baseline: Sequence[Run], treated: Sequence[Run]) -> "Figure":
     """Accuracy and alignment on validation subjects by epoch: thin lines are seeds, thick ones their mean."""
     shown = [name for name in CURVES if all(name in run.metrics for run in [*baseline, *treated])]
@@ -54,29 +72,32 @@ def training_curves(baseline: Sequence[Run], treated: Sequence[Run]) -> "Figure"
     rows = (len(shown) + 1) // 2
     figure, axes = _axes(rows, 2, width=9, height=2.9 * rows)
     for name, ax in zip(shown, axes):
-        for runs, colour, label in ((baseline, WITHOUT, "without"), (treated, WITH, "with the strategy")):
+        for runs, colour, label in ((baseline, WITHOUT, "without"), (treated, WITH, "with")):
             _seeds(ax, [run.series(name) for run in runs], colour=colour, label=label)
             if all(f"{name}_null95" in run.metrics for run in runs):
                 null = _mean([run.series(f"{name}_null95") for run in runs])
-                ax.plot(_epochs(null), null, color=colour, ls="--", lw=1.2, label=f"null 95 %, {label.split()[0]}")
+                ax.plot(_epochs(null), null, color=colour, ls="--", lw=1.2, label=f"null 95 %, {label}")
         if name == "val/balanced_accuracy":
             ax.axhline(treated[0].chance, color=CHANCE, ls=":", lw=1.5, label="chance")
-        ax.set(title=CURVES[name], xlabel="epoch")
+        ax.set(title=CURVES[name])
+        _epoch_axis(ax)
         ax.set_ylim(bottom=0)
-    axes[0].legend(loc="lower right")
-    if len(shown) > 1:
-        axes[1].legend(loc="lower right", fontsize=8)
+    handles = {label: handle for ax in axes for handle, label in zip(*ax.get_legend_handles_labels())}
+    figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=5)
     for ax in axes[len(shown) :]:
         ax.set_visible(False)
     return figure
 
 
+@_styled
 def delta_forest(verdict: Verdict) -> "Figure":
     """Difference in test balanced accuracy of each seed, their mean with its 95 % interval, and what could be seen."""
     d = verdict.accuracy.paired
     figure, (ax,) = _axes(1, 1, width=7, height=0.32 * d.n + 1.6)
     if np.isfinite(d.resolvable):
-        ax.axvspan(-d.resolvable, d.resolvable, color="#f0e442", alpha=0.28, lw=0, label="too small to resolve")
+        ax.axvspan(
+            -d.resolvable, d.resolvable, color="#f0e442", alpha=0.28, lw=0, label="below the smallest resolvable effect"
+        )
     ax.axvline(0, color="#444444", lw=1)
     rows = np.arange(d.n, 0, -1)
     ax.plot(d.deltas, rows, "o", color=WITHOUT, ms=6, label="one seed")
@@ -91,10 +112,11 @@ def delta_forest(verdict: Verdict) -> "Figure":
     return figure
 
 
+@_styled
 def gradient_shares(baseline: Sequence[Run], treated: Sequence[Run]) -> "Figure | None":
     """Share of each loss's gradient in the class means over training, beside chance; None if no run logged it."""
     kinds = {"feature": "Within the span of the class means", "sample": "Equal for all trials of a class"}
-    figure, axes = _axes(1, 2, width=9, height=3.2)
+    figure, axes = _axes(1, 2, width=9, height=3.3)
     drawn = False
     for (kind, title), ax in zip(kinds.items(), axes):
         chance = []
@@ -111,13 +133,15 @@ def gradient_shares(baseline: Sequence[Run], treated: Sequence[Run]) -> "Figure 
         if chance:
             mean = _mean(chance)
             ax.plot(_epochs(mean), mean, color=CHANCE, ls=":", lw=1.5, label="chance")
-        ax.set(title=title, xlabel="epoch", ylim=(0, 1.02), ylabel="share of the squared gradient")
+        ax.set(title=title, ylim=(0, 1.02), ylabel="share of the squared gradient")
+        _epoch_axis(ax)
     if not drawn:
         return None
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
     return figure
 
 
+@_styled
 def recall_dumbbell(baseline: Sequence[Run], treated: Sequence[Run]) -> "Figure":
     """Test recall of each class without and with the strategy: small dots are seeds, large ones their mean."""
     classes = list(treated[0].score_by_class())
@@ -137,6 +161,7 @@ def recall_dumbbell(baseline: Sequence[Run], treated: Sequence[Run]) -> "Figure"
     return figure
 
 
+@_styled
 def class_positions(axis: Axis) -> "Figure":
     """Where the classes lie on the axis, in standard deviations of their positions, coloured by nominal valence."""
     scores = axis.class_scores / axis.class_scores.std()
@@ -155,12 +180,17 @@ def class_positions(axis: Axis) -> "Figure":
 
 def _axes(rows: int, columns: int, *, width: float, height: float) -> tuple["Figure", list["Axes"]]:
     """A bare figure: no pyplot, so no window, no global state and the Agg canvas."""
-    import matplotlib
     from matplotlib.figure import Figure
 
-    with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(width, height), layout="constrained")
-        return figure, list(figure.subplots(rows, columns, squeeze=False).flat)
+    figure = Figure(figsize=(width, height), layout="constrained")
+    return figure, list(figure.subplots(rows, columns, squeeze=False).flat)
+
+
+def _epoch_axis(ax: "Axes") -> None:
+    from matplotlib.ticker import MaxNLocator
+
+    ax.set_xlabel("epoch")
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
 
 
 def _seeds(ax: "Axes", series: Sequence[np.ndarray], *, colour: str, label: str) -> None:

@@ -86,7 +86,7 @@ def topomap_figure(
     import mne
     from matplotlib.figure import Figure
 
-    info, place = _scalp(channels)
+    place, positions = _scalp(channels)
     drawn = {title: np.asarray(value, dtype=np.float64)[place] for title, value in values.items()}
     limit = max((float(np.nanmax(np.abs(v))) for v in drawn.values() if np.isfinite(v).any()), default=0.0) or 1.0
     rows = -(-len(drawn) // columns)
@@ -102,11 +102,14 @@ def topomap_figure(
             raise ValueError(f"map '{title}' has {len(finite)} electrodes with a value; need 4 or more")
         image, _ = mne.viz.plot_topomap(
             value[finite],
-            mne.pick_info(info, finite),
+            positions[finite],
             axes=ax,
             vlim=(-limit, limit),
             cmap="RdBu_r",
             sensors="k.",
+            sphere=1.0,
+            extrapolate="head",
+            border="mean",
             contours=0,
             show=False,
         )
@@ -116,20 +119,27 @@ def topomap_figure(
     return figure
 
 
-def _scalp(channels: Sequence[str]):
-    """MNE info of the electrodes that have a place in the 10-05 system, and their positions in ``channels``."""
+def _scalp(channels: Sequence[str]) -> tuple[list[int], np.ndarray]:
+    """Positions in ``channels`` of the n electrodes on the scalp, and where they lie on a disc of radius 1, (n, 2).
+
+    Azimuthal equidistant about a centre halfway between front and back, left and right, so that the map is symmetric
+    and every electrode lies within the outline; MNE's own sphere puts Fp1 beyond it and O1 far inside.
+    """
     import mne
 
-    montage = mne.channels.make_standard_montage("colin27_1005")
-    known = {name.upper(): name for name in montage.ch_names}
+    place = mne.channels.make_standard_montage("colin27_1005").get_positions()["ch_pos"]
+    known = {name.upper(): position for name, position in place.items()}
     names = [canonical(name) for name in channels]
     unknown = [name for name in names if name not in known and name not in OFF_SCALP]
     if unknown:
         raise ValueError(f"electrodes {unknown} are not in the 10-05 system; rename them or leave them out")
-    place = [i for i, name in enumerate(names) if name not in OFF_SCALP]
-    info = mne.create_info([known[names[i]] for i in place], sfreq=1.0, ch_types="eeg", verbose="error")
-    info.set_montage(montage, verbose="error")
-    return info, place
+    front, back, left, right = (known[name] for name in ("FPZ", "OZ", "T7", "T8"))
+    centre = np.array([(left[0] + right[0]) / 2, (front[1] + back[1]) / 2, (front[2] + back[2]) / 2])
+    kept = [i for i, name in enumerate(names) if name not in OFF_SCALP]
+    x, y, z = (np.array([known[names[i]] for i in kept]) - centre).T
+    angle, azimuth = np.arctan2(np.hypot(x, y), z), np.arctan2(y, x)
+    radius = 0.94 * angle / max(angle.max(), np.pi / 2)
+    return kept, np.column_stack([radius * np.cos(azimuth), radius * np.sin(azimuth)])
 
 
 def _mean_over_subjects(x: np.ndarray, subject: np.ndarray) -> np.ndarray:

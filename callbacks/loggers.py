@@ -1,6 +1,7 @@
 """CSV and W&B loggers of a run: nothing is lost on resume, nothing ever waits for a login or a network."""
 
 import csv
+import netrc
 import os
 import socket
 from pathlib import Path
@@ -52,6 +53,8 @@ def logger_configs(*, run_dir: str, online: bool, project: str, group: str, job_
     configs = [{"class_path": "callbacks.loggers.ResumableCSVLogger", "init_args": {"save_dir": run_dir}}]
     if os.environ.get("WANDB_MODE") == "disabled":
         return configs
+    if not os.environ.get("WANDB_MODE"):
+        os.environ.pop("WANDB_MODE", None)  # set but empty is an error to wandb
     reason = _why_offline() if online else "not asked for"
     if online and reason:
         print(f"W&B stays offline: {reason}; upload later with: wandb sync {run_dir}/wandb/offline-run-*", flush=True)
@@ -73,14 +76,26 @@ def logger_configs(*, run_dir: str, online: bool, project: str, group: str, job_
 
 
 def _why_offline() -> str | None:
-    """Reason not to talk to the W&B server, or None; decides in about two seconds, without a prompt."""
-    import wandb
+    """Reason not to talk to the W&B server, or None; takes at most two seconds and never asks anything.
 
-    if not wandb.login(prompt=False, verify=False):
-        return "no API key (wandb login)"
-    address = urlparse(os.environ.get("WANDB_BASE_URL", "https://api.wandb.ai"))
+    The key is looked up here because ``wandb.login(prompt=False)`` without one makes a later offline run fail.
+    """
+    address = urlparse(os.environ.get("WANDB_BASE_URL") or "https://api.wandb.ai")
+    if not (os.environ.get("WANDB_API_KEY") or _netrc_has(address.hostname or "")):
+        return "no API key (run: wandb login)"
     try:
         with socket.create_connection((address.hostname, address.port or 443), timeout=2):
             return None
     except OSError as error:
         return f"no connection to {address.hostname} ({error})"
+
+
+def _netrc_has(host: str) -> bool:
+    """True when ``wandb login`` has left a key for the host."""
+    for name in filter(None, (os.environ.get("NETRC"), "~/.netrc", "~/_netrc")):
+        try:
+            if netrc.netrc(os.path.expanduser(name)).authenticators(host):
+                return True
+        except (OSError, netrc.NetrcParseError):
+            continue
+    return False

@@ -134,6 +134,11 @@ class EEGDataModule(L.LightningDataModule, ABC):
         """Open the store, split it and fit the normalisation."""
         if stage in (None, "fit"):
             self.seed = torch.initial_seed()
+            ranks = self.trainer.world_size if self.trainer else 1
+            if self.batch_size % ranks:
+                raise ValueError(
+                    f"--data.batch_size {self.batch_size} must be a multiple of the {ranks} processes that share it"
+                )
         if hasattr(self, "store"):
             return
         self.store: Store = build(self._recipe, cache=self.cache, workers=self.workers)
@@ -163,7 +168,9 @@ class EEGDataModule(L.LightningDataModule, ABC):
         """Batches of the given rows, for example of a subset that an analysis looks at."""
         batches = EpochBatches(indices, batch_size=self.batch_size, shuffle=shuffle, seed=self.seed)
         pin = self.residence != "device" and torch.cuda.is_available()
-        return DataLoader(self._slices, sampler=batches, batch_size=None, pin_memory=pin)
+        # A generator of its own: starting an iterator must not move the random state that dropout and augmentation use.
+        own = torch.Generator().manual_seed(self.seed)
+        return DataLoader(self._slices, sampler=batches, batch_size=None, pin_memory=pin, generator=own)
 
     def train_dataloader(self) -> DataLoader:
         return self.loader(self.indices["train"], shuffle=True)

@@ -61,13 +61,15 @@ class EpochBatches(DistributedSampler):
         return min(math.ceil(len(self.indices) / self.batch_size), len(self.indices[rank::replicas]))
 
     def __iter__(self) -> Iterator[np.ndarray]:
+        # A generator: a resumed Trainer takes its iterator first and tells the epoch after.
         replicas, rank = self.world
         if not self.shuffle:
-            return iter(np.array_split(self.indices[rank::replicas], len(self)) if len(self) else [])
+            yield from np.array_split(self.indices[rank::replicas], len(self)) if len(self) else []
+            return
         if self.batch_size % replicas:
             raise ValueError(
                 f"batch_size {self.batch_size} must be a multiple of the {replicas} processes that share it"
             )
         order = np.random.default_rng([self.seed, self.epoch]).permutation(self.indices)
         batches = order[: len(self) * self.batch_size].reshape(len(self), replicas, -1)
-        return iter(batches[:, rank])
+        yield from batches[:, rank]

@@ -1,0 +1,59 @@
+"""Starts ``train.py`` the way a user does, on the small simulated cohort; shared by the end-to-end tests."""
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import torch
+
+from tests.conftest import ROOT
+
+SMALL = ("fit", "--config", "configs/simulated.yaml", "--trainer.enable_progress_bar=false")
+TWO_RANKS = ("--trainer.devices=2", "--trainer.strategy=ddp", "--trainer.accelerator=cpu")
+
+
+def environment(cache: Path, **extra: str) -> dict[str, str]:
+    """A user's environment without W&B and with a cache of its own."""
+    return os.environ | {"VAXIS_CACHE": str(cache), "WANDB_MODE": "disabled", "OMP_NUM_THREADS": "1", **extra}
+
+
+def train(*words: str, cache: Path, check: bool = True, **extra: str) -> subprocess.CompletedProcess:
+    """Run to the end; on failure the assertion shows what the run said."""
+    done = subprocess.run(
+        [sys.executable, "train.py", *words],
+        cwd=ROOT,
+        env=environment(cache, **extra),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0 or not check, done.stdout + done.stderr
+    return done
+
+
+def killed_after(condition, *words: str, cache: Path) -> None:
+    """Start a run in a process group of its own and kill -9 the group once the condition holds."""
+    process = subprocess.Popen(
+        [sys.executable, "train.py", *words],
+        cwd=ROOT,
+        env=environment(cache),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    deadline = time.monotonic() + 120
+    while not condition():
+        assert process.poll() is None, "the run ended before it could be killed"
+        assert time.monotonic() < deadline, "the run never got that far"
+        time.sleep(0.02)
+    os.killpg(process.pid, 9)
+    process.wait()
+
+
+def weights(run_dir: Path, name: str = "last") -> dict[str, torch.Tensor]:
+    """Parameters in a checkpoint of a run."""
+    return torch.load(run_dir / "checkpoints" / f"{name}.ckpt", weights_only=True)["state_dict"]

@@ -1,0 +1,138 @@
+"""Whole runs as a user starts them: resume, two ranks, run directories, bad input, no network."""
+
+import json
+import shutil
+
+import pytest
+import torch
+
+from tests.runs import SMALL, TWO_RANKS, killed_after, train, weights
+
+EXACT = ("--network.dropout=0", "--trainer.max_epochs=2")
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory):
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture(scope="module")
+def finished(cache, tmp_path_factory):
+    """One finished run of the small setting."""
+    run_dir = tmp_path_factory.mktemp("finished") / "run"
+    train(*SMALL, "--loss", "rsa", f"--run_dir={run_dir}", cache=cache)
+    return run_dir
+
+
+def same(a: dict, b: dict, **tolerance: float) -> None:
+    assert a.keys() == b.keys()
+    for name in a:
+        torch.testing.assert_close(a[name], b[name], msg=lambda text, name=name: f"{name}: {text}", **tolerance)
+
+
+class TestRun:
+    def test_leaves_all_that_analysis_needs(self, finished):
+        names = {path.name for path in finished.iterdir()}
+        assert {"config.yaml", "metrics.csv", "predictions.npz", "features.npz", "result.json", "checkpoints"} <= names
+        result = json.loads((finished / "result.json").read_text())
+        assert result["simulated"] is True
+        assert result["loss"] == "rsa"
+        assert result["test"]["chance"] == pytest.approx(1 / 9)
+        for measure in ("class_pc1", "within_class_residual", "vaxis_cosine"):
+            assert {"value", "null_mean", "null_95", "p_value"} <= result["test"][measure].keys()
+
+    def test_same_seed_same_result(self, finished, cache, tmp_path):
+        train(*SMALL, "--loss", "rsa", f"--run_dir={tmp_path}", cache=cache)
+        same(weights(tmp_path), weights(finished), rtol=0, atol=0)
+
+    def test_a_finished_run_is_not_overwritten(self, finished, cache):
+        done = train(*SMALL, "--loss", "rsa", f"--run_dir={finished}", cache=cache, check=False)
+        assert done.returncode == 1
+        assert "finished run" in done.stderr
+
+    def test_saved_config_repeats_the_run(self, finished, cache, tmp_path):
+        train(
+            "fit",
+            "--config",
+            str(finished / "config.yaml"),
+            f"--run_dir={tmp_path}",
+            "--trainer.logger=null",
+            cache=cache,
+        )
+        same(weights(tmp_path), weights(finished), rtol=0, atol=0)
+
+    def test_checkpoint_scores_again_as_it_did(self, finished, cache):
+        done = train(
+            "test", "--config", str(finished / "config.yaml"), f"--ckpt_path={finished}/checkpoints/best.ckpt",
+            "--trainer.logger=false", "--run_writer.run_dir", str(finished / "again"), cache=cache,
+        )  # fmt: skip
+        expected = json.loads((finished / "result.json").read_text())["test"]["balanced_accuracy"]
+        assert f"{expected:.4f}"[:6] in done.stdout.replace("│", " ")
+
+
+@pytest.mark.parametrize("ranks", [(), TWO_RANKS], ids=["one process", "two ranks"])
+def test_killed_run_resumes_to_the_same_weights(ranks, cache, finished, tmp_path):
+    words = (*SMALL, "--loss", "rsa", *ranks)
+    if ranks:
+        expected = tmp_path / "whole"
+        train(*words, f"--run_dir={expected}", cache=cache)
+    else:
+        expected = finished
+    run_dir = tmp_path / "killed"
+    killed_after((run_dir / "checkpoints" / "last.ckpt").exists, *words, f"--run_dir={run_dir}", cache=cache)
+    assert not (run_dir / "result.json").exists()
+    done = train(*words, f"--run_dir={run_dir}", cache=cache)
+    assert "resuming" in done.stdout
+    same(weights(run_dir), weights(expected), rtol=0, atol=0)
+    rows = (run_dir / "metrics.csv").read_text().splitlines()
+    header = rows[0].split(",")
+    scored = [row.split(",") for row in rows[1:] if row.split(",")[header.index("val/balanced_accuracy")]]
+    assert {row[header.index("epoch")] for row in scored} == {"0", "1", "2"}, "epochs before the kill are still logged"
+
+
+@pytest.mark.parametrize("loss", ["none", "vaxis_mse", "rsa", "soft_label_kd", "topo_optimal"])
+def test_two_ranks_give_the_numbers_of_one_process(loss, cache, tmp_path):
+    for name, ranks in (("one", ()), ("two", TWO_RANKS)):
+        train(*SMALL, "--loss", loss, *EXACT, *ranks, f"--run_dir={tmp_path / name}", cache=cache)
+    same(weights(tmp_path / "one"), weights(tmp_path / "two"), rtol=1e-4, atol=1e-5)
+    one, two = (json.loads((tmp_path / name / "result.json").read_text()) for name in ("one", "two"))
+    assert two["world_size"] == 2
+    for split in ("val", "test"):
+        assert one[split]["trials"] == two[split]["trials"]
+        assert one[split]["balanced_accuracy"] == pytest.approx(two[split]["balanced_accuracy"], abs=0.01)
+        for measure in ("class_pc1", "vaxis_cosine", "within_class_residual"):
+            assert one[split][measure]["value"] == pytest.approx(two[split][measure]["value"], abs=1e-2)
+
+
+class TestBadInput:
+    def test_network_and_features_that_do_not_fit(self, cache, tmp_path):
+        done = train(*SMALL, "--data.features=raw", f"--run_dir={tmp_path}", cache=cache, check=False)
+        assert "AxialDE reads de or psd" in done.stderr
+        assert "Traceback" not in done.stderr
+
+    def test_missing_axis_says_how_to_make_one(self, cache, tmp_path):
+        done = train(*SMALL, f"--axis={tmp_path}/no.npz", f"--run_dir={tmp_path}", cache=cache, check=False)
+        assert "python -m vaxis extract" in done.stderr
+
+    def test_missing_subject_is_named(self, cache, tmp_path):
+        train(*SMALL, "--trainer.fast_dev_run=1", f"--data.root={tmp_path / 'cohort'}", cache=cache)
+        shutil.copytree(tmp_path / "cohort" / "EEG_Features", tmp_path / "real" / "EEG_Features")
+        done = train("fit", "--data", "FACED", f"--data.root={tmp_path / 'real'}", cache=cache, check=False)
+        assert done.returncode == 1
+        assert "sub" in done.stderr
+        assert "Traceback" not in done.stderr
+
+    def test_batch_that_ranks_cannot_share(self, cache, tmp_path):
+        words = (*SMALL, *TWO_RANKS, "--data.batch_size=63", f"--run_dir={tmp_path}")
+        assert "multiple of the 2" in train(*words, cache=cache, check=False).stderr
+
+
+@pytest.mark.parametrize("key", ["", "0" * 40], ids=["no key", "key but no network"])
+def test_online_without_key_or_network_gives_an_offline_run(key, cache, tmp_path):
+    server = "http://127.0.0.1:9"  # nothing listens there
+    extra = {"WANDB_MODE": "", "HOME": str(tmp_path), "WANDB_API_KEY": key, "WANDB_BASE_URL": server}
+    words = ("--online", "--trainer.max_epochs=1", f"--run_dir={tmp_path / 'run'}")
+    done = train(*SMALL, *words, cache=cache, **extra)
+    assert "W&B stays offline" in done.stdout
+    assert list((tmp_path / "run" / "wandb").glob("offline-run-*/*.wandb"))
+    assert (tmp_path / "run" / "result.json").exists()
