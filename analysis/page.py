@@ -20,9 +20,9 @@ body { margin: 0 auto; padding: 2rem 1.25rem 4rem; max-width: 64rem; background:
 h1 { font-size: 1.7rem; line-height: 1.25; margin: .3rem 0 .6rem; border-left: .35rem solid; padding-left: .8rem; }
 h1.helps { color: var(--helps) } h1.hurts { color: var(--hurts) } h1.unresolved { color: var(--unresolved) }
 h2 { font-size: 1.15rem; margin: 2.4rem 0 .6rem; border-bottom: 1px solid var(--line); padding-bottom: .25rem; }
-.soft, figcaption { color: var(--soft); font-size: .9rem; }
+.soft, figcaption { color: var(--soft); font-size: .9em; }
 .banner { background: #ffe08a; color: #3d2e00; padding: .6rem .9rem; font-weight: 600; border-radius: .3rem; }
-.scroll { overflow-x: auto; }
+.scroll { overflow-x: auto; margin-top: 1rem; }
 table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; font-size: .88rem; }
 th, td { text-align: right; padding: .32rem .45rem; border-bottom: 1px solid var(--line); white-space: nowrap; }
 th:first-child, td:first-child { text-align: left; }
@@ -31,12 +31,14 @@ table.plain td, table.plain tbody tr:first-child td { text-align: left; font-wei
   overflow-wrap: anywhere; } table.plain td:first-child { color: var(--soft); width: 11rem; }
 table.even tbody tr:first-child td { font-weight: 400; }
 figure { margin: 1.2rem 0 1.8rem; } figure img { max-width: 100%; height: auto; display: block; background: #fff;
-  border-radius: .3rem; }
+  border-radius: .3rem; padding: .5rem; box-sizing: border-box; }
 figcaption { margin-top: .5rem; max-width: 52rem; }
 pre { background: var(--tint); padding: .7rem .9rem; overflow-x: auto; border-radius: .3rem; white-space: pre-wrap;
   overflow-wrap: anywhere; font-size: .88rem; }
 @media print { :root { color-scheme: light; --ink: #000; --soft: #444; --paper: #fff; --line: #ccc; --tint: #f4f4f4;
-  --helps: #00734f; --hurts: #a83f00; --unresolved: #47525e; } body { max-width: none; padding: 0; font-size: 10pt; }
+  --helps: #00734f; --hurts: #a83f00; --unresolved: #47525e; } body { max-width: none; padding: 0; font-size: 9.5pt; }
+  h1 { font-size: 15pt } table { font-size: 7.5pt } th, td { padding: .15rem .25rem } .scroll { overflow: visible }
+  figure img { max-width: 82%; padding: 0 }
   figure, tr { break-inside: avoid; } h2 { break-after: avoid; } .banner { border: 1px solid #999; } }
 """
 

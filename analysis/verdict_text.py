@@ -72,7 +72,7 @@ def _exploratory(verdict: "Verdict") -> list[str]:
 def _row(c: "Comparison") -> str:
     label = f"  {LABELS[c.name]:<25}"
     if c.paired is None:
-        return f"{label}undefined in every pair (the axis does not vary within classes)"
+        return f"{label}not defined in any pair of runs"
     interval = f"{c.paired.mean:+.3f} [{c.paired.low:+.3f}, {c.paired.high:+.3f}]"
     row = f"{label}{np.mean(c.baseline):>8.3f}{np.mean(c.treated):>7.3f}  {interval:<24}{p_text(c.p_holm):>7}"
     if c.null_95:

@@ -97,6 +97,7 @@ class DecoderCLI(LightningCLI):
 
     def before_instantiate_classes(self) -> None:
         if self.subcommand is None:
+            self.config.trainer.logger = False  # only parsed: nothing is to be logged
             return
         config = self.config[self.subcommand]
         loss, data = _short(config.loss), config.data.class_path.rsplit(".", 1)[1]

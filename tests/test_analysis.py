@@ -1,6 +1,5 @@
-"""Reading fabricated runs back, the verdict over them, the figures and the report."""
+"""Reading fabricated runs back, and the verdict over them."""
 
-import csv
 import json
 import math
 import subprocess
@@ -11,100 +10,7 @@ import pytest
 
 from analysis.runs import Run, check_comparable, load_runs
 from analysis.verdict import Verdict
-from vaxis.axis import Axis
-from vaxis.emotions import FACED
-
-SEEDS = (42, 123, 456, 789, 2025)
-SHARES = {"feature_share": 0.8, "feature_chance": 0.25, "sample_share": 0.1, "sample_chance": 0.07, "norm": 0.02}
-
-
-def write_run(folder, *, loss="none", weight=0.0, seed=42, accuracy=0.6, epochs=6, **changes):
-    """A run directory as a finished run leaves it; ``changes`` replace fields of result.json."""
-    path = folder / f"{loss}-{seed}"
-    path.mkdir(parents=True)
-    rng = np.random.default_rng([seed, int(1000 * weight)])
-
-    def measure(value, mean, ninety_five):
-        return {"value": value + rng.normal(0, 0.03), "null_mean": mean, "null_95": ninety_five, "p_value": 0.02}
-
-    scores = {
-        "balanced_accuracy": accuracy,
-        "chance": 1 / 9,
-        "kappa": accuracy * 1.05 - 0.05,
-        "weighted_f1": accuracy,
-        "per_class_recall": {name: float(np.clip(rng.normal(accuracy, 0.12), 0, 1)) for name in FACED.classes},
-        "vaxis_cosine": measure(0.35 + 0.4 * weight, 0.24, 0.58),
-        "class_pc1": measure(0.55 + 0.3 * weight, 0.29, 0.66),
-        "within_class_residual": measure(0.48, 0.50, 0.63),
-    }
-    result = {
-        "format": 1,
-        "simulated": True,
-        "dataset": "faced",
-        "features": "raw",
-        "loss": loss,
-        "weight": weight,
-        "seed": seed,
-        "axis": "0123456789ab",
-        "data": "ba9876543210",
-        "world_size": 1,
-        "device": "cpu",
-        "epochs": epochs,
-        "best_epoch": epochs - 1,
-        "wall_seconds": 63.2,
-        "code": {"commit": "4f1c2d3", "dirty": False},
-        "versions": {"torch": "2.13.0", "python": "3.11.7"},
-        "val": scores,
-        "test": scores,
-        "residual_gradient": {"task": SHARES, "alignment": SHARES if weight else None},
-    }
-    (path / "result.json").write_text(json.dumps({**result, **changes}))
-    (path / "config.yaml").write_text("seed_everything: 42\n")
-    write_metrics(path / "metrics.csv", rng=rng, accuracy=accuracy, epochs=epochs, aligned=weight > 0)
-    trials = np.arange(84)
-    np.savez(
-        path / "predictions.npz", test_y=trials % 9, test_index=trials, test_probabilities=rng.dirichlet(np.ones(9), 84)
-    )
-    return path
-
-
-def write_metrics(file, *, rng, accuracy, epochs, aligned):
-    """Rows as Lightning writes them: steps without an epoch, training and validation rows apart, blanks between."""
-    rows = []
-    for epoch in range(epochs):
-        rise = 1 - math.exp(-3 * (epoch + 1) / epochs)
-        step = 10 * (epoch + 1)
-        rows.append({"step": step - 5, "lr-AdamW": 1e-3})
-        train = {"train/task": 2.2 * (1 - 0.8 * rise), "grad/task_feature_share": 0.5 + 0.3 * rise}
-        train |= {"grad/task_feature_chance": 0.25}
-        if aligned:
-            train |= {"train/alignment": 1 - rise, "grad/alignment_feature_share": 0.2 + 0.6 * rise}
-            train |= {"grad/alignment_feature_chance": 0.25, "grad/alignment_sample_share": 0.1}
-            train |= {"grad/alignment_sample_chance": 0.07}
-        rows.append({"epoch": epoch, "step": step - 1, **train})
-        val = {"val/balanced_accuracy": 1 / 9 + (accuracy - 1 / 9) * rise + rng.normal(0, 0.01)}
-        for name, value, null in (
-            ("vaxis_cosine", 0.5, 0.58),
-            ("class_pc1_r", 0.6, 0.66),
-            ("within_class_r", 0.5, 0.63),
-        ):
-            val |= {f"val/{name}": value * rise + rng.normal(0, 0.03), f"val/{name}_null95": null}
-        rows.append({"epoch": epoch, "step": step, **val})
-    rows.append({"epoch": epochs, "step": step, "test/balanced_accuracy": accuracy})
-    columns = list(dict.fromkeys(name for row in rows for name in row))
-    with open(file, "w", newline="") as handle:
-        writer = csv.DictWriter(handle, columns)
-        writer.writeheader()
-        writer.writerows(rows)
-
-
-def write_arms(folder, *, deltas=(0.01, 0.02, -0.01, 0.015, 0.005), weight=0.5, **changes):
-    """Two arms of five seeds; returns their runs."""
-    base = dict(zip(SEEDS, (0.60, 0.61, 0.59, 0.605, 0.598)))
-    for seed, delta in zip(SEEDS, deltas):
-        write_run(folder / "a", seed=seed, accuracy=base[seed], **changes)
-        write_run(folder / "b", loss="vaxis_mse", weight=weight, seed=seed, accuracy=base[seed] + delta, **changes)
-    return load_runs(folder / "a"), load_runs(folder / "b")
+from tests.finished_runs import SEEDS, edit_result, write_arms, write_run
 
 
 @pytest.fixture(scope="module")
@@ -115,33 +21,6 @@ def arms(tmp_path_factory):
 @pytest.fixture(scope="module")
 def verdict(arms):
     return Verdict.from_runs(*arms)
-
-
-@pytest.fixture(scope="module")
-def axis():
-    rng = np.random.default_rng(0)
-    direction = np.eye(16)[0]
-    centroids = rng.normal(0, 0.3, (9, 16)) + np.outer(FACED.valence, direction)
-    positions = {"class": (centroids @ direction)[list(FACED.class_of)]}
-    provenance = {"model": "a <small> model", "nulls": {"separation_95": 0.61}}
-    mean = centroids.mean(axis=0)
-    return Axis(
-        taxonomy="faced",
-        direction=direction,
-        mean=mean,
-        centroids=centroids,
-        positions=positions,
-        explained_variance=0.45,
-        provenance=provenance,
-    )
-
-
-def edit_result(path, **changes):
-    result = json.loads((path / "result.json").read_text())
-    (path / "result.json").write_text(json.dumps({**result, **changes}))
-
-
-# --- runs ---
 
 
 def test_run_reads_scores_measures_and_gradients(tmp_path):
@@ -347,7 +226,7 @@ def test_measure_undefined_everywhere_is_said_and_not_tested(tmp_path):
         edit_result(path, test={**test, "within_class_residual": {"value": None, "null_mean": None, "null_95": None}})
     verdict = Verdict.from_runs(load_runs(tmp_path / "a"), load_runs(tmp_path / "b"))
     assert verdict.others[-1].paired is None
-    assert "undefined in every pair" in verdict.text()
+    assert "not defined in any pair" in verdict.text()
     assert json.loads(verdict.to_json())["others"][-1]["paired"] is None
 
 
@@ -379,6 +258,6 @@ def test_other_code_versions_and_uncommitted_changes_are_noted(tmp_path):
 
 
 def test_reading_runs_loads_no_plotting_library():
-    code = "import sys, analysis.verdict, analysis.figures; print({'matplotlib', 'mne', 'torch'} & set(sys.modules))"
+    code = "import sys, analysis.report; print({'matplotlib', 'mne', 'scipy', 'torch'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"

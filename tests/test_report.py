@@ -1,0 +1,108 @@
+"""The report: alone, complete, escaped and only about its own runs."""
+
+import html
+import re
+from html.parser import HTMLParser
+from typing import ClassVar
+
+import numpy as np
+import pytest
+
+from analysis.report import write_report
+from analysis.topography import Topography
+from analysis.verdict import Verdict
+from eeg.montage import FACED_CHANNELS
+from tests.conftest import make_axis
+from tests.finished_runs import write_arms
+
+
+@pytest.fixture(scope="module")
+def arms(tmp_path_factory):
+    return write_arms(tmp_path_factory.mktemp("runs"))
+
+
+@pytest.fixture(scope="module")
+def axis():
+    axis = make_axis()
+    band = {"value": 0.82, "median": 0.41, "p5": 0.02, "p95": 0.68, "reached": 0.012}
+    nulls = {"nonce": {"separation": band, "rated": band, "cosine": band}}
+    axis.provenance.update(model="a <b>small</b> model", nulls=nulls)
+    return axis
+
+
+@pytest.fixture(scope="module")
+def reported(tmp_path_factory, axis):
+    """Runs that used the axis, their verdict and the text of the report."""
+    folder = tmp_path_factory.mktemp("reported")
+    baseline, treated = write_arms(folder / "runs & <more>", axis=axis.fingerprint)
+    verdict, r = Verdict.from_runs(baseline, treated), np.random.default_rng(0).uniform(-0.5, 0.5, (32, 5))
+    bands = ("delta", "theta", "alpha", "beta", "gamma")
+    topography = Topography(title="training <subjects>", r=r, channels=tuple(FACED_CHANNELS), bands=bands, stimuli=28)
+    path = write_report(
+        folder / "report.html",
+        verdict=verdict,
+        runs=[*treated, *baseline],
+        axis=axis,
+        topographies=[topography],
+        command="python train.py --loss 'a<b'",
+    )
+    return (baseline, treated), verdict, path.read_text(encoding="utf-8")
+
+
+def test_report_stands_alone_and_says_everything(reported):
+    _, verdict, text = reported
+    assert text.count("data:image/png;base64,") == 6
+    assert not re.search(r"(src|href)=\"(?!data:)|@import|url\(|<script|<link", text)
+    for part in (verdict.sentence, "SIMULATED", "0.111", "0.66 / 0.66", "seed", "4f1c2d3", "torch 2.13.0", "0.155"):
+        assert html.escape(part) in text
+    assert "undefined" not in text
+    assert ">nan<" not in text
+
+
+def test_report_escapes_what_comes_from_outside(reported):
+    _, _, text = reported
+    for raw, escaped in (
+        ("<b>small", "&lt;b&gt;small"),
+        ("'a<b'", "&#x27;a&lt;b&#x27;"),
+        ("<subjects>", "&lt;subjects"),
+    ):
+        assert raw not in text
+        assert escaped in text
+    assert "runs &amp; &lt;more&gt;" in text
+
+
+def test_report_is_well_formed(reported):
+    """Every element that is opened is closed, in order."""
+
+    class Checker(HTMLParser):
+        stack: ClassVar[list[str]] = []
+
+        def handle_starttag(self, tag, attrs):
+            if tag not in ("meta", "img"):
+                self.stack.append(tag)
+
+        def handle_endtag(self, tag):
+            assert self.stack.pop() == tag
+
+    checker = Checker()
+    checker.feed(reported[2])
+    assert checker.stack == []
+
+
+def test_report_refuses_other_runs_or_another_axis(reported, axis, arms, tmp_path):
+    (baseline, treated), verdict, _ = reported
+    with pytest.raises(ValueError, match="not those of the verdict"):
+        write_report(tmp_path / "r.html", verdict=verdict, runs=[*baseline, *treated[1:]], axis=axis)
+    with pytest.raises(ValueError, match="used axis"):
+        write_report(tmp_path / "r.html", verdict=verdict, runs=[*baseline, *treated], axis=make_axis(seed=1))
+    assert not list(tmp_path.iterdir())
+
+
+def test_report_without_simulation_nulls_or_maps(tmp_path):
+    axis = make_axis()
+    runs = write_arms(tmp_path / "runs", axis=axis.fingerprint, simulated=False)
+    path = write_report(tmp_path / "r.html", verdict=Verdict.from_runs(*runs), runs=[*runs[0], *runs[1]], axis=axis)
+    text = path.read_text()
+    assert "SIMULATED" not in text
+    assert "On the scalp" not in text
+    assert "no nulls of its own" in text
