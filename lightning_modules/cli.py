@@ -23,7 +23,7 @@ from networks.base import Network
 TRAINER_DEFAULTS = {
     "accelerator": "auto",
     "devices": 1,
-    "max_epochs": 12,
+    "max_epochs": 10,
     "deterministic": "warn",
     "num_sanity_val_steps": 0,
     "log_every_n_steps": 25,

@@ -1,6 +1,7 @@
 """AxialDE: band features to tokens, mixed along electrodes and along bands by small linear maps."""
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from eeg.batch import DataSpec
@@ -16,16 +17,17 @@ class Block(nn.Module):
         self.channel_mix = nn.Parameter(torch.randn(channels, channels) * (2 * channels) ** -0.5)
         self.band_mix = nn.Parameter(torch.randn(bands, bands) * (2 * bands) ** -0.5)
         self.ffn_norm = nn.LayerNorm(dim)
-        self.ffn = nn.Sequential(
-            nn.Linear(dim, expansion * dim), nn.GELU(), nn.Linear(expansion * dim, dim), nn.Dropout(dropout)
-        )
+        self.ffn = nn.Sequential(nn.Linear(dim, expansion * dim), nn.GELU(), nn.Linear(expansion * dim, dim))
+        self.dropout = dropout
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, bands, D) to the same shape."""
         y = self.mix_norm(x)
         along_channels = (self.channel_mix @ y.flatten(2)).view_as(x)
         x = x + along_channels + torch.einsum("ij,bcjd->bcid", self.band_mix, y)
-        return x + self.ffn(self.ffn_norm(x))
+        update = self.ffn(self.ffn_norm(x))
+        # One draw a trial and feature, shared by its tokens: a draw a token would be a quarter of the training time.
+        return x + update * F.dropout(update.new_ones(len(x), 1, 1, x.shape[-1]), self.dropout, self.training)
 
 
 class AxialDE(Network):
@@ -42,7 +44,7 @@ class AxialDE(Network):
         dim: token width D.
         depth: number of blocks.
         expansion: hidden width of the feed-forward, in multiples of ``dim``.
-        dropout: dropout probability on the output of each feed-forward.
+        dropout: probability that a trial loses a feature of the output of a feed-forward, in all its tokens.
     """
 
     reads = ("de", "psd")
