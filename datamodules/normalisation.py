@@ -2,6 +2,7 @@
 
 import warnings
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
@@ -25,13 +26,18 @@ class Affine:
     centre: Tensor
     spread: Tensor
 
+    @cached_property
+    def shifts(self) -> bool:
+        """False where only the scale changes, which saves a pass over the batch."""
+        return bool(self.centre.any())
+
     def to(self, device: torch.device) -> "Affine":
         return Affine(centre=self.centre.to(device), spread=self.spread.to(device))
 
     def apply_(self, x: Tensor, subject: Tensor) -> Tensor:
         """Change a batch in place and return it; raw batches are tens of megabytes, and copies cost more than sums."""
         if len(self.centre) == 1:
-            return x.sub_(self.centre).div_(self.spread)
+            return (x.sub_(self.centre) if self.shifts else x).div_(self.spread)
         return x.sub_(self.centre[subject]).div_(self.spread[subject])
 
 

@@ -4,7 +4,6 @@ from typing import Literal
 
 import numpy as np
 import torch
-from torch import Tensor
 from torch.utils.data import Dataset
 
 from datamodules.normalisation import Affine
@@ -26,7 +25,7 @@ class TrialSlices(Dataset):
 
     def __init__(self, store: Store, *, affine: Affine, residence: Residence, device: torch.device) -> None:
         self.device = device if residence == "device" else torch.device("cpu")
-        self.x = store.x if residence == "memmap" else torch.from_numpy(np.array(store.x)).to(self.device)
+        self.x = store.as_tensor() if residence == "memmap" else torch.from_numpy(np.array(store.x)).to(self.device)
         self.affine = affine.to(self.device)
         columns = (store.trials.y, store.trials.stimulus, store.trials.subject)
         self.labels = torch.from_numpy(np.stack(columns)).to(self.device)
@@ -37,5 +36,5 @@ class TrialSlices(Dataset):
     def __getitem__(self, rows: np.ndarray) -> Batch:
         index = torch.from_numpy(rows).to(self.device)
         y, stimulus, subject = self.labels[:, index]
-        x: Tensor = self.x.index_select(0, index) if isinstance(self.x, Tensor) else torch.from_numpy(self.x[rows])
-        return Batch(x=self.affine.apply_(x, subject), y=y, stimulus=stimulus, subject=subject, index=index)
+        x = self.affine.apply_(self.x.index_select(0, index), subject)
+        return Batch(x=x, y=y, stimulus=stimulus, subject=subject, index=index)

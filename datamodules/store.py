@@ -16,6 +16,8 @@ from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
+import torch
+from torch import Tensor
 from tqdm import tqdm
 
 from eeg.files import atomic
@@ -117,6 +119,11 @@ class Store:
     @property
     def fingerprint(self) -> str:
         return self.meta["fingerprint"]
+
+    def as_tensor(self) -> Tensor:
+        """The mapped file as a tensor, sliced by all cores; never write to it (the file itself would not change)."""
+        # Copy-on-write: torch takes no read-only memory without a warning.
+        return torch.from_numpy(np.load(self.folder / "x.npy", mmap_mode="c"))
 
 
 def build(recipe: Recipe, *, cache: str | Path, workers: int = 0) -> Store:

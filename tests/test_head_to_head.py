@@ -1,0 +1,128 @@
+"""The main job and its process pool: from flags to verdict, through crashes and interruptions."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from sweeps.launch import Job, RunFailed, Slot, launch, slots
+from tests.conftest import ROOT
+from tests.runs import environment, train
+
+STUDY = ("--config", "configs/simulated.yaml", "--planted", "--seeds=1,2", "--loss", "rsa", "--trainer.max_epochs=2")
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory):
+    return tmp_path_factory.mktemp("cache")
+
+
+def test_verdict_after_a_kill_in_the_middle(cache, tmp_path):
+    words = (*STUDY, f"--run_dir={tmp_path}")
+    process = subprocess.Popen(
+        [sys.executable, "train.py", *words], cwd=ROOT, env=environment(cache), stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    deadline = time.monotonic() + 200
+    while not list(tmp_path.glob("*/*/result.json")):
+        assert process.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    first = {path: path.stat().st_mtime_ns for path in tmp_path.glob("*/*/result.json")}
+    time.sleep(1)
+    running = subprocess.run(["pgrep", "-f", str(tmp_path)], capture_output=True, text=True).stdout.split()
+    assert not running, "children die with their parent"
+
+    done = train(*words, cache=cache)
+    assert "VERDICT: rsa at weight 1" in done.stdout
+    assert "SIMULATED" in done.stdout
+    assert "chance 0.111" in done.stdout
+    for path, changed in first.items():
+        assert path.stat().st_mtime_ns == changed, "a finished run is not run again"
+    (folder,) = tmp_path.glob("rsa-*")
+    verdict = json.loads((folder / "verdict.json").read_text())
+    assert verdict["judgement"] in ("helps", "hurts", "unresolved")
+    assert verdict["seeds"] == [1, 2]
+    page = (folder / "report.html").read_text()
+    assert page.count("data:image/png;base64,") >= 5
+    assert "http://" not in page.replace("http://www.w3.org", "")
+    assert {path.name for path in (tmp_path / "none").iterdir()} == {"s1", "s2"}
+
+    again = train(*words, cache=cache)
+    assert "4 finished before" in again.stdout
+
+
+def test_seeds_must_be_numbers(cache):
+    done = train("--seeds=one,two", cache=cache, check=False)
+    assert done.returncode == 1
+    assert "whole numbers" in done.stderr
+
+
+def test_mistyped_loss_fails_before_anything_is_made(tmp_path):
+    done = train("--loss", "rsaa", cache=tmp_path / "none", check=False)
+    assert "Did you mean 'rsa'?" in done.stderr
+    assert not (tmp_path / "none").exists()
+
+
+class Stand(Slot):
+    """Runs a line of Python in the place of ``train.py``."""
+
+    def command(self, job: Job) -> list[str]:
+        return [sys.executable, "-c", job.argv[0], str(job.run_dir)]
+
+
+FINISH = "import sys, pathlib; pathlib.Path(sys.argv[1], 'result.json').write_text('{}')"
+
+
+class TestLaunch:
+    def test_all_jobs_run_and_finished_ones_do_not(self, tmp_path):
+        jobs = [Job(argv=[FINISH], run_dir=tmp_path / str(n), epochs=1) for n in range(3)]
+        broken = "raise SystemExit('must not run')"
+        done = Job(argv=[broken], run_dir=tmp_path / "done", epochs=1)
+        done.run_dir.mkdir()
+        (done.run_dir / "result.json").write_text("{}")
+        launch([*jobs, done], on=[Stand(), Stand()])
+        assert all(job.finished for job in jobs)
+
+    def test_a_failing_run_stops_no_other_and_shows_the_end_of_its_log(self, tmp_path):
+        bad = Job(argv=["raise SystemExit('out of memory')"], run_dir=tmp_path / "bad", epochs=1)
+        good = Job(argv=[FINISH], run_dir=tmp_path / "good", epochs=1)
+        with pytest.raises(RunFailed, match=r"bad failed(.|\n)*out of memory"):
+            launch([bad, good], on=[Stand()])
+        assert good.finished
+
+    def test_a_run_that_ends_without_a_result_has_failed(self, tmp_path):
+        with pytest.raises(RunFailed):
+            launch([Job(argv=["pass"], run_dir=tmp_path / "empty", epochs=1)], on=[Stand()])
+
+    def test_two_slots_run_side_by_side(self, tmp_path):
+        meet = (
+            "import sys, pathlib, time; me = pathlib.Path(sys.argv[1]); (me / 'here').touch(); end = time.time() + 20\n"
+            "while len(list(me.parent.glob('*/here'))) < 2 and time.time() < end: time.sleep(0.05)\n"
+            "assert len(list(me.parent.glob('*/here'))) == 2; (me / 'result.json').write_text('{}')"
+        )
+        launch([Job(argv=[meet], run_dir=tmp_path / n, epochs=1) for n in "ab"], on=[Stand(), Stand()])
+
+    def test_slots(self):
+        assert slots(devices=["0", "1", "2", "3"], per_run=2) == [Slot(devices=("0", "1")), Slot(devices=("2", "3"))]
+        assert len(slots(jobs=1)) == 1
+        assert len(slots(jobs=10**6)) == len(os.sched_getaffinity(0))
+        job = Job(argv=["--loss=x"], run_dir=ROOT, epochs=1)
+        assert "--trainer.devices=2" in Slot(devices=("0", "1")).command(job)
+        assert Slot(devices=("3",)).environment()["CUDA_VISIBLE_DEVICES"] == "3"
+
+    def test_progress_is_read_from_the_log(self, tmp_path):
+        job = Job(argv=[], run_dir=tmp_path, epochs=5)
+        assert job.epochs_done == 0
+        (tmp_path / "metrics.csv").write_text(
+            "epoch,step,train/task,val/balanced_accuracy\n0,4,2.1,\n0,9,,0.3\n1,12,2.0,\n"
+        )
+        assert job.epochs_done == 1
+        (tmp_path / "result.json").write_text("{}")
+        assert job.epochs_done == 5
