@@ -35,6 +35,7 @@ STYLE = {
     "xtick.color": "#444444",
     "ytick.color": "#444444",
 }
+SHARES = {"feature": "Within the span of the class means", "sample": "Equal for all trials of a class"}
 CURVES = {
     "val/balanced_accuracy": "Validation balanced accuracy",
     "val/vaxis_cosine": "V-axis cosine",
@@ -92,8 +93,14 @@ def training_curves(baseline: Sequence[Run], treated: Sequence[Run]) -> "Figure"
 @_styled
 def delta_forest(verdict: Verdict) -> "Figure":
     """Difference in test balanced accuracy of each seed, their mean with its 95 % interval, and what could be seen."""
+    figure, (ax,) = _axes(1, 1, width=7, height=0.32 * verdict.accuracy.paired.n + 1.6)
+    _forest(ax, verdict)
+    figure.legend(loc="outside upper center", ncols=3)
+    return figure
+
+
+def _forest(ax: "Axes", verdict: Verdict) -> None:
     d = verdict.accuracy.paired
-    figure, (ax,) = _axes(1, 1, width=7, height=0.32 * d.n + 1.6)
     if np.isfinite(d.resolvable):
         ax.axvspan(
             -d.resolvable, d.resolvable, color="#f0e442", alpha=0.28, lw=0, label="below the smallest resolvable effect"
@@ -108,36 +115,50 @@ def delta_forest(verdict: Verdict) -> "Figure":
     ax.grid(visible=False, axis="y")
     reach = 1.15 * np.nanmax(np.abs([*d.deltas, d.low, d.high, d.resolvable, 1e-3]))
     ax.set_xlim(-reach, reach)
-    figure.legend(loc="outside upper center", ncols=3)
-    return figure
 
 
 @_styled
 def gradient_shares(baseline: Sequence[Run], treated: Sequence[Run]) -> "Figure | None":
     """Share of each loss's gradient in the class means over training, beside chance; None if no run logged it."""
-    kinds = {"feature": "Within the span of the class means", "sample": "Equal for all trials of a class"}
     figure, axes = _axes(1, 2, width=9, height=3.3)
-    drawn = False
-    for (kind, title), ax in zip(kinds.items(), axes):
-        chance = []
-        for runs, source, colour, label in (
-            (treated, "alignment", WITH, "alignment loss"),
-            (treated, "task", "#009e73", "task loss, with"),
-            (baseline, "task", WITHOUT, "task loss, without"),
-        ):
-            found = [run for run in runs if f"grad/{source}_{kind}_share" in run.metrics]
-            if found:
-                _seeds(ax, [r.series(f"grad/{source}_{kind}_share") for r in found], colour=colour, label=label)
-                chance += [r.series(f"grad/{source}_{kind}_chance") for r in found]
-                drawn = True
-        if chance:
-            mean = _mean(chance)
-            ax.plot(_epochs(mean), mean, color=CHANCE, ls=":", lw=1.5, label="chance")
-        ax.set(title=title, ylim=(0, 1.02), ylabel="share of the squared gradient")
-        _epoch_axis(ax)
-    if not drawn:
+    drawn = [_shares(ax, baseline, treated, kind=kind) for kind, ax in zip(SHARES, axes)]
+    if not any(drawn):
         return None
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
+    return figure
+
+
+def _shares(ax: "Axes", baseline: Sequence[Run], treated: Sequence[Run], *, kind: str) -> bool:
+    chance = []
+    for runs, source, colour, label in (
+        (treated, "alignment", WITH, "alignment loss"),
+        (treated, "task", "#009e73", "task loss, with"),
+        (baseline, "task", WITHOUT, "task loss, without"),
+    ):
+        found = [run for run in runs if f"grad/{source}_{kind}_share" in run.metrics]
+        if found:
+            _seeds(ax, [r.series(f"grad/{source}_{kind}_share") for r in found], colour=colour, label=label)
+            chance += [r.series(f"grad/{source}_{kind}_chance") for r in found]
+    if chance:
+        mean = _mean(chance)
+        ax.plot(_epochs(mean), mean, color=CHANCE, ls=":", lw=1.5, label="chance")
+    ax.set(title=SHARES[kind], ylim=(0, 1.02), ylabel="share of the squared gradient")
+    _epoch_axis(ax)
+    return bool(chance)
+
+
+@_styled
+def overview(verdict: Verdict, baseline: Sequence[Run], treated: Sequence[Run]) -> "Figure":
+    """The verdict in one picture: what each seed gained or lost, and where the gradients of the losses point."""
+    figure, (left, right) = _axes(1, 2, width=10, height=3.6)
+    _forest(left, verdict)
+    left.set_title("Simulated data: did it help?" if verdict.simulated else "Did it help?")
+    left.legend(loc="upper right", fontsize=7)
+    if _shares(right, baseline, treated, kind="feature"):
+        right.set_title("Gradient within the span of the class means")
+        right.legend(fontsize=7)
+    else:
+        right.set_visible(False)
     return figure
 
 

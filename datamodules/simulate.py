@@ -32,11 +32,11 @@ def main(args: Sequence[str] | None = None) -> None:
     dataset, root = options.pop("dataset"), options.pop("root")
     try:
         if dataset == "faced":
-            from datamodules.simulated_faced import write_faced
+            from datamodules.simulation.faced_files import write_faced
 
             write_faced(root, **options)
         else:
-            from datamodules.simulated_seedv import write_seedv
+            from datamodules.simulation.seedv_files import write_seedv
 
             write_seedv(root, **options)
     except (ValueError, OSError) as error:

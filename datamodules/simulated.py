@@ -9,8 +9,8 @@ from datamodules.faced import FACED
 from datamodules.faced import SUBJECTS as FACED_SUBJECTS
 from datamodules.seedv import SEEDV
 from datamodules.seedv import SUBJECTS as SEEDV_SUBJECTS
-from datamodules.simulated_faced import spread_subjects, write_faced
-from datamodules.simulated_seedv import write_seedv
+from datamodules.simulation.faced_files import spread_subjects, write_faced
+from datamodules.simulation.seedv_files import write_seedv
 from eeg.batch import DataSpec
 from eeg.files import cache_dir
 from vaxis.axis import Axis

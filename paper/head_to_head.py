@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
+from eeg.files import atomic
 from lightning_modules.command_line import option
 
 SEEDS = (42, 123, 456, 789, 2025)  # the paper's five paired seeds
@@ -92,7 +93,8 @@ class Study:
         launch(jobs, on=slots(devices=devices, per_run=per_run, jobs=len(jobs)))
 
     def judge(self, *, command: str) -> None:
-        """Print the verdict; write ``verdict.json`` and ``report.html`` beside the runs of the strategy."""
+        """Print the verdict; write it as JSON, picture and HTML report beside the runs of the strategy."""
+        from analysis import figures
         from analysis.report import write_report
         from analysis.runs import Run
         from analysis.verdict import Verdict
@@ -110,6 +112,8 @@ class Study:
             topographies=topographies(self.data, axis),
             command=command,
         )
+        with atomic(folder / "verdict.png") as partial:
+            partial.write_bytes(figures.png(figures.overview(verdict, runs["baseline"], runs["treated"])))
         print(f"\n4  The verdict\n\n{verdict.text()}\n\nverdict  {saved}\nreport   {report}")
 
 

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 import torch
 
-from datamodules import simulated_faced
 from datamodules.faced import ratings, read_subject, recording_info
 from datamodules.simulate import main
 from datamodules.simulated import SimulatedFACED
-from datamodules.simulated_faced import PARTS, spread_subjects, write_faced
-from datamodules.simulated_ratings import play_order
+from datamodules.simulation import faced_files
+from datamodules.simulation.faced_files import PARTS, spread_subjects, write_faced
+from datamodules.simulation.faced_ratings import play_order
 from eeg.bands import FACED_BANDS
 from eeg.differential_entropy import band_power, differential_entropy
 from tests.conftest import make_axis
@@ -149,7 +149,7 @@ def test_a_subject_depends_on_seed_and_number_alone(root: Path, tmp_path: Path):
 
 
 def test_a_killed_run_resumes_to_the_same_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    write_array, calls = simulated_faced.write_array, []
+    write_array, calls = faced_files.write_array, []
 
     def killed(path: Path, array: np.ndarray) -> None:
         calls.append(path)
@@ -157,7 +157,7 @@ def test_a_killed_run_resumes_to_the_same_bytes(tmp_path: Path, monkeypatch: pyt
             raise KeyboardInterrupt
         write_array(path, array)
 
-    monkeypatch.setattr(simulated_faced, "write_array", killed)
+    monkeypatch.setattr(faced_files, "write_array", killed)
     with pytest.raises(KeyboardInterrupt):
         write_faced(tmp_path / "killed", n_subjects=4)
     monkeypatch.undo()

@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 import torch
 
-from datamodules import simulated_seedv
 from datamodules.seedv import trial_table
 from datamodules.simulated import SimulatedSEEDV
-from datamodules.simulated_cnt import STEP, write_cnt
-from datamodules.simulated_seedv import DATES, _segments, clip_times, seedv_cohort, write_seedv
-from datamodules.simulated_truth import planted_axis
+from datamodules.simulation import seedv_files
+from datamodules.simulation.cnt import STEP, write_cnt
+from datamodules.simulation.seedv_files import DATES, _segments, clip_times, seedv_cohort, write_seedv
+from datamodules.simulation.truth import planted_axis
 from eeg.bands import SEEDV_BANDS
 from eeg.montage import SEEDV_FILE_CHANNELS
 from tests.conftest import make_axis
@@ -114,9 +114,7 @@ def test_corrupt_header_fails_as_the_published_file_does(tmp_path: Path):
 
 def test_corrupt_header_is_given_to_7_1_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     written = {}
-    monkeypatch.setattr(
-        simulated_seedv, "write_cnt", lambda path, *_, corrupt, **__: written.update({path.name: corrupt})
-    )
+    monkeypatch.setattr(seedv_files, "write_cnt", lambda path, *_, corrupt, **__: written.update({path.name: corrupt}))
     write_seedv(tmp_path / "cohort", raw_subjects=16, seconds_per_trial=4, corrupt_header=True)
     assert len(written) == 48
     assert [name for name, corrupt in written.items() if corrupt] == ["7_1_20180411.cnt"]

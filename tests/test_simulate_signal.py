@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from datamodules.simulated_faced import PARTS, faced_cohort
-from datamodules.simulated_signal import TRIAL_NOISE, Cohort
-from datamodules.simulated_truth import planted_axis, scalp_position
+from datamodules.simulation.faced_files import PARTS, faced_cohort
+from datamodules.simulation.signal import TRIAL_NOISE, Cohort
+from datamodules.simulation.truth import planted_axis, scalp_position
 from eeg.bands import FACED_BANDS
 from eeg.differential_entropy import band_power, differential_entropy
 from eeg.montage import FACED_CHANNELS, SEEDV_FILE_CHANNELS

@@ -5,7 +5,7 @@ import io
 import numpy as np
 
 from datamodules.faced import RATING_ITEMS as ITEMS
-from datamodules.simulated_truth import Truth
+from datamodules.simulation.truth import Truth
 from vaxis.emotions import FACED
 
 HIGHEST = 7.0

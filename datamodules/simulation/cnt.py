@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from datamodules.simulated_truth import scalp_position
+from datamodules.simulation.truth import scalp_position
 from eeg.files import atomic
 
 HEADER_BYTES, ELECTRODE_BYTES = 900, 75

@@ -5,7 +5,7 @@ from functools import cached_property
 
 import numpy as np
 
-from datamodules.simulated_truth import SMOOTHNESS, Truth, scalp_position, smooth_kernel
+from datamodules.simulation.truth import SMOOTHNESS, Truth, scalp_position, smooth_kernel
 from eeg.bands import Bands
 
 TRIAL_NOISE = 0.25  # nats; what the subject happens to do during a clip, smooth over the scalp and slow in time

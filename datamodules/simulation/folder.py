@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from datamodules.simulated_signal import Cohort
-from datamodules.simulated_truth import planted_axis
+from datamodules.simulation.signal import Cohort
+from datamodules.simulation.truth import planted_axis
 from eeg.files import atomic
 from vaxis.axis import Axis
 from vaxis.emotions import Taxonomy

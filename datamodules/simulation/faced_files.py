@@ -8,10 +8,10 @@ import numpy as np
 from tqdm import tqdm
 
 from datamodules.faced import CLIP_SECONDS, FOLDERS, SAMPLING_RATE, SUBJECTS
-from datamodules.simulated_folder import choose_axis, claim, write_truth
-from datamodules.simulated_ratings import after_remarks
-from datamodules.simulated_signal import Cohort
-from datamodules.simulated_truth import Truth
+from datamodules.simulation.faced_ratings import after_remarks
+from datamodules.simulation.folder import choose_axis, claim, write_truth
+from datamodules.simulation.signal import Cohort
+from datamodules.simulation.truth import Truth
 from eeg.bands import FACED_BANDS
 from eeg.files import atomic
 from eeg.montage import FACED_CHANNELS

@@ -67,7 +67,7 @@ def planted_axis(taxonomy: Taxonomy, *, seed: int) -> Axis:
         centroids=centroids,
         positions={"planted": (scores - scores.mean())[class_of] + offsets},
         explained_variance=explained,
-        provenance={"simulated": True, "seed": seed, "model": None, "made_by": "datamodules.simulated_truth"},
+        provenance={"simulated": True, "seed": seed, "model": None, "made_by": "datamodules.simulation.truth"},
     )
 
 

@@ -8,10 +8,10 @@ import numpy as np
 from tqdm import tqdm
 
 from datamodules.seedv import CLIPS, FEATURE_SECONDS, OFFICIAL, SESSIONS, SUBJECTS, TIMESTAMPS, TrialTable
-from datamodules.simulated_cnt import write_cnt
-from datamodules.simulated_folder import choose_axis, claim, write_truth
-from datamodules.simulated_signal import Cohort
-from datamodules.simulated_truth import Truth
+from datamodules.simulation.cnt import write_cnt
+from datamodules.simulation.folder import choose_axis, claim, write_truth
+from datamodules.simulation.signal import Cohort
+from datamodules.simulation.truth import Truth
 from eeg.bands import SEEDV_BANDS
 from eeg.files import atomic
 from eeg.montage import SEEDV_FILE_CHANNELS, SEEDV_NOT_EEG
