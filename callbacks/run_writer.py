@@ -15,10 +15,10 @@ import numpy as np
 import torch
 from lightning.pytorch.trainer.states import TrainerFn
 
-from callbacks.classification import classification_scores
 from callbacks.residual_gradient import ResidualGradient
 from callbacks.trials import TrialCallback, Trials
 from eeg.files import atomic
+from eeg.scores import classification_scores, confusion_matrix
 from vaxis.axis import Axis
 
 FORMAT = 1
@@ -109,7 +109,9 @@ class RunWriter(TrialCallback):
         trials = self._splits.get(split)
         if trials is None:
             return None
-        result = classification_scores(trials.y, trials.logits, classes=pl_module.spec.classes)
+        classes = pl_module.spec.classes
+        confusion = confusion_matrix(trials.y, trials.logits.argmax(axis=1), n_classes=len(classes))
+        result = classification_scores(confusion, classes=classes)
         for callback in trainer.callbacks:
             if isinstance(callback, TrialCallback):
                 result |= {name: measure.as_dict() for name, measure in callback.measures.get(split, {}).items()}

@@ -7,9 +7,9 @@ from torch import Tensor
 from torchmetrics.classification import MulticlassConfusionMatrix
 
 from eeg.batch import Batch, DataSpec, Record
+from eeg.scores import classification_scores
 from lightning_modules.heads import HeadName, build_head
 from lightning_modules.optimisation import Optimisation, configure
-from lightning_modules.scores import scores
 from losses.base import AlignmentLoss, LossSpec, Output
 from losses.none import NoAlignment
 from networks.base import Network
@@ -89,7 +89,9 @@ class Decoder(L.LightningModule):
         with torch.random.fork_rng():
             torch.manual_seed(self.seed + 1)
             self.loss.build(
-                LossSpec(targets=targets, dim=self.network.dim, channels=spec.channels, classes=spec.classes)
+                LossSpec(
+                    targets=targets, dim=self.network.dim, channels=spec.channels, classes=spec.classes, data=spec
+                )
             )
             self.loss.prepare(self)
         self.confusion = MulticlassConfusionMatrix(len(spec.classes))
@@ -165,9 +167,9 @@ class Decoder(L.LightningModule):
 
     def _log_scores(self, split: str) -> None:
         # The confusion matrix is summed over ranks by torchmetrics, so every rank logs the same exact numbers.
-        values = scores(self.confusion.compute())
-        for name, value in values.items():
-            self.log(f"{split}/{name}", value, prog_bar=name == "balanced_accuracy")
+        values = classification_scores(self.confusion.compute().cpu().numpy(), classes=self.spec.classes)
+        for name in ("balanced_accuracy", "chance", "kappa", "weighted_f1"):
+            self.log(f"{split}/{name}", values[name], prog_bar=name == "balanced_accuracy")
         self.confusion.reset()
 
     def configure_optimizers(self) -> dict:

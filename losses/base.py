@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from torch import Tensor, nn
 
-from eeg.batch import Batch
+from eeg.batch import Batch, DataSpec
 from vaxis.targets import Targets
 
 
@@ -35,12 +35,14 @@ class LossSpec:
         dim: D, width of ``h`` and of the tokens.
         channels: C electrode names in token order.
         classes: K class names.
+        data: facts of the data, for a strategy that reads ``batch.x``.
     """
 
     targets: Targets
     dim: int
     channels: tuple[str, ...]
     classes: tuple[str, ...]
+    data: DataSpec | None = None
 
 
 class AlignmentLoss(nn.Module, ABC):
@@ -53,7 +55,10 @@ class AlignmentLoss(nn.Module, ABC):
     """True when the value depends on pairs of trials; ``forward`` then gets the batch of all ranks, with gradients."""
 
     reads: tuple[str, ...] = ("h",)
-    """What ``forward`` takes from ``Output``; a coupling loss is given these fields gathered and the others as None."""
+    """What ``forward`` takes from ``Output``; a coupling loss is given these fields gathered and the others as None.
+
+    ``x`` says that it reads the signal of the batch.
+    """
 
     structural: bool = False
     """True when weight 0 is a control arm of its own (same procedure, no axis) and not the plain decoder."""

@@ -22,7 +22,6 @@ from torch.utils.data import DataLoader, DistributedSampler, TensorDataset, defa
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from callbacks.classification import classification_scores
 from callbacks.residual_alignment import ResidualAlignment
 from callbacks.residual_gradient import ResidualGradient
 from callbacks.run_writer import RunWriter
@@ -30,6 +29,7 @@ from callbacks.trials import TrialCallback, Trials
 from callbacks.vaxis_cosine import VAxisCosine
 from callbacks.wandb_figures import WandbFigures
 from eeg.batch import Batch, DataSpec, Record
+from eeg.scores import classification_scores, confusion_matrix
 from vaxis.alignment import vaxis_cosine
 from vaxis.axis import Axis, orient, principal_axis
 from vaxis.emotions import FACED
@@ -450,7 +450,8 @@ def test_scores_agree_with_torchmetrics():
     generator = torch.Generator().manual_seed(0)
     y = torch.multinomial(torch.arange(1.0, 10.0), 500, replacement=True, generator=generator)  # unbalanced
     logits = torch.randn(500, 9, generator=generator) + 2 * nn.functional.one_hot(y, 9)
-    found = classification_scores(y.numpy(), logits.numpy(), classes=FACED.classes)
+    confusion = confusion_matrix(y.numpy(), logits.argmax(dim=1).numpy(), n_classes=9)
+    found = classification_scores(confusion, classes=FACED.classes)
     assert found["balanced_accuracy"] == pytest.approx(float(multiclass_accuracy(logits, y, 9, average="macro")))
     assert found["kappa"] == pytest.approx(float(multiclass_cohen_kappa(logits, y, 9)), abs=1e-6)
     assert found["weighted_f1"] == pytest.approx(float(multiclass_f1_score(logits, y, 9, average="weighted")))
@@ -461,8 +462,8 @@ def test_scores_agree_with_torchmetrics():
 
 
 def test_absent_classes_are_left_out_and_named():
-    y, probabilities = np.array([0, 0, 2]), np.eye(3)[[0, 1, 2]]
-    found = classification_scores(y, probabilities, classes=("a", "b", "c"))
+    confusion = confusion_matrix(np.array([0, 0, 2]), np.array([0, 1, 2]), n_classes=3)
+    found = classification_scores(confusion, classes=("a", "b", "c"))
     assert found["balanced_accuracy"] == pytest.approx(0.75)
     assert found["chance"] == 0.5
     assert found["absent"] == ["b"]

@@ -8,7 +8,6 @@ import torch
 from eeg.batch import DataSpec
 from eeg.montage import FACED_CHANNELS
 from lightning_modules.decoder import Decoder
-from lightning_modules.scores import scores
 from losses.none import NoAlignment
 from losses.rsa import RSA
 from losses.vaxis_mse import VAxisMSE
@@ -114,26 +113,3 @@ def test_record_carries_what_callbacks_read(targets):
 def test_axis_of_another_data_set_is_refused():
     with pytest.raises(ValueError, match="not of the stimuli of faced"):
         decoder(NoAlignment(), Targets.from_axis(make_axis("seedv")))
-
-
-def test_scores_match_torchmetrics():
-    from torchmetrics.functional import classification as reference
-
-    generator = torch.Generator().manual_seed(3)
-    y, predicted = (torch.randint(9, (500,), generator=generator) for _ in range(2))
-    predicted[:200] = y[:200]
-    ours = scores(reference.multiclass_confusion_matrix(predicted, y, num_classes=9))
-    theirs = {
-        "balanced_accuracy": reference.multiclass_recall(predicted, y, num_classes=9, average="macro"),
-        "kappa": reference.multiclass_cohen_kappa(predicted, y, num_classes=9),
-        "weighted_f1": reference.multiclass_f1_score(predicted, y, num_classes=9, average="weighted"),
-    }
-    for name, value in theirs.items():
-        torch.testing.assert_close(ours[name], value)
-    assert ours["chance"] == pytest.approx(1 / 9)
-
-
-def test_scores_leave_absent_classes_out():
-    confusion = torch.tensor([[3, 1, 0], [0, 2, 2], [0, 0, 0]])
-    assert scores(confusion)["balanced_accuracy"] == pytest.approx((3 / 4 + 2 / 4) / 2)
-    assert scores(confusion)["chance"] == 0.5

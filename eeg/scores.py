@@ -1,23 +1,19 @@
-"""How well a split is classified, from the probabilities of its trials."""
+"""Classification scores of a confusion matrix, beside the score of guessing."""
 
 import numpy as np
 
 
-def classification_scores(y: np.ndarray, probabilities: np.ndarray, *, classes: tuple[str, ...]) -> dict:
+def classification_scores(confusion: np.ndarray, *, classes: tuple[str, ...]) -> dict:
     """Balanced accuracy, the score of guessing, Cohen's kappa, weighted F1 and the recall of each class.
 
     Classes without a trial are left out of the balanced accuracy and of ``chance`` and named in ``absent``.
 
     Args:
-        y: (n,) class ids.
-        probabilities: (n, K) or logits; of equal ones the first class wins.
+        confusion: (K, K) counts of trials, rows = true classes.
         classes: K names.
     """
-    n_classes = len(classes)
-    predicted = probabilities.argmax(axis=1)
-    confusion = np.bincount(y * n_classes + predicted, minlength=n_classes**2).reshape(n_classes, n_classes)
     support, guesses, hits = confusion.sum(axis=1), confusion.sum(axis=0), confusion.diagonal()
-    present, n = np.flatnonzero(support), len(y)
+    present, n = np.flatnonzero(support), int(confusion.sum())
     recall = {classes[k]: float(hits[k] / support[k]) for k in present}
     expected = float(support @ guesses) / n**2
     f1 = 2 * hits / np.maximum(support + guesses, 1)
@@ -30,3 +26,8 @@ def classification_scores(y: np.ndarray, probabilities: np.ndarray, *, classes: 
         "absent": [name for k, name in enumerate(classes) if not support[k]],
         "trials": n,
     }
+
+
+def confusion_matrix(y: np.ndarray, predicted: np.ndarray, *, n_classes: int) -> np.ndarray:
+    """(K, K) counts of true class (row) and predicted class (column) from two (n,) arrays of class ids."""
+    return np.bincount(y * n_classes + predicted, minlength=n_classes**2).reshape(n_classes, n_classes)
