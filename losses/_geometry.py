@@ -12,6 +12,13 @@ def correlation(a: Tensor, b: Tensor) -> Tensor:
     return cosine(a, b)
 
 
+def weighted_correlation(a: Tensor, b: Tensor, *, weights: Tensor) -> Tensor:
+    """Pearson correlation of two vectors (n,) under positive weights (n,); 0 where either is constant."""
+    weights = weights / weights.sum()
+    a, b = (weights.sqrt() * (x - (weights * x).sum()) for x in (a, b))
+    return cosine(a, b)
+
+
 def cosine(a: Tensor, b: Tensor) -> Tensor:
     """Cosine of two vectors (n,); 0 with zero gradient where either has norm below 1e-6."""
     square_a, square_b = (a * a).sum(), (b * b).sum()
@@ -50,3 +57,9 @@ def soft_rank(x: Tensor, *, softness: float = 0.1) -> Tensor:
     """Differentiable ranks of ``x`` (n,): 1/2 + sum of sigmoids of differences in units of ``softness`` deviations."""
     scale = (x.detach().std() * softness).clamp_min(1e-6)
     return 0.5 + torch.sigmoid((x[:, None] - x[None]) / scale).sum(dim=1)
+
+
+def unit(x: Tensor) -> Tensor:
+    """Rows of ``x`` (..., D) at length 1; a zero row stays zero."""
+    # The offset stands inside the root, as above.
+    return x / (x.square().sum(dim=-1, keepdim=True) + TINY).sqrt()

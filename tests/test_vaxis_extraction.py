@@ -1,6 +1,7 @@
 """The artifact holds the centroids, sign, positions and controls it says it holds."""
 
 import hashlib
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from vaxis.axis import Axis
 from vaxis.emotions import TAXONOMIES
 from vaxis.extraction import default_path, ensure_axis, extract, summary
 from vaxis.nulls import FUNCTION_WORDS, nonce
+from vaxis.targets import Targets
 from vaxis.texts import load_texts
 
 # Words of the sentences, clip lines and class names that our stand-in for a language model understands.
@@ -70,7 +72,38 @@ def test_positions_by_source(words):
     assert len(np.unique(axis.positions["rich"])) == 28
     clips = load_texts("faced").clips
     np.testing.assert_allclose(axis.positions["rich"], (words(clips) - axis.mean) @ axis.direction, atol=1e-6)
-    assert set(extract(llm="words", taxonomy="seedv", draws=20).positions) == {"class", "bare"}
+    np.testing.assert_array_equal(axis.embeddings, words(clips))
+    seedv = extract(llm="words", taxonomy="seedv", draws=20)
+    assert set(seedv.positions) == {"class", "bare"}
+    assert seedv.embeddings is None
+
+
+def test_embeddings_are_kept_checked_and_part_of_the_identity(tmp_path):
+    arrays = {"direction": np.array([1.0, 0.0]), "mean": np.zeros(2), "centroids": np.arange(10.0).reshape(5, 2)}
+    bare = Axis(taxonomy="seedv", positions={"class": np.arange(45.0)}, explained_variance=1.0, **arrays)
+    assert bare.fingerprint == "74df6a790cfe"  # of before there were embeddings
+    assert Axis.load(bare.save(tmp_path / "bare.npz")).embeddings is None
+    full = replace(bare, embeddings=np.random.default_rng(0).normal(size=(45, 2)).astype(np.float32))
+    found = Axis.load(full.save(tmp_path / "full.npz"))
+    np.testing.assert_array_equal(found.embeddings, full.embeddings)
+    assert found.fingerprint == full.fingerprint != bare.fingerprint
+    for wrong in (full.embeddings[:-1], full.embeddings[:, :1], full.embeddings * np.nan):
+        path = replace(bare, embeddings=wrong).save(tmp_path / "wrong.npz")
+        with pytest.raises(ValueError, match=r"wrong\.npz: 'embeddings' must be \(45, 2\) finite numbers"):
+            Axis.load(path)
+
+
+def test_targets_take_embeddings_about_their_mean_or_else_class_centroids(words):
+    axis = extract(llm="words", draws=20)
+    targets = Targets.from_axis(axis, source="class")
+    centred = axis.embeddings - axis.embeddings.mean(axis=0)
+    np.testing.assert_allclose(targets.embeddings, centred / np.linalg.norm(centred, axis=1, keepdims=True), atol=1e-6)
+    coarse = Targets.from_axis(replace(axis, embeddings=None)).embeddings
+    assert coarse.dtype == torch.float32
+    assert coarse.norm(dim=1).allclose(torch.ones(28))
+    rows, row_of = coarse.unique(dim=0, return_inverse=True)
+    assert len(rows) == 9
+    assert len(set(zip(row_of.tolist(), axis.classes.class_of))) == 9
 
 
 def test_the_nulls_know_nothing_of_emotion(words):

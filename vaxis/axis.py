@@ -57,6 +57,8 @@ class Axis:
             ``rich`` (a one-line description), ``planted`` (drawn by the simulator).
         explained_variance: share of between-centroid variance along the axis.
         provenance: model, read-out, sentences and how to make the file again; plain JSON values.
+        embeddings: (S, L) hidden states of the ``rich`` texts, for strategies that align to more than one dimension;
+            None where the taxonomy has no such texts.
     """
 
     taxonomy: str
@@ -66,6 +68,7 @@ class Axis:
     positions: dict[str, np.ndarray]
     explained_variance: float
     provenance: dict = field(default_factory=dict)
+    embeddings: np.ndarray | None = None
 
     @property
     def classes(self) -> Taxonomy:
@@ -88,7 +91,8 @@ class Axis:
     def fingerprint(self) -> str:
         """Twelve hex digits of the content; another machine or thread count may differ in the last bits."""
         digest = hashlib.sha256(self.taxonomy.encode())
-        for array in (self.direction, self.mean, self.centroids, *(self.positions[k] for k in sorted(self.positions))):
+        arrays = [self.direction, self.mean, self.centroids, *(self.positions[k] for k in sorted(self.positions))]
+        for array in arrays if self.embeddings is None else [*arrays, self.embeddings]:
             digest.update(np.ascontiguousarray(array, dtype=np.float64).tobytes())
         return digest.hexdigest()[:12]
 
@@ -108,6 +112,7 @@ class Axis:
                 mean=self.mean,
                 centroids=self.centroids,
                 **{f"positions_{name}": values for name, values in self.positions.items()},
+                **({} if self.embeddings is None else {"embeddings": self.embeddings}),
             )
         return Path(path)
 
@@ -140,6 +145,9 @@ class Axis:
         for source, values in positions.items():
             if values.shape != (len(taxonomy.class_of),) or not np.isfinite(values).all():
                 raise ValueError(f"{path}: positions '{source}' must be {len(taxonomy.class_of)} finite numbers")
+        embeddings, expected = arrays.get("embeddings"), (len(taxonomy.class_of), len(arrays["direction"]))
+        if embeddings is not None and (embeddings.shape != expected or not np.isfinite(embeddings).all()):
+            raise ValueError(f"{path}: 'embeddings' must be {expected} finite numbers; extract it again")
         return cls(
             taxonomy=header["taxonomy"],
             direction=arrays["direction"],
@@ -148,4 +156,5 @@ class Axis:
             positions=positions,
             explained_variance=header["explained_variance"],
             provenance=header["provenance"],
+            embeddings=embeddings,
         )

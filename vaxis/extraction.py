@@ -5,6 +5,7 @@ import re
 import shlex
 import sys
 import warnings
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,8 +26,8 @@ __all__ = ["SEPARATION_WANTED", "default_path", "ensure_axis", "extract", "summa
 
 # Sentence sets below this are a lottery: their axis may be anything (it keeps 9 of 20 sets, all of them good).
 SEPARATION_WANTED = 0.8
-# Raise it when the same texts and settings come to give other numbers; cached artifacts are then made again.
-RECIPE = 1
+# Raise it when the same texts and settings come to give another artifact; cached artifacts are then made again.
+RECIPE = 2
 
 
 def extract(
@@ -58,7 +59,8 @@ def extract(
     from vaxis.hidden_states import READOUTS
 
     axes = {name: _axis(states, texts, taxonomy, name) for name in READOUTS}
-    axis = axes[readout]
+    # SEED-V has no texts of its clips: its film titles could not be established.
+    axis = replace(axes[readout], embeddings=states(texts.clips) if taxonomy == "faced" else None)
     axis.positions.update(_positions(states, texts, axis, readout))
     if axis.separation < SEPARATION_WANTED or not axis.joy_is_positive:
         warnings.warn(
@@ -151,20 +153,20 @@ def _axis(states: "HiddenStates", texts: Texts, taxonomy: str, readout: str) -> 
 
 
 def _positions(states: "HiddenStates", texts: Texts, axis: Axis, readout: str) -> dict[str, np.ndarray]:
-    """Raw stimulus scores by source; SEED-V has no ``rich``: its film titles could not be established."""
+    """Raw stimulus scores by source; ``rich`` where clips have texts."""
     class_of = np.asarray(axis.classes.class_of)
     # Framed, a single word is read better in a sentence (r .80 instead of .75 with rated words).
     bare = "The word is {}." if readout == "framed" else "{}"
 
-    def score(batch: list[str]) -> np.ndarray:
-        return (states(batch) - axis.mean) @ axis.direction
+    def score(read: np.ndarray) -> np.ndarray:
+        return (read - axis.mean) @ axis.direction
 
     positions = {
         "class": axis.class_scores[class_of],
-        "bare": score([bare.format(name) for name in axis.classes.classes])[class_of],
+        "bare": score(states([bare.format(name) for name in axis.classes.classes]))[class_of],
     }
-    if axis.taxonomy == "faced":
-        positions["rich"] = score(texts.clips)
+    if axis.embeddings is not None:
+        positions["rich"] = score(axis.embeddings)
     return positions
 
 

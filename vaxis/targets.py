@@ -24,14 +24,20 @@ class Targets:
         v_class: (K,) float32 class positions.
         class_of: (S,) int64 class id of each stimulus.
         prototypes: (K, L) float32 unit rows, the class centroids about their mean.
+        embeddings: (S, L) float32 unit rows about the mean of the stimuli: the text of each clip, whatever ``source``
+            is. Where the axis has no such texts, the centroid of the clip's class: equal rows within a class, so
+            strategies that read it learn from classes only.
         source: which text gave the stimulus positions.
+        spread: standard deviation of the raw positions; ``spread * v`` has the distances of the language model.
     """
 
     v: Tensor
     v_class: Tensor
     class_of: Tensor
     prototypes: Tensor
+    embeddings: Tensor
     source: str
+    spread: float
 
     @classmethod
     def from_axis(cls, axis: Axis, *, source: str | None = None) -> "Targets":
@@ -52,14 +58,15 @@ class Targets:
             raise ValueError(f"axis positions '{source}' are all equal: nothing to align to")
         v, class_of = (raw - raw.mean()) / raw.std(), np.asarray(axis.classes.class_of)
         v_class = np.array([v[class_of == k].mean() for k in range(len(axis.classes.classes))])
-        prototypes = axis.centroids - axis.centroids.mean(axis=0)
-        prototypes = prototypes / np.maximum(np.linalg.norm(prototypes, axis=1, keepdims=True), 1e-8)
+        embeddings = axis.centroids[class_of] if axis.embeddings is None else axis.embeddings
         return cls(
             v=torch.tensor(v, dtype=torch.float32),
             v_class=torch.tensor(v_class, dtype=torch.float32),
             class_of=torch.tensor(class_of, dtype=torch.int64),
-            prototypes=torch.tensor(prototypes, dtype=torch.float32),
+            prototypes=_centred_unit_rows(axis.centroids),
+            embeddings=_centred_unit_rows(embeddings),
             source=source,
+            spread=float(raw.std()),
         )
 
     @property
@@ -79,3 +86,11 @@ class Targets:
         gaps = (self.v_class[:, None] - self.v_class[None]).abs()
         gaps.fill_diagonal_(torch.inf)
         return float(gaps.min())
+
+
+def _centred_unit_rows(rows: np.ndarray) -> Tensor:
+    """Directions from the mean of the rows to each of them; a row at the mean stays zero."""
+    centred = np.asarray(rows, dtype=np.float64)
+    centred = centred - centred.mean(axis=0)
+    unit = centred / np.maximum(np.linalg.norm(centred, axis=1, keepdims=True), 1e-8)
+    return torch.tensor(unit, dtype=torch.float32)
