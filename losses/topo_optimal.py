@@ -2,11 +2,7 @@
 
 from typing import Literal
 
-from torch import Tensor
-
-from eeg.montage import channel_indices
-from losses.base import Batch, LossSpec, Output
-from losses.vaxis_mse import VAxisMSE
+from losses._topographic import _Topographic
 
 # Selected by the paper on all 123 subjects, test subjects included; name your own electrodes to avoid that leak.
 CHANNEL_SETS = {
@@ -15,7 +11,7 @@ CHANNEL_SETS = {
 }
 
 
-class TopoOptimal(VAxisMSE):
+class TopoOptimal(_Topographic):
     """Regression onto the axis from the electrodes that carry it in the cohort.
 
     A = crit(w' mean_{c in set, n} Z + b, t), Z the encoder tokens. arXiv 2606.00129, rows 7 and 8: -0.013 (p = 0.039)
@@ -30,8 +26,6 @@ class TopoOptimal(VAxisMSE):
         criterion: mse, pearson (1 - r over the batch of all ranks) or huber.
     """
 
-    reads = ("tokens",)
-
     def __init__(
         self,
         *,
@@ -41,12 +35,4 @@ class TopoOptimal(VAxisMSE):
         criterion: Literal["mse", "pearson", "huber"] = "mse",
     ) -> None:
         super().__init__(weight=weight, level=level, criterion=criterion)
-        self.channels = channels
-
-    def build(self, spec: LossSpec) -> None:
-        super().build(spec)
-        names = CHANNEL_SETS[self.channels] if isinstance(self.channels, str) else self.channels
-        self.electrodes = channel_indices(names, montage=spec.channels)
-
-    def forward(self, output: Output, batch: Batch) -> Tensor:
-        return self.regress(output.tokens[:, self.electrodes].mean(dim=(1, 2)), batch)
+        self.channels = CHANNEL_SETS[channels] if isinstance(channels, str) else tuple(channels)

@@ -19,6 +19,7 @@ from vaxis.emotions import FACED
 
 B, N, D, K = 36, 4, 16, 9
 NAMES = [plugin.name for plugin in plugins("loss")]
+LABELS_ONLY = {"none", "head_init"}  # they put nothing into the loss of a training step
 
 
 def strategy(name: str, **hyper):
@@ -82,7 +83,7 @@ class TestContract:
         assert value.dtype == torch.float32
         (gradient,) = torch.autograd.grad(value, tokens)
         assert torch.isfinite(gradient).all()
-        assert (gradient.abs().sum() > 0) == (name != "none")
+        assert (gradient.abs().sum() > 0) == (name not in LABELS_ONLY)
 
     def test_permuting_the_batch_changes_nothing(self, name, targets, tokens, stimuli):
         loss, order = built(strategy(name), targets), torch.randperm(B, generator=torch.Generator().manual_seed(3))

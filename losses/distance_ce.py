@@ -1,0 +1,53 @@
+"""Distance cross-entropy: labels smoothed over classes that are near on the axis replace the labels."""
+
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from losses.base import AlignmentLoss, Batch, LossSpec, Output
+
+
+class DistanceCE(AlignmentLoss):
+    """Classes that are close on the axis share the label.
+
+    A = mean of -sum_c q_y[c] log softmax(z)[c], in nats, q_y = softmax(-|v_y - v_c| / T). Label smoothing (Szegedy et
+    al. 2016, arXiv 1512.00567) whose mass follows distance (soft ordinal labels, Diaz and Marathe 2019, doi
+    10.1109/CVPR.2019.00487). arXiv 2606.00129, row 12: 0.516, 0.476, 0.395 and 0.227 at T 0.5, 1, 2 and 5 against
+    0.624. A converged decoder loses about 0.01 at T = 5 with positions in z (a simulated posterior), so these labels
+    alone do not explain that row; raw positions of a spread far below 1 make them uniform, hence ``v_units``. With
+    ``replace`` the task loss is logged but not trained.
+
+    Args:
+        weight: factor of the loss; in replace it only scales the gradient.
+        temperature: T, in the unit of the positions.
+        mode: replace the task loss, or add to it.
+        v_units: z, or raw: the positions as the artifact has them.
+    """
+
+    reads = ("logits",)
+
+    def __init__(
+        self,
+        *,
+        weight: float = 1.0,
+        temperature: float = 1.0,
+        mode: Literal["replace", "add"] = "replace",
+        v_units: Literal["z", "raw"] = "z",
+    ) -> None:
+        super().__init__(weight=weight)
+        if not temperature > 0:
+            raise ValueError(f"temperature must be > 0, got {temperature}")
+        self.temperature, self.mode, self.v_units = temperature, mode, v_units
+
+    def build(self, spec: LossSpec) -> None:
+        v = spec.targets.v_class * (spec.targets.spread if self.v_units == "raw" else 1.0)
+        distance = (v[:, None] - v[None]).abs()
+        self.constant("soft_labels", torch.softmax(-distance / self.temperature, dim=1))
+
+    def forward(self, output: Output, batch: Batch) -> Tensor:
+        return F.cross_entropy(output.logits, self.soft_labels[batch.y])
+
+    def combine(self, *, task: Tensor, alignment: Tensor, progress: float) -> Tensor:
+        return self.weight * alignment + (task if self.mode == "add" else 0.0)
