@@ -89,9 +89,7 @@ class Decoder(L.LightningModule):
         with torch.random.fork_rng():
             torch.manual_seed(self.seed + 1)
             self.loss.build(
-                LossSpec(
-                    targets=targets, dim=self.network.dim, channels=spec.channels, classes=spec.classes, data=spec
-                )
+                LossSpec(targets=targets, dim=self.network.dim, channels=spec.channels, classes=spec.classes, data=spec)
             )
             self.loss.prepare(self)
         self.confusion = MulticlassConfusionMatrix(len(spec.classes))

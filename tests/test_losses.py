@@ -28,6 +28,9 @@ def strategy(name: str, **hyper):
     return getattr(importlib.import_module(module), cls)(**hyper)
 
 
+pytestmark = pytest.mark.filterwarnings("ignore:multi_vaxis_mse without")
+
+
 def built(loss, targets, *, seed: int = 0):
     with torch.random.fork_rng():
         torch.manual_seed(seed)
