@@ -1,0 +1,85 @@
+"""Bad arguments, pictures and scores."""
+
+import numpy as np
+import pytest
+import torch
+from lightning.pytorch.loggers import CSVLogger
+from torch import nn
+
+from callbacks.residual_alignment import ResidualAlignment
+from callbacks.residual_gradient import ResidualGradient
+from callbacks.wandb_figures import WandbFigures
+from eeg.scores import classification_scores, confusion_matrix
+from tests.small_decoder import SmallDecoder, make_axis, make_trainer
+from vaxis.emotions import FACED
+
+
+@pytest.mark.parametrize(
+    "build",
+    [
+        lambda: ResidualGradient(every_n_steps=0),
+        lambda: ResidualAlignment(pick="worst"),
+        lambda: WandbFigures(every_n_epochs=0),
+    ],
+)
+def test_bad_arguments_are_refused(build):
+    with pytest.raises(ValueError, match="must be"):
+        build()
+
+
+class PictureLogger(CSVLogger):
+    """Takes pictures as the W&B logger does."""
+
+    def __init__(self, folder):
+        super().__init__(folder)
+        self.pictures = []
+
+    def log_image(self, key, images):
+        self.pictures += [(key, image) for image in images]
+
+
+def test_figures_are_drawn_at_their_epochs_and_at_the_end(tmp_path):
+    _, path = make_axis(tmp_path / "axis.npz")
+    logger, model = PictureLogger(tmp_path), SmallDecoder(axis_path=path)
+    options = {"callbacks": [WandbFigures(every_n_epochs=2)], "max_epochs": 3, "enable_checkpointing": False}
+    trainer = make_trainer(tmp_path, logger=logger, **options)
+    trainer.fit(model)
+    trainer.test(model, verbose=False)
+    names = ["confusion", "leading_direction"]
+    assert [key for key, _ in logger.pictures] == [f"{split}/{name}" for split in ("val", "test") for name in names]
+    for _, figure in logger.pictures:
+        assert "simulated" in figure.axes[0].get_title()
+    matrix = logger.pictures[-2][1].axes[0].images[0].get_array()
+    assert np.asarray(matrix).sum(axis=1) == pytest.approx(np.ones(9))
+    make_trainer(tmp_path, **options).fit(model)
+
+
+def test_scores_agree_with_torchmetrics():
+    from torchmetrics.functional.classification import (
+        multiclass_accuracy,
+        multiclass_cohen_kappa,
+        multiclass_f1_score,
+        multiclass_recall,
+    )
+
+    generator = torch.Generator().manual_seed(0)
+    y = torch.multinomial(torch.arange(1.0, 10.0), 500, replacement=True, generator=generator)  # unbalanced
+    logits = torch.randn(500, 9, generator=generator) + 2 * nn.functional.one_hot(y, 9)
+    confusion = confusion_matrix(y.numpy(), logits.argmax(dim=1).numpy(), n_classes=9)
+    found = classification_scores(confusion, classes=FACED.classes)
+    assert found["balanced_accuracy"] == pytest.approx(float(multiclass_accuracy(logits, y, 9, average="macro")))
+    assert found["kappa"] == pytest.approx(float(multiclass_cohen_kappa(logits, y, 9)), abs=1e-6)
+    assert found["weighted_f1"] == pytest.approx(float(multiclass_f1_score(logits, y, 9, average="weighted")))
+    assert list(found["per_class_recall"].values()) == pytest.approx(
+        multiclass_recall(logits, y, 9, average="none").tolist()
+    )
+    assert found["absent"] == []
+
+
+def test_absent_classes_are_left_out_and_named():
+    confusion = confusion_matrix(np.array([0, 0, 2]), np.array([0, 1, 2]), n_classes=3)
+    found = classification_scores(confusion, classes=("a", "b", "c"))
+    assert found["balanced_accuracy"] == pytest.approx(0.75)
+    assert found["chance"] == 0.5
+    assert found["absent"] == ["b"]
+    assert "b" not in found["per_class_recall"]
