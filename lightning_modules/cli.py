@@ -11,6 +11,7 @@ from pathlib import Path
 
 from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
+from lightning.pytorch.loggers import CSVLogger
 from lightning.pytorch.utilities.rank_zero import rank_zero_only
 
 from callbacks.loggers import logger_configs
@@ -138,6 +139,12 @@ class DecoderCLI(LightningCLI):
             config.ckpt_path = str(last)
             rank_zero_only(print)(f"resuming {run_dir} from its last complete epoch", flush=True)
         config.weights_only = True
+
+    def before_fit(self) -> None:
+        """Give the whole configuration to loggers that filter runs by it; the run directory has it as config.yaml."""
+        for logger in self.trainer.loggers:
+            if not isinstance(logger, CSVLogger):
+                logger.log_hyperparams(self.config_dump)
 
     def after_fit(self) -> None:
         """Score the epoch that validation chose: on validation, then once on test."""

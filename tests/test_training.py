@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -135,5 +137,12 @@ def test_online_without_key_or_network_gives_an_offline_run(key, cache, tmp_path
     words = ("--online", "--trainer.max_epochs=1", f"--run_dir={tmp_path / 'run'}")
     done = train(*SMALL, *words, cache=cache, **extra)
     assert "W&B stays offline" in done.stdout
-    assert list((tmp_path / "run" / "wandb").glob("offline-run-*/*.wandb"))
+    (record,) = (tmp_path / "run" / "wandb").glob("offline-run-*/*.wandb")
+    shown = subprocess.run(
+        [sys.executable, "-m", "wandb", "leet", "inspect", "--json", str(record)],
+        stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60,
+    ).stdout  # fmt: skip
+    for expected in ("val/balanced_accuracy", "val/class_pc1_r_null95", "grad/task_feature_share", "test/kappa"):
+        assert f'"{expected}"' in shown
+    assert "class_path" in shown, "the configuration of the run is in it"
     assert (tmp_path / "run" / "result.json").exists()
