@@ -1,6 +1,7 @@
 """The one LightningModule: any network, any head, any alignment strategy."""
 
 import lightning as L
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -140,7 +141,8 @@ class Decoder(L.LightningModule):
         self.log_dict({name: value.detach() for name, value in values.items()}, sync_dist=True)
 
     def on_train_epoch_start(self) -> None:
-        torch.manual_seed(hash((self.seed, self.current_epoch, self.global_rank)) % 2**63)
+        words = [self.seed, self.current_epoch, self.global_rank]
+        torch.manual_seed(int(np.random.SeedSequence(words).generate_state(1)[0]))
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         self._evaluate(batch)

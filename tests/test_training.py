@@ -146,3 +146,13 @@ def test_online_without_key_or_network_gives_an_offline_run(key, cache, tmp_path
         assert f'"{expected}"' in shown
     assert "class_path" in shown, "the configuration of the run is in it"
     assert (tmp_path / "run" / "result.json").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("depth", ["emod_d3", "emod_d6"])
+def test_emod_trains_on_raw_signals_from_its_settings_files(depth, cache, tmp_path):
+    train(
+        "fit", "--data", "SimulatedFACED", "--data.n_subjects=3", f"--config=configs/{depth}.yaml",
+        "--config=configs/recipe_appendix.yaml", "--data.batch_size=2", "--loss", "topo_optimal",
+        "--trainer.fast_dev_run=1", f"--run_dir={tmp_path}", cache=cache,
+    )  # fmt: skip
