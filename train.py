@@ -29,7 +29,9 @@ def main(args: list[str] | None = None) -> None:
     except (ValueError, OSError, RuntimeError) as error:
         if "VAXIS_DEBUG" in os.environ:
             raise
-        raise SystemExit(f"error: {error}\n(VAXIS_DEBUG=1 shows where)") from None
+        from lightning_modules.cli import explain
+
+        raise SystemExit(f"error: {explain(str(error))}\n(VAXIS_DEBUG=1 shows where)") from None
     except KeyboardInterrupt:
         raise SystemExit("stopped; the same command goes on where it was") from None
 

@@ -32,6 +32,12 @@ class ResidualGradient(L.Callback):
         self._sums: Tensor | None = None
         self._probes: dict[str, list[tuple[GradientShares, float, float]]] = {}
 
+    def state_dict(self) -> dict:
+        return {"basis": self._basis, "means": self.means}
+
+    def load_state_dict(self, state: dict) -> None:
+        self._basis, self.means = state["basis"], state["means"]
+
     def on_before_backward(self, trainer: L.Trainer, pl_module: L.LightningModule, loss: Tensor) -> None:
         record: Record = pl_module.record
         self._add_features(record, n_classes=len(pl_module.spec.classes))
@@ -39,6 +45,7 @@ class ResidualGradient(L.Callback):
         if (trainer.global_step + 1) % self.every_n_steps:
             return
         basis = self._basis if self._basis is not None else self._class_basis(trainer)
+        basis = basis.to(record.h.device)  # a resumed one comes from the checkpoint
         values: dict[str, float] = {"epoch": trainer.current_epoch}
         for name, term in (("task", record.task), ("alignment", record.alignment)):
             if term is not None:

@@ -43,6 +43,7 @@ class RunWriter(TrialCallback):
         self._code: dict[str, str | bool | None] | None = None
         self._epochs = 0
         self._loaded_epoch: int | None = None
+        self._fitted = False
 
     def wanted(self, trainer: L.Trainer) -> bool:
         return trainer.state.fn in (TrainerFn.VALIDATING, TrainerFn.TESTING)
@@ -53,7 +54,7 @@ class RunWriter(TrialCallback):
             self._code = code_version()
 
     def on_fit_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        self._started = time.monotonic()
+        self._started, self._fitted = time.monotonic(), True
         if trainer.is_global_zero:
             # A run that is killed from here on must not keep the result of an earlier one in its folder.
             (self.run_dir / "result.json").unlink(missing_ok=True)
@@ -70,9 +71,13 @@ class RunWriter(TrialCallback):
 
     def on_test_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         if trainer.is_global_zero:
-            _save(self.run_dir / "predictions.npz", self._splits, _predictions)
-            _save(self.run_dir / "features.npz", self._splits, lambda trials: {"h": trials.h, "index": trials.index})
-            with atomic(self.run_dir / "result.json") as partial:
+            if self._fitted:
+                _save(self.run_dir / "predictions.npz", self._splits, _predictions)
+                _save(
+                    self.run_dir / "features.npz", self._splits, lambda trials: {"h": trials.h, "index": trials.index}
+                )
+            # A test of some checkpoint is not the result of the run in whose folder it may happen.
+            with atomic(self.run_dir / ("result.json" if self._fitted else "evaluation.json")) as partial:
                 text = json.dumps(_finite(self._result(trainer, pl_module)), indent=2, allow_nan=False)
                 partial.write_text(text + "\n")
 

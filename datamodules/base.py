@@ -103,7 +103,9 @@ class EEGDataModule(L.LightningDataModule, ABC):
 
     @property
     def axis_path(self) -> Path:
-        """The axis that belongs to the data unless another is named: that of the bundled language model."""
+        """The axis that belongs to the data unless another is named: the planted one, or the bundled model's."""
+        if self.spec.simulated:
+            return Path(self.root) / "axis.npz"
         return cache_dir() / "axis" / f"bundled-{self.taxonomy.name}.npz"
 
     @property

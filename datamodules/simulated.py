@@ -3,7 +3,6 @@
 import hashlib
 import json
 from dataclasses import replace
-from pathlib import Path
 
 from datamodules.faced import FACED
 from datamodules.faced import SUBJECTS as FACED_SUBJECTS
@@ -55,11 +54,6 @@ class SimulatedFACED(FACED):
     def spec(self) -> DataSpec:
         return replace(super().spec, simulated=True)
 
-    @property
-    def axis_path(self) -> Path:
-        """The planted axis."""
-        return Path(self.root) / "axis.npz"
-
     def prepare_data(self) -> None:
         """Write what is missing of the cohort, then preprocess it."""
         if not self.prepared:  # Lightning asks before every fit, validation and test
@@ -110,11 +104,6 @@ class SimulatedSEEDV(SEEDV):
     @property
     def spec(self) -> DataSpec:
         return replace(super().spec, simulated=True)
-
-    @property
-    def axis_path(self) -> Path:
-        """The planted axis."""
-        return Path(self.root) / "axis.npz"
 
     def prepare_data(self) -> None:
         """Write what is missing of the cohort, then preprocess it."""

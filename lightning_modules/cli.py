@@ -6,11 +6,14 @@ import inspect
 import logging
 import re
 import sys
+import tempfile
 import warnings
 from pathlib import Path
 
+import yaml
+from jsonargparse import Namespace, _typehints
 from lightning.pytorch.callbacks import ModelCheckpoint
-from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
+from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
 from lightning.pytorch.loggers import CSVLogger
 from lightning.pytorch.utilities.rank_zero import rank_zero_only
 
@@ -18,6 +21,7 @@ from callbacks.loggers import logger_configs
 from datamodules.base import EEGDataModule
 from lightning_modules.catalogue import class_path, plugins
 from lightning_modules.decoder import Decoder
+from lightning_modules.run_directory import AtomicCheckpointIO, lock, resumable
 from losses.base import AlignmentLoss
 from networks.base import Network
 
@@ -37,7 +41,22 @@ CHECKPOINT_DEFAULTS = {
     "filename": "best",
     "save_last": True,
     "enable_version_counter": False,
+    # After the callbacks of the epoch, so that a checkpoint holds all that they know of it.
+    "save_on_train_epoch_end": True,
 }
+
+
+def _start_from_own_defaults(parser_or_action, before, value) -> None:
+    """Forget the arguments of a class when another is chosen.
+
+    jsonargparse keeps those of the same name, so ``--network emod`` would inherit ``depth`` from the default network
+    and ``--loss rsa`` the weight of the loss in a settings file, silently.
+    """
+    if before and "init_args" in before and before["class_path"] != value["class_path"]:
+        before["init_args"] = Namespace()
+
+
+_typehints.discard_init_args_on_class_path_change = _start_from_own_defaults  # jsonargparse is pinned; a test watches
 
 
 class Parser(LightningArgumentParser):
@@ -65,6 +84,11 @@ def explain(message: str) -> str:
         cls, argument, expected, value = found.groups()
         expected = re.sub(r"<class '([\w.]+)'>|typing\.Literal", r"\1", expected).strip("[]")
         return f"{cls}.{argument} must be {'one of ' if ',' in expected else 'a '}{expected}, not '{value}'"
+    if found := re.search(r'key "(\w+)":.*?(\w+)\':\s+the following arguments are required: (\w+)', message, re.S):
+        kind, cls, argument = found.groups()
+        return f"{cls} needs --{kind}.{argument}"
+    if found := re.search(r"Errors:\s+- (.+?)\s+- Expected a <class 'NoneType'>", message, re.S):
+        return found[1]
     if found := re.search(r"[Uu]nrecognized arguments?: (--[\w.]+)", message):
         return f"unknown flag {found[1]}; every flag: python train.py fit --help, short help: python train.py --help"
     return message
@@ -103,15 +127,17 @@ class DecoderCLI(LightningCLI):
         config = self.config[self.subcommand]
         loss, data = _short(config.loss), config.data.class_path.rsplit(".", 1)[1]
         weight = config.loss.get("init_args", {}).get("weight")
+        if config.trainer.fast_dev_run:
+            config.trainer.default_root_dir = tempfile.mkdtemp(prefix="fast-dev-run-")  # a try must touch no run
         if config.trainer.default_root_dir is None:
             arm = loss if weight is None else f"{loss}-w{weight:g}"
             config.trainer.default_root_dir = f"runs/{data}-{arm}-s{config.seed_everything}"
         run_dir = Path(config.trainer.default_root_dir)
         if self.subcommand == "fit" and not config.trainer.fast_dev_run:
             self._resume(config, run_dir)
-        if config.trainer.fast_dev_run:
+        if config.trainer.fast_dev_run or self.subcommand != "fit":
             config.trainer.logger = False
-        elif config.trainer.logger is None and self.subcommand == "fit":
+        elif config.trainer.logger is None:
             config.trainer.logger = logger_configs(
                 run_dir=str(run_dir),
                 online=config.online,
@@ -130,15 +156,24 @@ class DecoderCLI(LightningCLI):
                 f"{type(network).__name__} reads {' or '.join(network.reads)}, --data.features is {features}; change "
                 "either: --network emod reads raw, --network axial_de reads de and psd"
             )
+        axis, name = Path(self.model.axis or self.datamodule.axis_path), self.datamodule.taxonomy.name
+        made_later = hasattr(self.datamodule, "simulation") and self.model.axis is None
+        if self.subcommand == "fit" and not made_later and not axis.is_file():
+            raise FileNotFoundError(f"no axis at {axis}; make one with: python -m vaxis extract --taxonomy {name}")
 
     def _resume(self, config, run_dir: Path) -> None:
-        last = run_dir / "checkpoints" / "last.ckpt"
-        if (run_dir / "result.json").exists():
-            raise SystemExit(f"error: {run_dir} holds a finished run; delete it or name another folder with --run_dir")
-        if config.ckpt_path is None and last.exists():
+        if rank_zero_only.rank == 0:
+            self.lock = lock(run_dir)
+        parser = self._parser(self.subcommand)
+        settings = yaml.safe_load(parser.dump(config, skip_none=False, format="yaml"))
+        last = resumable(run_dir, settings)
+        if config.ckpt_path is None and last is not None:
             config.ckpt_path = str(last)
             rank_zero_only(print)(f"resuming {run_dir} from its last complete epoch", flush=True)
         config.weights_only = True
+
+    def instantiate_trainer(self, **kwargs):
+        return super().instantiate_trainer(plugins=[AtomicCheckpointIO()], **kwargs)
 
     def before_fit(self) -> None:
         """Give the whole configuration to loggers that filter runs by it; the run directory has it as config.yaml."""
@@ -200,6 +235,8 @@ def _command_line(*, run: bool) -> DecoderCLI:
         parser_class=Parser,
         seed_everything_default=42,
         trainer_defaults=TRAINER_DEFAULTS,
+        # Only a fit describes the run in its folder; a later test there must not.
+        save_config_callback=SaveConfigCallback if sys.argv[1:2] == ["fit"] else None,
         save_config_kwargs={"overwrite": True},
         run=run,
     )

@@ -17,7 +17,7 @@ Does your alignment loss beat saturation?
   python train.py fit --help                                  every flag
   python train.py validate | test | predict ...               the same on a checkpoint (--ckpt_path FILE)
 
-Flags of the verdict: --seeds 42,123,456,789,2025   --devices 0,1,...   --online   --run_dir DIR
+Flags of the verdict: --seeds 42,123,456,789,2025   --devices 0,1,...   --devices_per_run N   --planted
 Short flags:          --seed N   --axis FILE   --run_dir DIR   --online (W&B server; offline otherwise)
 """
 

@@ -1,6 +1,7 @@
 """The main job: one alignment loss against the same decoder without it, on paired seeds, down to a verdict."""
 
 import hashlib
+import inspect
 import json
 import shlex
 from collections.abc import Sequence
@@ -8,11 +9,21 @@ from pathlib import Path
 
 from eeg.files import atomic
 from lightning_modules.command_line import option
+from sweeps.launch import slots
 
 SEEDS = (42, 123, 456, 789, 2025)  # the paper's five paired seeds
 NO_LOSS = "losses.none.NoAlignment"
 DEFAULT_LOSS = ["--loss", "losses.vaxis_mse.VAxisMSE", "--loss.weight=0.5"]
-NOT_SETTINGS = ("seed_everything", "group", "online", "project", "trainer.default_root_dir")
+NOT_OURS = ("torch", "abc", "builtins")
+NOT_SETTINGS = (
+    "model.axis",
+    "data.init_args.axis",
+    "seed_everything",
+    "group",
+    "online",
+    "project",
+    "trainer.default_root_dir",
+)
 
 
 def main(argv: list[str]) -> None:
@@ -30,8 +41,12 @@ def main(argv: list[str]) -> None:
     folder, argv = option(argv, "--trainer.default_root_dir")
     if not any(word.split("=")[0] == "--loss" for word in argv):
         argv = [*DEFAULT_LOSS, *argv]
-    study = Study(argv, seeds=_numbers(seeds) if seeds else SEEDS, planted=planted, folder=folder)
-    study.train(devices=devices.split(",") if devices else (), per_run=int(per_run or 1))
+    names = devices.split(",") if devices else ()
+    (size,) = _numbers(per_run or "1", flag="--devices_per_run")[:1]
+    slots(devices=names, per_run=size)  # refuses what does not fit before anything is made
+    numbers = _numbers(seeds, flag="--seeds") if seeds else SEEDS
+    study = Study(argv, seeds=numbers, planted=planted, folder=folder, per_run=size)
+    study.train(devices=names, per_run=size)
     study.judge(command=command)
 
 
@@ -42,15 +57,21 @@ class Study:
         argv: flags of ``train.py fit``, loss included.
         seeds: one run of each arm a seed.
         planted: let a simulated cohort draw its own axis.
-        folder: where runs and verdict go; by default a folder named by data and settings, so that the runs without a
-            loss serve every loss that is tried in the same setting.
+        folder: where runs and verdict go; by default a folder named by data, axis, settings and source of the network,
+            so that the runs without a loss serve every loss that is tried in the same setting; a loss whose file has
+            changed since gets runs of its own.
+        per_run: devices a run.
     """
 
-    def __init__(self, argv: list[str], *, seeds: Sequence[int], planted: bool, folder: str | None) -> None:
+    def __init__(
+        self, argv: list[str], *, seeds: Sequence[int], planted: bool, folder: str | None, per_run: int = 1
+    ) -> None:
         from lightning_modules.cli import parse
+        from vaxis.axis import Axis
 
         cli = parse(argv)
-        if cli.model.axis is None and not planted:
+        own = cli.datamodule.spec.simulated and not hasattr(cli.datamodule, "simulation")
+        if cli.model.axis is None and not planted and not own:
             argv = [*argv, *_axis_of_a_language_model(cli.datamodule)]
             cli = parse(argv)
         print(f"\n2  The data: {type(cli.datamodule).__name__} in {cli.datamodule.root}")
@@ -59,12 +80,13 @@ class Study:
         self.data, self.epochs = cli.datamodule, cli.trainer.max_epochs
         self.axis_path = cli.model.axis or self.data.axis_path
         loss, settings = _settings(cli)
+        codes = [_source(type(cli.model.network)), Axis.load(self.axis_path).fingerprint, per_run]
         self.structural = cli.model.loss.structural
-        name = f"{type(self.data).__name__}-{_digest(settings, self.data.fingerprint)}"
+        name = f"{type(self.data).__name__}-{_digest(settings, self.data.fingerprint, *codes)}"
         self.folder = Path(folder) if folder else Path("runs") / name
         self.arms = {
             "baseline": f"{loss[0]}-control" if self.structural else "none",
-            "treated": f"{loss[0]}-{_digest(loss[1])}",
+            "treated": f"{loss[0]}-{_digest(loss[1], _source(type(cli.model.loss)))}",
         }
 
     def jobs(self, arm: str) -> list:
@@ -85,7 +107,7 @@ class Study:
 
     def train(self, *, devices: Sequence[str], per_run: int) -> None:
         """Run what is not finished yet, the two arms of a seed side by side."""
-        from sweeps.launch import launch, slots
+        from sweeps.launch import launch
 
         jobs = [job for pair in zip(self.jobs("baseline"), self.jobs("treated")) for job in pair]
         finished = sum(job.finished for job in jobs)
@@ -153,7 +175,7 @@ def _axis_of_a_language_model(data) -> list[str]:
     print("1  The axis: nine sentences read by a language model")
     path = ensure_axis(llm="bundled", taxonomy=data.taxonomy.name)
     print(summary(Axis.load(path)))
-    return [f"--data.axis={path}" if data.spec.simulated else f"--model.axis={path}"]
+    return [f"--data.axis={path}" if hasattr(data, "simulation") else f"--model.axis={path}"]
 
 
 def _settings(cli) -> tuple[tuple[str, dict], dict]:
@@ -161,8 +183,11 @@ def _settings(cli) -> tuple[tuple[str, dict], dict]:
     settings = json.loads(cli.parser.dump(cli.config, format="json", skip_none=False))
     loss = settings.pop("loss")
     for name in NOT_SETTINGS:
-        scope, _, key = name.rpartition(".")
-        (settings[scope] if scope else settings).pop(key, None)
+        *scopes, key = name.split(".")
+        part = settings
+        for scope in scopes:
+            part = part.get(scope, {})
+        part.pop(key, None)
     return (loss["class_path"].split(".")[-2], loss), settings
 
 
@@ -179,11 +204,20 @@ def _without_loss(argv: list[str]) -> list[str]:
     return kept
 
 
-def _numbers(text: str) -> tuple[int, ...]:
+def _numbers(text: str, *, flag: str) -> tuple[int, ...]:
     try:
-        return tuple(int(word) for word in text.split(","))
+        numbers = tuple(int(word) for word in text.split(","))
     except ValueError:
-        raise SystemExit(f"error: --seeds takes whole numbers separated by commas, got '{text}'") from None
+        raise SystemExit(f"error: {flag} takes whole numbers separated by commas, got '{text}'") from None
+    if len(set(numbers)) < len(numbers):
+        raise SystemExit(f"error: {flag} {text} names a number twice")
+    return numbers
+
+
+def _source(cls: type) -> list[str]:
+    """Source of the project's files that define a plug-in and what it inherits from."""
+    files = {inspect.getsourcefile(base) for base in cls.__mro__ if base.__module__.split(".")[0] not in NOT_OURS}
+    return [Path(file).read_text() for file in sorted(files)]
 
 
 def _digest(*parts: object) -> str:

@@ -73,6 +73,8 @@ class Slot:
 def slots(*, devices: Iterable[str] = (), per_run: int = 1, jobs: int = 1) -> list[Slot]:
     """Slots for the named CUDA devices, ``per_run`` each; without devices one a processor core, as many as jobs."""
     named = list(devices)
+    if per_run < 1 or (named and per_run > len(named)) or (per_run > 1 and not named):
+        raise ValueError(f"--devices_per_run {per_run} does not fit --devices {','.join(named) or '(none named)'}")
     if named:
         return [Slot(devices=tuple(named[i : i + per_run])) for i in range(0, len(named) - per_run + 1, per_run)]
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -164,3 +164,42 @@ def test_a_dropped_in_loss_trains(copy_with_a_new_loss, tmp_path):
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert "exponent=3.0" in done.stdout
+
+
+@pytest.mark.parametrize("kind", ["loss", "network", "data"])
+def test_a_chosen_class_starts_from_its_own_defaults(kind):
+    """Nothing of the default class or of a settings file that names another class may leak in."""
+    import inspect
+
+    from lightning_modules.cli import parse
+
+    for plugin in plugins(kind):
+        if "." not in plugin.class_path or plugin.name in ("FACED", "SEEDV"):
+            continue  # these need a root
+        words = {
+            "network": ["--network", plugin.name],
+            "loss": ["--loss", plugin.name],
+            "data": ["--data", plugin.name],
+        }
+        words = words[kind] + (["--data.features", "raw"] if plugin.name == "emod" else [])
+        chosen = parse(normalise(words)).config[kind]
+        module, cls = plugin.class_path.rsplit(".", 1)
+        signature = inspect.signature(getattr(__import__(module, fromlist=[cls]), cls).__init__)
+        for name, parameter in signature.parameters.items():
+            if parameter.default is not parameter.empty and name != "features":
+                value = chosen.init_args[name]
+                assert value == parameter.default or tuple(value) == tuple(parameter.default), f"{plugin.name}.{name}"
+
+
+def test_a_loss_on_the_command_line_forgets_the_arguments_of_the_one_in_a_file(tmp_path):
+    from lightning_modules.cli import parse
+
+    file = tmp_path / "settings.yaml"
+    file.write_text("loss: {class_path: losses.vaxis_mse.VAxisMSE, init_args: {weight: 7.0}}\n")
+    assert parse(normalise(["--config", str(file)])).config.loss.init_args.weight == 7.0
+    assert parse(normalise(["--config", str(file), "--loss", "rsa"])).config.loss.init_args.weight == 1.0
+
+
+def test_missing_root_and_bad_weight_are_one_line():
+    assert run("fit", "--data", "FACED").stderr.strip() == "error: FACED needs --data.root"
+    assert "error: weight must be >= 0, got -1.0" in run("fit", "--loss", "rsa", "--loss.weight", "-1").stderr

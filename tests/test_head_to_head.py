@@ -109,6 +109,11 @@ class TestLaunch:
         )
         launch([Job(argv=[meet], run_dir=tmp_path / n, epochs=1) for n in "ab"], on=[Stand(), Stand()])
 
+    def test_more_devices_a_run_than_there_are(self):
+        for devices, per_run in ((["0", "1"], 3), ((), 2), (["0"], 0)):
+            with pytest.raises(ValueError, match="devices_per_run"):
+                slots(devices=devices, per_run=per_run)
+
     def test_slots(self):
         assert slots(devices=["0", "1", "2", "3"], per_run=2) == [Slot(devices=("0", "1")), Slot(devices=("2", "3"))]
         assert len(slots(jobs=1)) == 1

@@ -68,9 +68,47 @@ class TestRun:
             "test", "--config", str(finished / "config.yaml"), f"--ckpt_path={finished}/checkpoints/best.ckpt",
             "--trainer.logger=false", f"--run_writer.run_dir={tmp_path}", cache=cache,
         )  # fmt: skip
-        before, again = (json.loads((folder / "result.json").read_text())["test"] for folder in (finished, tmp_path))
+        files = (finished / "result.json", tmp_path / "evaluation.json")
+        before, again = (json.loads(file.read_text())["test"] for file in files)
         assert again["balanced_accuracy"] == before["balanced_accuracy"]
         assert again["per_class_recall"] == before["per_class_recall"]
+
+    def test_a_try_and_a_test_leave_a_finished_run_alone(self, finished, cache):
+        before = (finished / "result.json").read_bytes()
+        train(*SMALL, "--loss", "rsa", "--trainer.fast_dev_run=1", f"--run_dir={finished}", cache=cache)
+        checkpoint = f"--ckpt_path={finished}/checkpoints/best.ckpt"
+        train("test", *SMALL[1:], "--loss", "rsa", checkpoint, f"--run_dir={finished}", cache=cache)
+        assert (finished / "result.json").read_bytes() == before
+
+
+class TestInterruptedRun:
+    @pytest.fixture
+    def interrupted(self, finished, tmp_path):
+        """A copy of a run as a kill after its last epoch leaves it."""
+        run_dir = tmp_path / "run"
+        shutil.copytree(finished, run_dir)
+        (run_dir / "result.json").unlink()
+        return run_dir
+
+    def test_other_settings_are_refused(self, interrupted, cache):
+        words = ("--loss", "rsa", "--loss.weight=2", f"--run_dir={interrupted}")
+        done = train(*SMALL, *words, cache=cache, check=False)
+        assert done.returncode == 1
+        assert "loss.init_args.weight was 1.0, now 2.0" in done.stderr
+
+    def test_damaged_checkpoint_is_named_with_the_fix(self, interrupted, cache):
+        last = interrupted / "checkpoints" / "last.ckpt"
+        last.write_bytes(last.read_bytes()[:2000])
+        done = train(*SMALL, "--loss", "rsa", f"--run_dir={interrupted}", cache=cache, check=False)
+        assert "last.ckpt is damaged" in done.stderr
+        assert "delete it" in done.stderr
+
+    def test_two_processes_do_not_share_a_folder(self, interrupted, cache):
+        from lightning_modules.run_directory import lock
+
+        with lock(interrupted):
+            done = train(*SMALL, "--loss", "rsa", f"--run_dir={interrupted}", cache=cache, check=False)
+        assert "being trained by another process" in done.stderr
 
 
 @pytest.mark.parametrize("ranks", [(), TWO_RANKS], ids=["one process", "two ranks"])
@@ -120,7 +158,8 @@ class TestBadInput:
     def test_missing_subject_is_named(self, cache, tmp_path):
         train(*SMALL, "--trainer.fast_dev_run=1", f"--data.root={tmp_path / 'cohort'}", cache=cache)
         shutil.copytree(tmp_path / "cohort" / "EEG_Features", tmp_path / "real" / "EEG_Features")
-        done = train("fit", "--data", "FACED", f"--data.root={tmp_path / 'real'}", cache=cache, check=False)
+        root, axis = f"--data.root={tmp_path / 'real'}", f"--axis={tmp_path / 'cohort' / 'axis.npz'}"
+        done = train("fit", "--data", "FACED", root, axis, cache=cache, check=False)
         assert done.returncode == 1
         assert "sub" in done.stderr
         assert "Traceback" not in done.stderr

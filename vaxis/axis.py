@@ -126,7 +126,9 @@ class Axis:
         """
         path = Path(path)
         if not path.is_file():
-            raise FileNotFoundError(f"no axis at {path}; make one with: python -m vaxis extract --out {path}")
+            raise FileNotFoundError(
+                f"no axis at {path}; make one with: python -m vaxis extract --taxonomy faced|seedv --out {path}"
+            )
         try:
             with np.load(path, allow_pickle=False) as file:
                 arrays = {name: file[name] for name in file.files}

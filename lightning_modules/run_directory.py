@@ -1,0 +1,87 @@
+"""One folder a run: who may write into it, what may be resumed from it, and checkpoints that are whole or absent."""
+
+import fcntl
+from pathlib import Path
+from typing import Any, TextIO
+
+import torch
+import yaml
+from lightning.fabric.plugins import TorchCheckpointIO
+
+from eeg.files import atomic
+
+# What may differ between the start of a run and its resumption without making it another run.
+FREE = (
+    *("ckpt_path", "weights_only", "online", "project", "group"),
+    *("trainer.logger", "trainer.enable_progress_bar", "trainer.default_root_dir"),
+)
+
+
+class AtomicCheckpointIO(TorchCheckpointIO):
+    """Writes a checkpoint beside its place and renames it.
+
+    Lightning writes to the temporary folder and copies where that is another file system, so a kill or a full disk
+    could leave half a ``last.ckpt``.
+    """
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None) -> None:
+        with atomic(path) as partial:
+            torch.save(checkpoint, partial)
+
+
+def lock(run_dir: Path) -> TextIO:
+    """Claim the folder for this process; the kernel lets go when it dies, however it dies.
+
+    Raises:
+        ValueError: another process trains there.
+    """
+    run_dir.mkdir(parents=True, exist_ok=True)
+    file = open(run_dir / ".lock", "w")  # noqa: SIM115 - held for the life of the process
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        file.close()
+        raise ValueError(
+            f"{run_dir} is being trained by another process; wait for it or name another --run_dir"
+        ) from None
+    return file
+
+
+def resumable(run_dir: Path, settings: dict) -> Path | None:
+    """The last checkpoint of an interrupted run with these settings; None where there is none.
+
+    Raises:
+        ValueError: the run is finished, was started with other settings, or its checkpoint is damaged.
+    """
+    if (run_dir / "result.json").exists():
+        raise ValueError(f"{run_dir} holds a finished run; delete it or name another folder with --run_dir")
+    last = run_dir / "checkpoints" / "last.ckpt"
+    if not last.exists():
+        return None
+    started = yaml.safe_load((run_dir / "config.yaml").read_text())
+    if other := _differences(_plain(started), _plain(settings)):
+        raise ValueError(
+            f"{run_dir} was started with other settings ({'; '.join(other[:3])}); repeat those, delete the folder, or "
+            "name another with --run_dir"
+        )
+    try:
+        torch.load(last, weights_only=True, map_location="cpu", mmap=True)
+    except Exception as error:
+        raise ValueError(f"{last} is damaged ({error}); delete it to start this run again") from error
+    return last
+
+
+def _plain(settings: dict, prefix: str = "") -> dict[str, Any]:
+    """Nested settings as one level of dotted names, without what is free to change."""
+    flat: dict[str, Any] = {}
+    for name, value in settings.items():
+        path = f"{prefix}{name}"
+        if path in FREE:
+            continue
+        flat |= _plain(value, f"{path}.") if isinstance(value, dict) and value else {path: value}
+    return flat
+
+
+def _differences(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
+    names = sorted(before.keys() | now.keys())
+    return [f"{n} was {before.get(n)}, now {now.get(n)}" for n in names if before.get(n) != now.get(n)]
