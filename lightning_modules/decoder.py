@@ -76,7 +76,8 @@ class Decoder(L.LightningModule):
                 f"the axis {self.axis} is not of the stimuli of {spec.dataset}; extract it for that taxonomy"
             )
         self.spec, self.targets, self.seed = spec, targets, torch.initial_seed()
-        with torch.random.fork_rng():
+        # devices=[]: parameters are made on the processor; the default would open every GPU from every rank.
+        with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.seed)
             self.network.build(spec)
             self.classifier = build_head(
@@ -87,7 +88,7 @@ class Decoder(L.LightningModule):
                 n_classes=len(spec.classes),
                 dropout=self.head_dropout,
             )
-        with torch.random.fork_rng():
+        with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.seed + 1)
             self.loss.build(
                 LossSpec(targets=targets, dim=self.network.dim, channels=spec.channels, classes=spec.classes, data=spec)

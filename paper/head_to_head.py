@@ -42,7 +42,7 @@ def main(argv: list[str]) -> None:
     if not any(word.split("=")[0] == "--loss" for word in argv):
         argv = [*DEFAULT_LOSS, *argv]
     names = devices.split(",") if devices else ()
-    (size,) = _numbers(per_run or "1", flag="--devices_per_run")[:1]
+    size = _numbers(per_run or "1", flag="--devices_per_run")[0]
     slots(devices=names, per_run=size)  # refuses what does not fit before anything is made
     numbers = _numbers(seeds, flag="--seeds") if seeds else SEEDS
     study = Study(argv, seeds=numbers, planted=planted, folder=folder, per_run=size)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from vaxis.axis import Axis, orient, principal_axis
 from vaxis.emotions import TAXONOMIES
@@ -14,6 +15,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 os.environ.setdefault("WANDB_MODE", "disabled")
 os.environ["OMP_NUM_THREADS"] = "1"
+torch.set_num_threads(1)  # on a busy machine several threads round differently from call to call
 
 
 def make_axis(taxonomy: str = "faced", *, width: int = 16, seed: int = 0) -> Axis:

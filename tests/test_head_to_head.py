@@ -9,6 +9,8 @@ import time
 
 import pytest
 
+from datamodules.simulation.faced_files import write_faced
+from paper.head_to_head import Study
 from sweeps.launch import Job, RunFailed, Slot, launch, slots
 from tests.conftest import ROOT
 from tests.runs import environment, train
@@ -68,6 +70,27 @@ def test_mistyped_loss_fails_before_anything_is_made(tmp_path):
     done = train("--loss", "rsaa", cache=tmp_path / "none", check=False)
     assert "Did you mean 'rsa'?" in done.stderr
     assert not (tmp_path / "none").exists()
+
+
+def test_a_loss_whose_file_changed_gets_runs_of_its_own(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(tmp_path)
+    file = tmp_path / "edited_loss.py"
+    file.write_text('from losses.vaxis_mse import VAxisMSE\n\nclass Edited(VAxisMSE):\n    """Mine."""\n')
+    words = ["--config", "configs/simulated.yaml", "--loss", "edited_loss.Edited", f"--data.cache={tmp_path}"]
+    words.append(f"--data.root={tmp_path / 'cohort'}")
+    before = Study(words, seeds=(1,), planted=True, folder=None)
+    file.write_text(file.read_text() + "    factor = 100\n")
+    after = Study(words, seeds=(1,), planted=True, folder=None)
+    assert after.jobs("treated")[0].run_dir != before.jobs("treated")[0].run_dir
+    assert after.jobs("baseline")[0].run_dir == before.jobs("baseline")[0].run_dir
+
+
+def test_a_simulated_cohort_read_as_faced_keeps_its_own_axis(tmp_path):
+    write_faced(tmp_path / "cohort", n_subjects=24)
+    names = sorted(path.name.split(".")[0] for path in (tmp_path / "cohort" / "EEG_Features" / "DE").iterdir())
+    words = ["--data", "datamodules.faced.FACED", f"--data.root={tmp_path / 'cohort'}", f"--data.cache={tmp_path}"]
+    study = Study([*words, f"--data.subjects={json.dumps(names)}"], seeds=(1,), planted=False, folder=None)
+    assert study.axis_path == tmp_path / "cohort" / "axis.npz"
 
 
 class Stand(Slot):

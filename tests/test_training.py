@@ -125,6 +125,9 @@ def test_killed_run_resumes_to_the_same_weights(ranks, cache, finished, tmp_path
     done = train(*words, f"--run_dir={run_dir}", cache=cache)
     assert "resuming" in done.stdout
     same(weights(run_dir), weights(expected), rtol=0, atol=0)
+    whole, resumed = (json.loads((f / "result.json").read_text()) for f in (expected, run_dir))
+    assert resumed["test"] == whole["test"]
+    assert resumed["residual_gradient"] == whole["residual_gradient"]
     rows = (run_dir / "metrics.csv").read_text().splitlines()
     header = rows[0].split(",")
     scored = [row.split(",") for row in rows[1:] if row.split(",")[header.index("val/balanced_accuracy")]]
