@@ -39,7 +39,9 @@ class ResidualGradient(L.Callback):
         self._basis, self.means = state["basis"], state["means"]
 
     def on_before_backward(self, trainer: L.Trainer, pl_module: L.LightningModule, loss: Tensor) -> None:
-        record: Record = pl_module.record
+        record: Record | None = pl_module.record
+        if record is None:  # a batch of the second data set, whose classes are others
+            return
         self._add_features(record, n_classes=len(pl_module.spec.classes))
         # The gate is the same on every rank: a gathered loss and the sums below communicate.
         if (trainer.global_step + 1) % self.every_n_steps:

@@ -40,6 +40,7 @@ class EEGDataModule(L.LightningDataModule, ABC):
 
     taxonomy: ClassVar[Taxonomy]
     catalogue: ClassVar[tuple[str, ...]]
+    source: ClassVar[None] = None  # a second data set; only ``Transfer`` has one
 
     def __init__(
         self,
@@ -48,6 +49,7 @@ class EEGDataModule(L.LightningDataModule, ABC):
         features: str,
         split: str,
         fold: int = 0,
+        train_fraction: float = 1.0,
         batch_size: int = 128,
         subjects: tuple[str, ...] | None = None,
         exclude: tuple[str, ...] = (),
@@ -65,6 +67,8 @@ class EEGDataModule(L.LightningDataModule, ABC):
             features: what a trial holds.
             split: partition into training, validation and test.
             fold: which fold of the split.
+            train_fraction: share of the training people to keep; smaller shares are parts of larger ones, and the seed
+                of the run says who.
             batch_size: trials a step, summed over all processes; must be a multiple of their number.
             subjects: use only these, for example '[sub000,sub080,sub100]' or '["1","2"]'; all by default.
             exclude: leave these out, for example a broken recording.
@@ -78,7 +82,10 @@ class EEGDataModule(L.LightningDataModule, ABC):
             augmentation: random changes to training trials; none by default.
         """
         super().__init__()
+        if not 0 < train_fraction <= 1:
+            raise ValueError(f"--data.train_fraction must lie above 0 and at most at 1, got {train_fraction}")
         self.root, self.features, self.split, self.fold = root, features, split, fold
+        self.train_fraction = train_fraction
         self.batch_size, self.residence, self.workers = batch_size, residence, workers
         self.normalise: Normalise = normalise or ("none" if features == "raw" else "train")
         self.scale = scale if features == "raw" else 1.0
@@ -128,6 +135,19 @@ class EEGDataModule(L.LightningDataModule, ABC):
             raise ValueError("--data.subjects and --data.exclude leave no subject")
         return chosen
 
+    def counterpart(self, kind: str) -> "EEGDataModule":
+        """A second data set for strategies that train on one, where none was named; a simulated cohort can make it.
+
+        Args:
+            kind: ``another cohort`` or ``the other data set``.
+
+        Raises:
+            ValueError: the data are real, so only the user knows where others are.
+        """
+        raise ValueError(
+            f"this strategy also trains on {kind}: name it with --source, for example --source SEEDV --source.root DIR"
+        )
+
     def prepare_data(self) -> None:
         """Preprocess the cohort unless that has been done."""
         build(self._recipe, cache=self.cache, workers=self.workers)
@@ -145,6 +165,7 @@ class EEGDataModule(L.LightningDataModule, ABC):
             return
         self.store: Store = build(self._recipe, cache=self.cache, workers=self.workers)
         self.indices = split_indices(self.store.trials, dataset=self.taxonomy.name, split=self.split, fold=self.fold)
+        self.indices["train"] = self._kept(self.indices["train"])
         loud = [n for n, rms in zip(self.subjects, self.store.meta["rms"]) if self.features == "raw" and rms > LOUDEST]
         if loud:
             warnings.warn(
@@ -152,6 +173,12 @@ class EEGDataModule(L.LightningDataModule, ABC):
                 f"consider --data.exclude '{list(loud)}'",
                 stacklevel=2,
             )
+
+    def _kept(self, train: np.ndarray) -> np.ndarray:
+        """Rows of the training people that ``train_fraction`` keeps; all their clips, so every class stays."""
+        subject = self.store.trials.subject[train]
+        people = np.random.default_rng(self.seed).permutation(np.unique(subject))
+        return train[np.isin(subject, people[: max(1, round(self.train_fraction * len(people)))])]
 
     @cached_property
     def _slices(self) -> TrialSlices:

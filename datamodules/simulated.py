@@ -4,6 +4,7 @@ import hashlib
 import json
 from dataclasses import replace
 
+from datamodules.base import EEGDataModule
 from datamodules.faced import FACED
 from datamodules.faced import SUBJECTS as FACED_SUBJECTS
 from datamodules.seedv import SEEDV
@@ -25,6 +26,7 @@ class SimulatedFACED(FACED):
         n_subjects: int = 123,
         snr: float = 1.0,
         cohort_seed: int = 0,
+        people_seed: int | None = None,
         axis: str | None = None,
         outlier: bool = False,
         subjects: tuple[str, ...] | None = None,
@@ -40,6 +42,8 @@ class SimulatedFACED(FACED):
             snr: multiplies everything evoked by the clips: 0 is chance; on simulated test subjects a linear
                 decoder of band features has balanced accuracy 0.35 at 0.5, 0.62 at 1 and 0.89 at 2.
             cohort_seed: of the cohort, independent of the training seed.
+            people_seed: of its people where they shall be others; clips evoke in them what they evoke in the cohort of
+                ``cohort_seed``.
             axis: axis artifact whose stimulus positions are planted; by default one is drawn. The cohort's own copy is
                 ``axis.npz`` in root.
             outlier: make sub023 3000 times too large, as its published signal is.
@@ -48,11 +52,32 @@ class SimulatedFACED(FACED):
         chosen = subjects or tuple(FACED_SUBJECTS[n] for n in spread_subjects(n_subjects))
         self.n_subjects, self.prepared = n_subjects, False
         self.simulation = {"snr": snr, "seed": cohort_seed, "axis": axis, "outlier": outlier}
+        if people_seed is not None:
+            self.simulation["people_seed"] = people_seed
         super().__init__(root=root or _folder("faced", self.simulation), subjects=chosen, **faced)
 
     @property
     def spec(self) -> DataSpec:
         return replace(super().spec, simulated=True)
+
+    def counterpart(self, kind: str) -> EEGDataModule:
+        """Other people who see the same clips, or a simulated SEED-V."""
+        if kind == "another cohort":
+            settings = self.simulation | {
+                "people_seed": self.simulation.get("people_seed", self.simulation["seed"]) + 1
+            }
+            return SimulatedFACED(
+                n_subjects=self.n_subjects,
+                cohort_seed=settings.pop("seed"),
+                features=self.features,
+                window_seconds=self.window_seconds,
+                sampling_rate=self.sampling_rate,
+                batch_size=self.batch_size,
+                normalise=self.normalise,
+                cache=str(self.cache),
+                **settings,
+            )
+        return SimulatedSEEDV(features=self.features, batch_size=self.batch_size, cache=str(self.cache))
 
     def prepare_data(self) -> None:
         """Write what is missing of the cohort, then preprocess it."""
@@ -104,6 +129,10 @@ class SimulatedSEEDV(SEEDV):
     @property
     def spec(self) -> DataSpec:
         return replace(super().spec, simulated=True)
+
+    def counterpart(self, kind: str) -> EEGDataModule:
+        """A simulated FACED; there is no second SEED-V."""
+        return SimulatedFACED(features=self.features, batch_size=self.batch_size, cache=str(self.cache))
 
     def prepare_data(self) -> None:
         """Write what is missing of the cohort, then preprocess it."""

@@ -24,6 +24,10 @@ class Batch(NamedTuple):
     index: Tensor
 
 
+class SourceBatch(Batch):
+    """A batch from the second data set of a run; class, clip and person ids are those of that data set."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class DataSpec:
     """The facts a network, a loss or a callback may need to size itself.
@@ -61,7 +65,7 @@ class Record(NamedTuple):
         logits: (B, K).
         h: (B, D) penultimate features.
         tokens: (B, C, N, D); in training part of the graph, so gradients of the losses can be taken with respect to it.
-        task: task loss, scalar.
+        task: task loss, scalar, or None in a phase of training that does not look at labels.
         alignment: unweighted alignment loss, scalar, or None where no strategy is active or in evaluation.
     """
 
@@ -69,5 +73,5 @@ class Record(NamedTuple):
     logits: Tensor
     h: Tensor
     tokens: Tensor
-    task: Tensor
+    task: Tensor | None
     alignment: Tensor | None

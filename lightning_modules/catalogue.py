@@ -33,7 +33,8 @@ def plugins(kind: str) -> list[Plugin]:
         for node in ast.parse(path.read_text(encoding="utf-8"), filename=str(path)).body:
             if isinstance(node, ast.ClassDef):
                 bases[node.name] = [getattr(base, "id", getattr(base, "attr", "")) for base in node.bases]
-                found.append((path, node))
+                if not path.stem.startswith("_"):
+                    found.append((path, node))
     return sorted(
         (_plugin(kind, path, node) for path, node in found if _is_plugin(node.name, BASES[kind], bases)),
         key=lambda plugin: plugin.name,

@@ -12,16 +12,16 @@ from pathlib import Path
 
 import yaml
 from jsonargparse import Namespace, _typehints
-from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
 from lightning.pytorch.loggers import CSVLogger
 from lightning.pytorch.utilities.rank_zero import rank_zero_only
 
 from callbacks.loggers import logger_configs
 from datamodules.base import EEGDataModule
+from datamodules.transfer import Transfer
 from lightning_modules.catalogue import class_path, plugins
 from lightning_modules.decoder import Decoder
-from lightning_modules.run_directory import AtomicCheckpointIO, lock, resumable
+from lightning_modules.run_directory import AtomicCheckpointIO, RunCheckpoint, lock, resumable
 from losses.base import AlignmentLoss
 from networks.base import Network
 
@@ -41,8 +41,6 @@ CHECKPOINT_DEFAULTS = {
     "filename": "best",
     "save_last": True,
     "enable_version_counter": False,
-    # After the callbacks of the epoch, so that a checkpoint holds all that they know of it.
-    "save_on_train_epoch_end": True,
 }
 
 
@@ -100,12 +98,15 @@ class DecoderCLI(LightningCLI):
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         parser.add_subclass_arguments(AlignmentLoss, "loss", help="alignment strategy (a file in losses/)")
         parser.add_subclass_arguments(Network, "network", help="encoder (a file in networks/)")
+        parser.add_subclass_arguments(
+            EEGDataModule, "source", required=False, help="second data set, for strategies that train on one"
+        )
         parser.add_argument(
             "--online", action="store_true", help="log to the W&B server when a key and a network are there"
         )
         parser.add_argument("--project", default="vaxis-align", help="W&B project")
         parser.add_argument("--group", type=str | None, default=None, help="W&B group; by default the loss")
-        parser.add_lightning_class_args(ModelCheckpoint, "checkpoint")
+        parser.add_lightning_class_args(RunCheckpoint, "checkpoint")
         for plugin in plugins("callback"):
             module, name = plugin.class_path.rsplit(".", 1)
             parser.add_lightning_class_args(getattr(importlib.import_module(module), name), plugin.name)
@@ -150,6 +151,11 @@ class DecoderCLI(LightningCLI):
 
     def after_instantiate_classes(self) -> None:
         # Said now and not after the data has been prepared for an hour.
+        source = self._get(self.config_init, "source")
+        if kind := self.model.loss.second_data:
+            self.datamodule = Transfer(source=source or self.datamodule.counterpart(kind), target=self.datamodule)
+        elif source:
+            raise ValueError(f"--source is given, but {self.model.loss.name} does not train on a second data set")
         network, features = self.model.network, self.datamodule.features
         if features not in network.reads:
             raise ValueError(
@@ -193,16 +199,23 @@ class DecoderCLI(LightningCLI):
 
 
 def _short(choice) -> str:
-    """Registry name of a chosen plug-in: the name of its file."""
-    return choice.class_path.split(".")[-2]
+    """Registry name of a chosen plug-in: the name of its file; of several strategies all their names."""
+    return "+".join(part.class_path.split(".")[-2] for part in _chosen(choice))
+
+
+def _chosen(choice) -> list:
+    """The plug-ins that a flag names: none, one, or the parts of a composition."""
+    if choice is None:
+        return []
+    return choice.get("init_args", {}).get("parts") or [choice]
 
 
 @rank_zero_only
 def _describe(config, run_dir: Path) -> None:
-    for kind in ("loss", "network", "data"):
-        choice = config[kind]
-        arguments = "  ".join(f"{k}={v}" for k, v in choice.get("init_args", {}).items() if v is not None)
-        print(f"{kind:<8} {choice.class_path.rsplit('.', 1)[1]}  {arguments}")
+    for kind in ("loss", "network", "data", "source"):
+        for choice in _chosen(config.get(kind)):
+            arguments = "  ".join(f"{k}={v}" for k, v in choice.get("init_args", {}).items() if v is not None)
+            print(f"{kind:<8} {choice.class_path.rsplit('.', 1)[1]}  {arguments}")
     print(f"seed     {config.seed_everything}\nrun      {run_dir}", flush=True)
 
 
@@ -227,6 +240,9 @@ def _command_line(*, run: bool) -> DecoderCLI:
         logging.getLogger(name).setLevel(logging.WARNING)
     warnings.filterwarnings("ignore", message=".*isinstance.treespec, LeafSpec.*")
     warnings.filterwarnings("ignore", message=".*does not have many workers.*")
+    warnings.filterwarnings(
+        "ignore", message=".*in eval mode at the start of training.*"
+    )  # frozen parts
     return DecoderCLI(
         Decoder,
         EEGDataModule,

@@ -1,9 +1,14 @@
 """The command line before any heavy import: short help, plug-in names, one order of flags."""
 
+import json
+
+import yaml
+
 from lightning_modules.catalogue import class_path, plugins
 
 SUBCOMMANDS = ("fit", "validate", "test", "predict")
-NAMED = ("loss", "network", "data")
+NAMED = {"loss": "loss", "network": "network", "data": "data", "source": "data"}  # flag: kind of plug-in
+COMPOSITION = "losses._composition.Composition"
 ALIASES = {"--axis": "--model.axis", "--run_dir": "--trainer.default_root_dir", "--seed": "--seed_everything"}
 
 HELP = """\
@@ -13,6 +18,7 @@ Does your alignment loss beat saturation?
   python train.py --loss NAME [--data FACED --data.root DIR]  the same verdict for your loss, your data
   python train.py fit --loss NAME --loss.weight W ...         one training run
   python train.py fit --config configs/faced.yaml ...         settings from files, later ones win
+  python train.py --loss A+B --loss.A.weight W ...            two strategies at once
   python train.py fit --loss.help NAME                        the flags of one loss (also --network.help, --data.help)
   python train.py fit --help                                  every flag
   python train.py validate | test | predict ...               the same on a checkpoint (--ckpt_path FILE)
@@ -25,7 +31,7 @@ Short flags:          --seed N   --axis FILE   --run_dir DIR   --online (W&B ser
 def short_help() -> str:
     """Usage and the plug-ins in the folders, each with the first line of its docstring."""
     parts = [HELP]
-    for kind in NAMED:
+    for kind in ("loss", "network", "data"):
         rows = "\n".join(f"  {plugin.name:<16} {plugin.summary}" for plugin in plugins(kind))
         parts.append(f"--{kind}\n{rows}\n")
     return "\n".join(parts)
@@ -49,8 +55,10 @@ def normalise(argv: list[str]) -> list[str]:
         kind = flag.removeprefix("--").removesuffix(".help")
         if flag in ("-c", "--config") or (flag.startswith("--") and kind in NAMED):
             value = value if equals else (rest[position + 1] if follows else "")
+            if flag == "--loss" and "+" in value:
+                return normalise([*subcommand, *_composed(value.split("+"), rest)])
             if kind in NAMED and value:
-                value = class_path(kind, value)
+                value = class_path(NAMED[kind], value)
             target = files if kind not in NAMED else choices
             target.extend([flag, value] if value else [flag])
             position += 1 if equals or not follows else 2
@@ -58,6 +66,19 @@ def normalise(argv: list[str]) -> list[str]:
             others.append(flag + equals + value)
             position += 1
     return [*subcommand, *files, *choices, *others]
+
+
+def _composed(names: list[str], argv: list[str]) -> list[str]:
+    """``--loss a+b`` and the ``--loss.a.x``, ``--loss.b.y`` of a command as one strategy with a list of parts."""
+    argv = option(argv, "--loss")[1]
+    parts = []
+    for name in names:
+        path, arguments = class_path("loss", name), {}
+        for word in [word.split("=")[0] for word in argv if word.startswith(f"--loss.{name}.")]:
+            value, argv = option(argv, word)
+            arguments[word.split(".", 2)[2]] = yaml.safe_load(value)
+        parts.append({"class_path": path, "init_args": arguments})
+    return ["--loss", COMPOSITION, f"--loss.parts={json.dumps(parts)}", *argv]
 
 
 def option(argv: list[str], name: str) -> tuple[str | None, list[str]]:

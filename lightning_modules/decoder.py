@@ -1,16 +1,15 @@
 """The one LightningModule: any network, any head, any alignment strategy."""
 
-import lightning as L
-import numpy as np
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 from torchmetrics.classification import MulticlassConfusionMatrix
 
-from eeg.batch import Batch, DataSpec, Record
+from eeg.batch import Batch, DataSpec, Record, SourceBatch
 from eeg.scores import classification_scores
 from lightning_modules.heads import HeadName, build_head
 from lightning_modules.optimisation import Optimisation, configure
+from lightning_modules.phases import PhasedModule
 from losses.base import AlignmentLoss, LossSpec, Output
 from losses.none import NoAlignment
 from networks.base import Network
@@ -18,7 +17,7 @@ from vaxis.axis import Axis
 from vaxis.targets import Targets
 
 
-class Decoder(L.LightningModule):
+class Decoder(PhasedModule):
     """EEG to emotion class, trained on labels and, where a strategy is plugged in, on the valence axis.
 
     Total loss = label-smoothed cross-entropy + weight * alignment (or what the strategy's ``combine`` makes of them).
@@ -63,10 +62,21 @@ class Decoder(L.LightningModule):
         if self.spec is None:
             data = self.trainer.datamodule
             self.axis = str(self.axis or data.axis_path)
-            self.build(spec=data.spec, targets=Targets.from_axis(Axis.load(self.axis), source=self.positions))
+            targets = Targets.from_axis(Axis.load(self.axis), source=self.positions)
+            source = data.source and Targets.from_axis(Axis.load(data.source.axis_path))
+            self.build(spec=data.spec, targets=targets, source=source, epochs=self.trainer.max_epochs)
+            self.trainer.fit_loop.max_epochs = sum(phase.epochs for phase in self.phases)
+            if self.trainer.fast_dev_run:
+                self.trainer.fit_loop.epoch_loop.max_steps *= len(self.phases)
 
-    def build(self, *, spec: DataSpec, targets: Targets) -> None:
-        """Size network, head and strategy for the data; the Trainer does this after the data is set up.
+    def build(self, *, spec: DataSpec, targets: Targets, source: Targets | None = None, epochs: int = 1) -> None:
+        """Size network, heads and strategy for the data; the Trainer does this after the data is set up.
+
+        Args:
+            spec: facts of the data.
+            targets: axis positions of its clips.
+            source: axis positions of the second data set, for a strategy that trains on one.
+            epochs: of the last phase.
 
         Raises:
             ValueError: the axis was made for other stimuli than the data has.
@@ -80,42 +90,65 @@ class Decoder(L.LightningModule):
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.seed)
             self.network.build(spec)
-            self.classifier = build_head(
-                self.head,
-                channels=len(spec.channels),
-                n_tokens=self.network.n_tokens,
-                dim=self.network.dim,
-                n_classes=len(spec.classes),
-                dropout=self.head_dropout,
-            )
+            self.classifier = self.new_head(len(spec.classes))
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.seed + 1)
+            if source:
+                self.source_classifier = self.new_head(len(source.v_class))
             self.loss.build(
-                LossSpec(targets=targets, dim=self.network.dim, channels=spec.channels, classes=spec.classes, data=spec)
+                LossSpec(
+                    targets=targets,
+                    dim=self.network.dim,
+                    channels=spec.channels,
+                    classes=spec.classes,
+                    data=spec,
+                    source=source,
+                )
             )
             self.loss.prepare(self)
+        self.plan(self.loss.phases(epochs))
         self.confusion = MulticlassConfusionMatrix(len(spec.classes))
+
+    def new_head(self, n_classes: int) -> nn.Module:
+        """A classifier of the chosen kind, with random weights."""
+        return build_head(
+            self.head,
+            channels=len(self.spec.channels),
+            n_tokens=self.network.n_tokens,
+            dim=self.network.dim,
+            n_classes=n_classes,
+            dropout=self.head_dropout,
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         """Logits (B, K); reads the signal and nothing else."""
         return self.classifier(self.network(x))
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        output = self._output(batch.x)
-        task = F.cross_entropy(output.logits.float(), batch.y, label_smoothing=self.label_smoothing)
-        alignment, total = None, task
-        if self.loss.active:
+        second = isinstance(batch, SourceBatch)
+        output = self._output(batch.x, self.source_classifier if second else self.classifier)
+        phase, alignment = self.phase, None
+        if phase.task:
+            task = F.cross_entropy(output.logits.float(), batch.y, label_smoothing=self.label_smoothing)
+        else:
+            task = 0.0 * output.logits.float().sum()
+        total = task
+        if self.loss.active and phase.alignment:
             with torch.autocast(self.device.type, enabled=False):
                 alignment = self.loss(*self._seen_by_loss(output, batch))
-            total = self.loss.combine(task=task, alignment=alignment, progress=self._progress())
-        self.record = Record(batch, output.logits, output.h, output.tokens, task, alignment)
+            total = self.loss.combine(task=task, alignment=alignment, progress=self.progress(batch_idx))
+        if len(self.phases) > 1 or second:
+            # Whatever this phase leaves out takes part with gradient zero: DDP waits for every parameter.
+            total = total + 0.0 * sum(p.sum() for p in self.parameters() if p.requires_grad)
+        seen = task if phase.task else None
+        self.record = None if second else Record(batch, output.logits, output.h, output.tokens, seen, alignment)
         if (self.global_step + 1) % self.trainer.log_every_n_steps == 0:
             self._log_step(task, alignment, total)
         return total
 
-    def _output(self, x: Tensor) -> Output:
+    def _output(self, x: Tensor, classifier: nn.Module) -> Output:
         tokens = self.network(x)
-        return Output(logits=self.classifier(tokens), h=tokens.mean(dim=(1, 2)), tokens=tokens)
+        return Output(logits=classifier(tokens), h=tokens.mean(dim=(1, 2)), tokens=tokens)
 
     def _seen_by_loss(self, output: Output, batch: Batch) -> tuple[Output, Batch]:
         """What the strategy reads, in float32; of the trials of all ranks, with gradients, when it couples trials.
@@ -126,24 +159,17 @@ class Decoder(L.LightningModule):
         fields = {name: getattr(output, name).float() for name in self.loss.reads if name != "x"}
         if self.loss.couples_samples and self.trainer.world_size > 1:
             fields = {name: self._gather(value, sync_grads=True) for name, value in fields.items()}
-            batch = Batch(*(self._gather(value) for value in batch))
+            batch = type(batch)(*(self._gather(value) for value in batch))
         return Output(**fields), batch
 
     def _gather(self, value: Tensor, *, sync_grads: bool = False) -> Tensor:
         return self.all_gather(value, sync_grads=sync_grads).flatten(0, 1)
-
-    def _progress(self) -> float:
-        return self.global_step / max(1, self.trainer.estimated_stepping_batches)
 
     def _log_step(self, task: Tensor, alignment: Tensor | None, total: Tensor) -> None:
         values = {"train/task": task, "train/total": total}
         if alignment is not None:
             values["train/alignment"] = alignment
         self.log_dict({name: value.detach() for name, value in values.items()}, sync_dist=True)
-
-    def on_train_epoch_start(self) -> None:
-        words = [self.seed, self.current_epoch, self.global_rank]
-        torch.manual_seed(int(np.random.SeedSequence(words).generate_state(1)[0]))
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         self._evaluate(batch)
@@ -155,7 +181,7 @@ class Decoder(L.LightningModule):
         return self(batch.x).softmax(dim=1)
 
     def _evaluate(self, batch: Batch) -> None:
-        output = self._output(batch.x)
+        output = self._output(batch.x, self.classifier)
         task = F.cross_entropy(output.logits.float(), batch.y)
         self.record = Record(batch, output.logits, output.h, output.tokens, task, None)
         self.confusion.update(output.logits, batch.y)
@@ -174,12 +200,11 @@ class Decoder(L.LightningModule):
         self.confusion.reset()
 
     def configure_optimizers(self) -> dict:
-        encoder = {id(p) for p in self.network.parameters()}
-        trainable = [p for p in self.parameters() if p.requires_grad]
+        trained = self.trained_parameters()
         return configure(
             self.optimisation,
-            encoder_params=[p for p in trainable if id(p) in encoder],
-            other_params=[p for p in trainable if id(p) not in encoder],
+            encoder_params=[p for name, p in trained if name.startswith("network.")],
+            other_params=[p for name, p in trained if not name.startswith("network.")],
             steps_per_epoch=max(1, self.trainer.estimated_stepping_batches // max(1, self.trainer.max_epochs)),
-            epochs=self.trainer.max_epochs,
+            epochs=self.phase.epochs,
         )

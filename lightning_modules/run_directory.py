@@ -4,9 +4,11 @@ import fcntl
 from pathlib import Path
 from typing import Any, TextIO
 
+import lightning as L
 import torch
 import yaml
 from lightning.fabric.plugins import TorchCheckpointIO
+from lightning.pytorch.callbacks import ModelCheckpoint
 
 from eeg.files import atomic
 
@@ -27,6 +29,25 @@ class AtomicCheckpointIO(TorchCheckpointIO):
     def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None) -> None:
         with atomic(path) as partial:
             torch.save(checkpoint, partial)
+
+
+class RunCheckpoint(ModelCheckpoint):
+    """The best epoch of the last phase, and the last epoch whatever its score.
+
+    Lightning's own writes ``last.ckpt`` only when it writes a best one, so a run on a plateau would lose all its epochs
+    to a kill; and it would let an epoch of pretraining be the best.
+    """
+
+    def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        if self._should_skip_saving_checkpoint(trainer):
+            return
+        candidates = self._monitor_candidates(trainer)
+        if pl_module.in_last_phase:
+            self._save_topk_checkpoint(trainer, candidates)
+        self._save_last_checkpoint(trainer, candidates)
+
+    def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Nothing: a checkpoint is written after the callbacks of the epoch, so that it holds all that they know."""
 
 
 def lock(run_dir: Path) -> TextIO:

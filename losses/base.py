@@ -1,8 +1,9 @@
 """The seam between decoder and alignment strategy: what a strategy is given, what it returns, where it may reach in."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from torch import Tensor, nn
 
@@ -36,6 +37,7 @@ class LossSpec:
         channels: C electrode names in token order.
         classes: K class names.
         data: facts of the data, for a strategy that reads ``batch.x``.
+        source: axis positions of the clips of the second data set, where a strategy trains on one.
     """
 
     targets: Targets
@@ -43,6 +45,29 @@ class LossSpec:
     channels: tuple[str, ...]
     classes: tuple[str, ...]
     data: DataSpec | None = None
+    source: Targets | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Phase:
+    """A stretch of training; optimiser and learning-rate schedule start anew with each.
+
+    Attributes:
+        name: what the log calls it.
+        epochs: its length.
+        task: whether the task loss is trained; without it the labels are not looked at.
+        alignment: whether the strategy's loss is trained; without it it is not computed.
+        trains: tells by its name in the decoder (``network.``, ``classifier.``, ``source_classifier.``, ``loss.``)
+            whether a parameter changes; by default all do.
+        data: the data set of the run, the second one (``source``), or a batch of each in turn (``both``).
+    """
+
+    name: str
+    epochs: int
+    task: bool = True
+    alignment: bool = True
+    trains: Callable[[str], bool] | None = None
+    data: Literal["main", "source", "both"] = "main"
 
 
 class AlignmentLoss(nn.Module, ABC):
@@ -63,12 +88,23 @@ class AlignmentLoss(nn.Module, ABC):
     structural: bool = False
     """True when weight 0 is a control arm of its own (same procedure, no axis) and not the plain decoder."""
 
+    second_data: Literal["another cohort", "the other data set"] | None = None
+    """Which second data set it trains on besides that of the run; ``--source`` names it."""
+
+    phase: Phase
+    """The phase that training is in; the decoder keeps it up to date."""
+
     def __init__(self, *, weight: float) -> None:
         super().__init__()
         if not weight >= 0:
             raise ValueError(f"weight must be >= 0, got {weight}")
         self.weight = weight
         self.degenerate_batches = 0
+
+    @property
+    def name(self) -> str:
+        """What flags and results call the strategy: the name of its file."""
+        return type(self).__module__.rpartition(".")[2]
 
     @property
     def active(self) -> bool:
@@ -88,6 +124,20 @@ class AlignmentLoss(nn.Module, ABC):
 
     def prepare(self, decoder: nn.Module) -> None:
         """Change the decoder before its optimiser exists: initialise a head, freeze, insert adapters."""
+
+    def phases(self, epochs: int) -> tuple[Phase, ...]:
+        """The course of training; ``epochs`` is what the user asked for and what the last phase should get.
+
+        Checkpoints are chosen in the last phase. Phases before it come on top, so the decoder that is compared has
+        seen the labels as often as the plain one.
+        """
+        return (Phase(name="train", epochs=epochs),)
+
+    def enter(self, decoder: nn.Module) -> None:
+        """Change weights at the start of ``self.phase``; not called for the first phase and not when a run resumes."""
+
+    def origin(self, parameter: str) -> str | None:
+        """Where a frozen parameter of the decoder has its value from; None for its random start."""
 
     def undefined(self, h: Tensor) -> Tensor:
         """The value on a batch where the strategy is not defined: 0 with gradient exactly 0; counts such batches."""

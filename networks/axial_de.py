@@ -5,7 +5,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from eeg.batch import DataSpec
-from networks.base import Network
+from networks.base import Adaptable, Network
 
 
 class Block(nn.Module):
@@ -81,3 +81,11 @@ class AxialDE(Network):
 
     def forward(self, x: Tensor) -> Tensor:
         return self.blocks(self.factor * torch.addcmul(self.offset, x[..., None], self.gain))
+
+    def adaptable(self) -> list[Adaptable]:
+        mixing = [
+            Adaptable(block, name, "mixing", slice(None))
+            for block in self.blocks
+            for name in ("channel_mix", "band_mix")
+        ]
+        return mixing + [Adaptable(block.ffn[2], "weight", "ffn_out") for block in self.blocks]

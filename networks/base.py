@@ -1,10 +1,28 @@
 """What a network is: EEG in, tokens out; no classifier and no loss."""
 
 from abc import ABC, abstractmethod
+from typing import Literal, NamedTuple
 
 from torch import Tensor, nn
 
 from eeg.batch import DataSpec
+
+
+class Adaptable(NamedTuple):
+    """A weight matrix (out, in) that a parameter-efficient strategy may adapt.
+
+    Attributes:
+        module: where it is.
+        name: of the parameter there.
+        role: ``mixing`` moves information between tokens (attention, mixing maps), ``ffn_out`` is the second layer of a
+            feed-forward.
+        rows: of a mixing weight, the outputs that are attended to (keys and values); None where there are none.
+    """
+
+    module: nn.Module
+    name: str
+    role: Literal["mixing", "ffn_out"]
+    rows: slice | None = None
 
 
 class Network(nn.Module, ABC):
@@ -29,3 +47,7 @@ class Network(nn.Module, ABC):
     @abstractmethod
     def forward(self, x: Tensor) -> Tensor:
         """Tokens (B, C, N, D) of a batch (B, C, T) of raw EEG or (B, C, 5) of band features."""
+
+    def adaptable(self) -> list[Adaptable]:
+        """Weights that adapters go to; a network without them cannot be trained by LoRA or IA3."""
+        return []

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from eeg.batch import DataSpec
 from eeg.montage import FACED_CHANNELS, SEEDV_CHANNELS, canonical
-from networks.base import Network
+from networks.base import Adaptable, Network
 
 TOKENS_PER_SECOND = 5
 MAX_TOKENS = 50  # length of the released relative-position table: trials of up to 10 s
@@ -173,6 +173,13 @@ class EMOD(Network):
 
     def forward(self, x: Tensor) -> Tensor:
         return self.blocks(self.tokeniser(x) + self.electrode_table(self.electrodes)[:, None])
+
+    def adaptable(self) -> list[Adaptable]:
+        attention = [a for block in self.blocks for a in (block.channel_attention, block.time_attention)]
+        # One fused layer makes queries, keys and values; only the last two thirds of its outputs are attended to.
+        mixing = [Adaptable(a.qkv, "weight", "mixing", slice(self.dim, 3 * self.dim)) for a in attention]
+        mixing += [Adaptable(a.proj, "weight", "mixing") for a in attention]
+        return mixing + [Adaptable(block.ffn[3], "weight", "ffn_out") for block in self.blocks]
 
 
 def electrode_ids(channels: tuple[str, ...]) -> Tensor:

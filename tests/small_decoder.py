@@ -19,6 +19,7 @@ from callbacks.run_writer import RunWriter
 from callbacks.trials import TrialCallback
 from callbacks.vaxis_cosine import VAxisCosine
 from eeg.batch import Batch, DataSpec, Record
+from losses.base import Phase
 from vaxis.axis import Axis, orient, principal_axis
 from vaxis.emotions import FACED
 from vaxis.targets import Targets
@@ -73,7 +74,7 @@ def cohort(split):
 class Distances(nn.Module):
     """A loss that couples trials: squared distances of features against those of axis positions."""
 
-    weight, couples_samples, active = 0.1, True, True
+    weight, couples_samples, active, name = 0.1, True, True, "distances"
 
     def forward(self, h, v):
         return (torch.cdist(h, h).square() / h.shape[1] - (v[:, None] - v[None]).square()).square().mean()
@@ -87,6 +88,7 @@ class SmallDecoder(L.LightningModule):
         self.axis, self.batch, self.spec = str(axis_path), batch, SPEC
         self.targets = Targets.from_axis(Axis.load(axis_path))
         self.network, self.classifier, self.loss = nn.Linear(8, 2 * 12), nn.Linear(12, 9), Distances()
+        self.phases, self.resting = (Phase(name="train", epochs=2),), dict
 
     def step(self, batch):
         tokens = self.network(batch.x).unflatten(-1, (2, 12)).tanh()

@@ -5,29 +5,14 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from eeg.batch import DataSpec
-from eeg.montage import FACED_CHANNELS
 from lightning_modules.decoder import Decoder
 from losses.none import NoAlignment
 from losses.rsa import RSA
 from losses.vaxis_mse import VAxisMSE
 from networks.axial_de import AxialDE
 from tests.conftest import make_axis
-from tests.test_losses import batch_of
-from vaxis.emotions import FACED
+from tests.test_losses import SPEC, batch_of
 from vaxis.targets import Targets
-
-SPEC = DataSpec(
-    dataset="faced",
-    features="de",
-    channels=tuple(FACED_CHANNELS),
-    shape=(32, 5),
-    sampling_rate=1.0,
-    window_seconds=10.0,
-    classes=FACED.classes,
-    class_of=FACED.class_of,
-    subjects=("sub000",),
-)
 
 
 def decoder(loss, targets, *, seed: int = 42) -> Decoder:
@@ -46,7 +31,7 @@ def batch():
 def fit_steps(model: Decoder, *, steps: int = 3) -> None:
     """Train by hand on one batch; what the Trainer would set is set here."""
     model._trainer = SimpleNamespace(
-        world_size=1, global_step=0, log_every_n_steps=10**9, estimated_stepping_batches=steps, max_epochs=1
+        world_size=1, global_step=0, log_every_n_steps=10**9, num_training_batches=steps, current_epoch=0
     )
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-2)
     for _ in range(steps):
@@ -102,7 +87,7 @@ def test_exported_decoder_needs_no_strategy(targets):
 
 def test_record_carries_what_callbacks_read(targets):
     model = decoder(RSA(), targets)
-    fit_steps(model, steps=0)
+    fit_steps(model, steps=1)
     model.training_step(batch(), 0)
     record = model.record
     assert record.h.shape == (36, 32)

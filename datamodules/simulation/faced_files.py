@@ -33,11 +33,11 @@ def spread_subjects(n: int) -> list[int]:
     return sorted(number for *_, number in order[:n])
 
 
-def faced_cohort(axis: Axis, *, snr: float, seed: int) -> Cohort:
-    """The generator of every subject of a cohort."""
+def faced_cohort(axis: Axis, *, snr: float, seed: int, people_seed: int | None = None) -> Cohort:
+    """The generator of every subject of a cohort; ``people_seed`` gives others in whom clips evoke the same."""
     channels = tuple(FACED_CHANNELS)
     truth = Truth.plant(axis, channels=channels, bands=FACED_BANDS, snr=snr, seed=seed)
-    return Cohort(truth=truth, channels=channels, bands=FACED_BANDS, seed=seed)
+    return Cohort(truth=truth, channels=channels, bands=FACED_BANDS, seed=seed if people_seed is None else people_seed)
 
 
 def write_faced(
@@ -49,6 +49,7 @@ def write_faced(
     raw_subjects: int = 0,
     axis: str | Path | Axis | None = None,
     outlier: bool = False,
+    people_seed: int | None = None,
 ) -> Path:
     """Write band features, ratings and, for some, raw signals; files that exist are kept, so a killed run resumes
     and a cohort can grow.
@@ -64,6 +65,7 @@ def write_faced(
         raw_subjects: how many of them, taken likewise, get a Processed_data file (54 MB each).
         axis: axis artifact whose stimulus positions are planted; by default one is drawn. Saved as ``axis.npz``.
         outlier: multiply sub023 by 3000, signals and features, as its published signal is.
+        people_seed: other people than those of ``seed``, who respond to the clips alike.
 
     Returns:
         the folder.
@@ -74,8 +76,10 @@ def write_faced(
     numbers, with_raw = spread_subjects(n_subjects), set(spread_subjects(raw_subjects))
     drawn = "drawn" if axis is None else planted.fingerprint
     parameters = {"snr": float(snr), "seed": seed, "axis": drawn, "outlier": outlier}
+    if people_seed is not None:
+        parameters["people_seed"] = people_seed
     root = claim(root, dataset="faced", parameters=parameters)
-    cohort = faced_cohort(planted, snr=snr, seed=seed)
+    cohort = faced_cohort(planted, snr=snr, seed=seed, people_seed=people_seed)
     write_truth(root, axis=planted, cohort=cohort, subjects={name: n for n, name in enumerate(SUBJECTS)})
     _write_recording_info(root / "Recording_info.csv", seed=seed)
     for number in tqdm(numbers, desc=f"simulate FACED in {root}", unit="subject"):

@@ -1,0 +1,117 @@
+"""Training in phases: what is optimised, on which data and for how long, with a fresh optimiser at each boundary."""
+
+import lightning as L
+import numpy as np
+import torch
+from lightning.pytorch.utilities.rank_zero import rank_zero_only
+from torch.nn import Parameter
+
+from losses.base import Phase
+
+
+class PhasedModule(L.LightningModule):
+    """Walks through the phases that a strategy asks for; a run of one phase is an ordinary run.
+
+    A boundary lies at the end of an epoch, before the checkpoint is written: the file then holds the phase that comes
+    next with its optimiser, and a run resumes in any phase. Parameters that no phase trains lose their gradient before
+    DDP wraps the module; those that rest in one phase only keep it and are left out of that phase's optimiser, so DDP
+    sees the same parameters throughout.
+
+    Attributes:
+        phases: in order.
+        phase_index: which one training is in, or goes on with after this epoch.
+        in_last_phase: whether the epoch that runs belongs to the last phase, where the checkpoint is chosen.
+    """
+
+    def plan(self, phases: tuple[Phase, ...]) -> None:
+        """Take the phases; called when all parameters exist."""
+        self.phases, self.in_last_phase = phases, len(phases) == 1
+        self._go_to(0)
+        for name, parameter in self.named_parameters():
+            if parameter.requires_grad and not any(_trains(phase, name) for phase in phases):
+                parameter.requires_grad_(False)
+
+    @property
+    def phase(self) -> Phase:
+        return self.phases[self.phase_index]
+
+    @property
+    def epoch_of_phase(self) -> int:
+        """Epochs of the phase that are complete; paired runs count alike in their last phase."""
+        return self.trainer.current_epoch - sum(phase.epochs for phase in self.phases[: self.phase_index])
+
+    def progress(self, batch_idx: int) -> float:
+        """Completed fraction of the phase in [0, 1)."""
+        return (self.epoch_of_phase + batch_idx / self.trainer.num_training_batches) / self.phase.epochs
+
+    def trained_parameters(self) -> list[tuple[str, Parameter]]:
+        """Names and parameters that the optimiser of the phase holds."""
+        return [(n, p) for n, p in self.named_parameters() if p.requires_grad and _trains(self.phase, n)]
+
+    def on_save_checkpoint(self, checkpoint: dict) -> None:
+        checkpoint["phase"] = self.phase_index
+
+    def on_load_checkpoint(self, checkpoint: dict) -> None:
+        self._go_to(checkpoint["phase"])
+
+    def on_fit_start(self) -> None:
+        self._announce()
+
+    def on_train_epoch_start(self) -> None:
+        self.in_last_phase = self.phase is self.phases[-1]
+        words = [self.seed, self.epoch_of_phase, self.global_rank]
+        torch.manual_seed(int(np.random.SeedSequence(words).generate_state(1)[0]))
+        if len(self.phases) > 1:
+            self.trainer.train_dataloader.sampler.set_epoch(self.epoch_of_phase)
+        self._rest_what_does_not_train()
+
+    def on_train_epoch_end(self) -> None:
+        if self.epoch_of_phase + 1 < self.phase.epochs or self.phase is self.phases[-1]:
+            return
+        self._go_to(self.phase_index + 1)
+        self.loss.enter(self)
+        # Lightning then asks for the loader of this phase when the new optimiser asks how many steps there are.
+        self.trainer.fit_loop._combined_loader = None
+        self.trainer.strategy.setup_optimizers(self.trainer)
+        self._announce()
+
+    def _go_to(self, index: int) -> None:
+        self.phase_index = index
+        self.loss.phase = self.phase
+
+    def _rest_what_does_not_train(self) -> None:
+        """A part none of whose parameters train runs as in evaluation: no dropout, no update of batch statistics."""
+        trained = {id(parameter) for _, parameter in self.trained_parameters()}
+        if len(trained) == sum(1 for _ in self.parameters()):
+            return
+        self.train()
+        for module in self.modules():
+            own = [id(parameter) for parameter in module.parameters()]
+            if own and trained.isdisjoint(own):
+                module.eval()
+
+    def resting(self) -> dict[str, str]:
+        """Parameters of the encoder that the phase leaves alone, and where each has its value from."""
+        trained = {name for name, _ in self.trained_parameters()}
+        names = [n for n, _ in self.named_parameters() if n.startswith("network.") and n not in trained]
+        return {name: self.loss.origin(name) or "random start" for name in names}
+
+    def _announce(self) -> None:
+        resting = self.resting()
+        if len(self.phases) == 1 and not resting:
+            return
+        trained = sum(parameter.numel() for _, parameter in self.trained_parameters())
+        total = sum(parameter.numel() for parameter in self.parameters())
+        text = f"phase {self.phase.name}: {self.phase.epochs} epochs, trains {trained:,} of {total:,} parameters"
+        origins = list(resting.values())
+        counts = ", ".join(f"{origins.count(origin)} from {origin}" for origin in dict.fromkeys(origins))
+        _say(f"{text}; frozen encoder tensors: {counts}" if resting else text)
+
+
+def _trains(phase: Phase, name: str) -> bool:
+    return phase.trains is None or phase.trains(name)
+
+
+@rank_zero_only
+def _say(text: str) -> None:
+    print(text, flush=True)

@@ -1,0 +1,44 @@
+"""Small trainable changes to frozen weights, as parametrisations: the module they belong to does not notice."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils import parametrize
+
+
+class LowRank(nn.Module):
+    """W + scale * up @ down; ``up`` starts at zero, so the weight starts as it was, bit for bit."""
+
+    def __init__(self, weight: Tensor, *, rank: int, scale: float) -> None:
+        super().__init__()
+        rank = min(rank, *weight.shape)
+        self.scale = scale
+        self.down = nn.Parameter(nn.init.kaiming_uniform_(weight.new_empty(rank, weight.shape[1]), a=5**0.5))
+        self.up = nn.Parameter(weight.new_zeros(weight.shape[0], rank))
+
+    def forward(self, weight: Tensor) -> Tensor:
+        return weight + self.scale * self.up @ self.down
+
+
+class Gain(nn.Module):
+    """A factor for each of some outputs, or for each input, of a linear map; all start at 1."""
+
+    def __init__(self, weight: Tensor, *, rows: slice | None) -> None:
+        super().__init__()
+        self.rows = rows
+        size = weight.shape[1] if rows is None else len(range(weight.shape[0])[rows])
+        self.gain = nn.Parameter(weight.new_ones(size))
+
+    def forward(self, weight: Tensor) -> Tensor:
+        """A weight (out, in), or where outputs are scaled also its bias (out,)."""
+        if self.rows is None:
+            return weight * self.gain
+        factor = torch.ones_like(weight[:, 0] if weight.dim() == 2 else weight)
+        factor[self.rows] = self.gain
+        return weight * (factor[:, None] if weight.dim() == 2 else factor)
+
+
+def merge(network: nn.Module) -> None:
+    """Write what the adapters do into the weights and remove them; outputs stay what they were."""
+    for module in list(network.modules()):
+        for name in list(getattr(module, "parametrizations", {})):
+            parametrize.remove_parametrizations(module, name, leave_parametrized=True)

@@ -1,0 +1,37 @@
+"""Reading weights of a finished run into parts of another decoder."""
+
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+
+def load_part(part: nn.Module, path: str | Path, *, prefix: str, flag: str) -> None:
+    """Copy the weights under ``prefix`` of a checkpoint into a module of the same shape.
+
+    Args:
+        part: network or classifier.
+        path: checkpoint of a run, or the run's folder (its best checkpoint).
+        prefix: ``network.`` or ``classifier.``.
+        flag: what the user set, for the error.
+
+    Raises:
+        FileNotFoundError: no such file.
+        ValueError: no checkpoint of a run, or of another architecture; names the first tensor that differs.
+    """
+    file = Path(path) / "checkpoints" / "best.ckpt" if Path(path).is_dir() else Path(path)
+    if not file.is_file():
+        raise FileNotFoundError(f"{flag}: no checkpoint at {file}; give a run folder or a .ckpt file")
+    try:
+        state: dict[str, Tensor] = torch.load(file, map_location="cpu", weights_only=True)["state_dict"]
+    except Exception as error:
+        raise ValueError(f"{flag}: {file} is not the checkpoint of a run ({type(error).__name__})") from error
+    state = {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}
+    own = part.state_dict()
+    wrong = [n for n in own.keys() | state.keys() if n not in own or n not in state or own[n].shape != state[n].shape]
+    if wrong:
+        raise ValueError(
+            f"{flag}: {file} holds another {prefix[:-1]} than this run has ({min(wrong)} differs); train it with the "
+            "same --network, --model.head and --data"
+        )
+    part.load_state_dict(state)

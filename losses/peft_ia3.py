@@ -1,0 +1,38 @@
+"""IA3: factors on keys, values and hidden activations of a frozen, pretrained encoder."""
+
+from torch import nn
+from torch.nn.utils import parametrize
+
+from losses._adapters import Gain
+from losses._peft import _PEFT, ADAPTER
+
+
+class PEFTIA3(_PEFT):
+    """Factors on parts of a frozen, pretrained encoder, with regression onto the axis.
+
+    On keys, values and hidden units: K = l_k * K, V = l_v * V and W2 (l_f * hidden), all factors 1 at the start (Liu et
+    al. 2022, arXiv 2205.05638), written as gains on rows of the key and value weights (biases too) and on columns of
+    W2; a fused layer keeps its queries. A network that mixes by maps has gains on what they put out. L = task + weight
+    * A, A in z^2 as in ``vaxis_mse``. Weight 0 is the control arm. arXiv 2606.00129, row 20: -0.016 (p = 0.05), 0.465
+    to 0.448.
+
+    Args:
+        weight: factor of the loss.
+        pretrained: checkpoint or folder of a run whose encoder to start from, or ``network`` for --network.weights; by
+            default a first phase trains the encoder on the labels of another cohort (--source).
+        pretrain_epochs: length of that phase; by default that of the run.
+    """
+
+    parts = ADAPTER
+
+    def insert(self, network: nn.Module) -> None:
+        sites = network.adaptable()
+        if not sites:
+            raise ValueError(f"{type(network).__name__} names no weights for adapters; give it adaptable()")
+        for module, name, role, rows in sites:
+            if role == "mixing" and rows is None:
+                continue
+            gain = Gain(getattr(module, name), rows=rows)
+            parametrize.register_parametrization(module, name, gain)
+            if rows is not None and name == "weight" and module.bias is not None:
+                parametrize.register_parametrization(module, "bias", gain)
