@@ -2,7 +2,7 @@
 PYTHON ?= python3
 PY := .venv/bin/python
 
-.PHONY: train test test-slow lint bench clean
+.PHONY: train test test-slow lint bench bench-vaxis clean
 
 train: .venv/ready  ## the main job: a verdict on an alignment loss, on a simulated FACED cohort
 	$(PY) train.py
@@ -21,6 +21,9 @@ lint: .venv/ready
 bench: .venv/ready  ## what users do today against this project, as ratios in one run
 	$(PY) -m tests.bench_loading
 	$(PY) -m tests.bench_step
+
+bench-vaxis: .venv/ready  ## reading texts with a language model: the plain transformers loop against this project
+	$(PY) -m tests.bench_vaxis --compile
 
 .venv/ready: requirements.txt
 	@$(PYTHON) -c 'import sys; assert (3, 11) <= sys.version_info < (3, 14), "Python 3.11, 3.12 or 3.13 is needed; name one: make PYTHON=python3.12"'

@@ -103,8 +103,9 @@ def test_real_axis_separates_and_is_stable():
 @pytest.mark.slow
 def test_real_axis_in_bfloat16_is_the_same_axis():
     folder, texts = bundled.bundled_model(quiet=True), load_texts("faced")
-    full, half = (
-        _axis(HiddenStates(folder, dtype=dtype), texts, "faced", "framed") for dtype in (torch.float32, torch.bfloat16)
-    )
+    states = [HiddenStates(folder, dtype=dtype) for dtype in (torch.float32, torch.bfloat16)]
+    full, half = (_axis(read, texts, "faced", "framed") for read in states)
     assert full.direction @ half.direction > 0.995
     assert np.corrcoef(full.class_scores, half.class_scores)[0, 1] > 0.999
+    clips = [read(texts.clips) @ axis.direction for read, axis in zip(states, (full, half))]
+    assert np.corrcoef(*clips)[0, 1] > 0.995

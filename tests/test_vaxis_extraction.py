@@ -27,6 +27,15 @@ class Words:
 
     fingerprint, layer, dtype = "0" * 12, 3, torch.float32
 
+    def profile(self, texts, *, readout=None, progress=False):
+        """Valence enters at layer 2 and is drowned at layer 3."""
+        states = self(texts)
+        noise = np.random.default_rng(0).normal(size=(3, *states.shape)).astype(np.float32)
+        return np.stack([noise[0], noise[1], states, states * [0.1] + 3 * noise[2]])
+
+    def drop_blocks_above(self, layer):
+        self.layer = layer
+
     def __init__(self, sign=1.0):
         self.sign, self.read = sign, []
 
@@ -141,9 +150,18 @@ def test_ensure_axis_makes_once_and_notices_other_texts(words, tmp_path):
     other = tmp_path / "mine.yaml"
     other.write_text(yaml.safe_dump({"faced": sentences}))
     before = Axis.load(path).fingerprint
-    ensure_axis(llm="words", sentences=other, quiet=True)
-    assert Axis.load(path).fingerprint != before
+    mine = ensure_axis(llm="words", sentences=other, quiet=True)
+    assert mine.name.startswith("words-faced-")
+    assert Axis.load(mine).fingerprint != before == Axis.load(path).fingerprint
+    assert ensure_axis(llm="words", sentences=other, quiet=True) == mine
+    other.write_text(yaml.safe_dump({"faced": sentences | {"joy": "I love it."}}))
+    out = ensure_axis(llm="words", out=tmp_path / "axis.npz", quiet=True)
+    ensure_axis(llm="words", sentences=other, out=out, quiet=True)
+    assert Axis.load(out).fingerprint != before
     assert default_path(llm="a/b", taxonomy="seedv", readout="last", layer=2).name == "a_b-seedv-last-layer2.npz"
+    prompts = [default_path(llm="m", taxonomy="faced", readout=f"prompt:{'so ' * 40}{end}").name for end in "ab"]
+    assert len(set(prompts)) == 2
+    assert max(map(len, prompts)) < 90
 
 
 def test_summary_needs_only_the_artifact(words):
@@ -180,7 +198,7 @@ def test_bad_sentences_name_file_and_class(tmp_path):
     path.write_text(yaml.safe_dump({"faced": sentences}))
     with pytest.raises(ValueError, match=r"faced\.joy must be a sentence"):
         load_texts("faced", path)
-    with pytest.raises(ValueError, match="--taxonomy deap: choose from faced, seedv"):
+    with pytest.raises(ValueError, match=r"--taxonomy deap: choose from faced, seedv, or give a \.yaml file"):
         load_texts("deap")
 
 

@@ -3,11 +3,12 @@
 import numpy as np
 import pytest
 import torch
-from tokenizers import Tokenizer, models, pre_tokenizers
-from transformers import BertConfig, BertModel, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+from transformers import BertModel, LlamaForCausalLM, T5Config, T5ForConditionalGeneration
 
+from tests.small_language_models import BLOCKS, save_bert, save_llama, save_tokenizer
 from vaxis import hidden_states
-from vaxis.hidden_states import READOUTS, HiddenStates
+from vaxis.hidden_states import HiddenStates
+from vaxis.readouts import READOUTS, readout_of
 
 TEXTS = [
     "I am glad.",
@@ -15,41 +16,92 @@ TEXTS = [
     "No",
     "She is so scared that she cannot move!",
 ]
-BLOCKS = 4
-
-
-def save_tokenizer(folder):
-    letters = {chr(code): code - 26 for code in range(32, 127)}  # ids 6 to 100, above those of the causality probe
-    tokenizer = Tokenizer(models.WordLevel({"?": 0} | letters, unk_token="?"))
-    tokenizer.pre_tokenizer = pre_tokenizers.Split("", "isolated")
-    PreTrainedTokenizerFast(tokenizer_object=tokenizer, unk_token="?").save_pretrained(folder)
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("model")
-    torch.manual_seed(0)
-    size = {"hidden_size": 16, "intermediate_size": 32, "num_attention_heads": 2, "num_key_value_heads": 1}
-    config = LlamaConfig(vocab_size=101, num_hidden_layers=BLOCKS, initializer_range=0.3, **size)
-    LlamaForCausalLM(config).save_pretrained(folder)
-    save_tokenizer(folder)
-    return folder
+    return save_llama(tmp_path_factory.mktemp("model"))
+
+
+@pytest.fixture(scope="module")
+def encoder(tmp_path_factory):
+    return save_bert(tmp_path_factory.mktemp("encoder"))
+
+
+def expected_state(whole, ids, *, index, tokens):
+    with torch.inference_mode():
+        return whole(torch.tensor([ids]), output_hidden_states=True).hidden_states[index][0, tokens].numpy()
+
+
+def letters(text):
+    return [ord(letter) - 26 for letter in text]
 
 
 @pytest.mark.parametrize(("layer", "index"), [("penultimate", BLOCKS - 1), (1, 1), ("2", 2)])
-@pytest.mark.parametrize("readout", READOUTS)
+@pytest.mark.parametrize("readout", ["last", "framed", 'prompt:It says "{text}" and that is', "prompt:All of it is"])
 def test_equals_the_whole_model_one_by_one(folder, layer, index, readout):
     states = HiddenStates(folder, layer=layer, readout=readout, dtype=torch.float32)
     whole = LlamaForCausalLM.from_pretrained(folder).eval()
-    prefix, suffix = READOUTS[readout]
-    found = states(TEXTS)
+    how, found = readout_of(readout), states(TEXTS)
     assert found.shape == (len(TEXTS), 16)
     assert found.dtype == np.float32
     for text, state in zip(TEXTS, found):
-        ids = torch.tensor([[ord(letter) - 26 for letter in prefix + text + suffix]])
-        with torch.inference_mode():
-            expected = whole(ids, output_hidden_states=True).hidden_states[index][0, -1].numpy()
+        expected = expected_state(whole, letters(how.prefix + text + how.suffix), index=index, tokens=-1)
         np.testing.assert_allclose(state, expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("layer", ["penultimate", BLOCKS])
+@pytest.mark.parametrize("readout", READOUTS)
+def test_an_encoder_is_masked_and_read_with_its_special_tokens(encoder, layer, readout):
+    states = HiddenStates(encoder, layer=layer, dtype=torch.float32)
+    assert not states.causal
+    whole, how = BertModel.from_pretrained(encoder).eval(), READOUTS[readout]
+    for text, state in zip(TEXTS, states(TEXTS, readout=readout)):
+        ids = [1, *letters(how.prefix + text + how.suffix), 2]
+        rows = expected_state(whole, ids, index=states.layer, tokens=slice(None))
+        np.testing.assert_allclose(state, rows.mean(axis=0) if readout == "mean" else rows[-2], atol=1e-5)
+
+
+def test_a_causal_model_gets_the_first_special_token_and_means_over_the_text(tmp_path, folder):
+    save_llama(tmp_path, special="<s> $A </s>")
+    whole = LlamaForCausalLM.from_pretrained(tmp_path).eval()
+    states = HiddenStates(tmp_path, dtype=torch.float32)
+    for text, last, mean in zip(TEXTS, states(TEXTS, readout="last"), states(TEXTS, readout="mean")):
+        rows = expected_state(whole, [1, *letters(text)], index=BLOCKS - 1, tokens=slice(None))
+        np.testing.assert_allclose(last, rows[-1], atol=1e-5)
+        np.testing.assert_allclose(mean, rows[1:].mean(axis=0), atol=1e-5)
+    without = HiddenStates(folder, dtype=torch.float32)
+    rows = expected_state(whole, letters(TEXTS[0]), index=BLOCKS - 1, tokens=slice(None))
+    np.testing.assert_allclose(without(TEXTS[:1], readout="mean")[0], rows[1:].mean(axis=0), atol=1e-5)
+
+
+def test_of_a_translation_model_the_encoder_is_read(tmp_path):
+    torch.manual_seed(0)
+    config = T5Config(vocab_size=101, d_model=16, d_kv=8, d_ff=32, num_layers=3, num_heads=2, decoder_start_token_id=0)
+    T5ForConditionalGeneration(config).save_pretrained(tmp_path)
+    save_tokenizer(tmp_path, special="$A </s>")
+    states = HiddenStates(tmp_path, dtype=torch.float32)
+    whole = T5ForConditionalGeneration.from_pretrained(tmp_path).get_encoder().eval()
+    assert (states.causal, states.layer) == (False, 2)
+    for text, state in zip(TEXTS, states(TEXTS, readout="last")):
+        expected = expected_state(whole, [*letters(text), 2], index=2, tokens=-2)
+        np.testing.assert_allclose(state, expected, atol=1e-4)
+
+
+@pytest.mark.parametrize("kind", ["folder", "encoder"])
+def test_profile_has_every_layer_from_the_embeddings_up(kind, request):
+    where = request.getfixturevalue(kind)
+    states = HiddenStates(where, dtype=torch.float32)
+    found = states.profile(TEXTS, readout="last")
+    assert found.shape == (BLOCKS, len(TEXTS), 16)
+    np.testing.assert_allclose(found[-1], states(TEXTS, readout="last"), atol=1e-5)
+    whole = (BertModel if kind == "encoder" else LlamaForCausalLM).from_pretrained(where).eval()
+    for text, rows in zip(TEXTS, found.swapaxes(0, 1)):
+        ids, token = ([1, *letters(text), 2], -2) if kind == "encoder" else (letters(text), -1)
+        for index, row in enumerate(rows):
+            np.testing.assert_allclose(row, expected_state(whole, ids, index=index, tokens=token), atol=1e-5)
+    states.drop_blocks_above(1)
+    np.testing.assert_allclose(states(TEXTS, readout="last"), found[1], atol=1e-5)
 
 
 def test_batching_and_padding_change_nothing(folder, monkeypatch):
@@ -62,17 +114,24 @@ def test_batching_and_padding_change_nothing(folder, monkeypatch):
 
 def test_batches_cover_every_text_once_within_the_budget():
     lengths = np.random.default_rng(0).integers(1, 400, size=200).tolist()
-    batches = list(hidden_states._batches(lengths))
+    batches = list(hidden_states._batches(lengths, budget=hidden_states.TOKEN_BUDGET))
     assert sorted(i for batch in batches for i in batch) == list(range(200))
     assert all(len(batch) * max(lengths[i] for i in batch) <= hidden_states.TOKEN_BUDGET for batch in batches)
 
 
 def test_a_long_text_keeps_its_suffix(folder):
     states = HiddenStates(folder)
-    suffix = READOUTS["framed"][1]
-    ids = states._encode("word " * 1000, "framed")
+    suffix = READOUTS["framed"].suffix
+    ids = states._encode("word " * 1000, READOUTS["framed"])
     assert len(ids) == hidden_states.MAX_TOKENS + len(suffix)
     assert ids[-len(suffix) :] == [ord(letter) - 26 for letter in suffix]
+
+
+def test_a_text_longer_than_the_encoder_can_count_is_cut(encoder):
+    states = HiddenStates(encoder)
+    assert states._room == 512
+    assert len(states._encode("word " * 1000, READOUTS["framed"])) == 510
+    assert np.isfinite(states(["word " * 1000])).all()
 
 
 def test_fingerprint_names_the_weights_that_run(folder):
@@ -80,23 +139,28 @@ def test_fingerprint_names_the_weights_that_run(folder):
     assert HiddenStates(folder).fingerprint != HiddenStates(folder, layer=1).fingerprint
 
 
-def test_bad_requests_say_what_to_do(folder, tmp_path):
-    with pytest.raises(ValueError, match=r"--layer 4.*1 to 3"):
-        HiddenStates(folder, layer=BLOCKS)
-    with pytest.raises(ValueError, match=r"--readout mean: choose from last, framed"):
-        HiddenStates(folder, readout="mean")
+def test_bad_requests_say_what_to_do(folder, encoder, tmp_path):
+    for layer in (BLOCKS, 0, "last", -1):
+        with pytest.raises(ValueError, match=rf"--layer {layer}.*give penultimate or 1 to 3"):
+            HiddenStates(folder, layer=layer)
+    with pytest.raises(ValueError, match=r"--layer 5.*1 to 4"):
+        HiddenStates(encoder, layer=5)
+    with pytest.raises(ValueError, match=r"--readout min: choose from last, framed, mean, or give prompt:TEXT"):
+        HiddenStates(folder, readout="min")
+    for empty in ("prompt:", "prompt: {text} "):
+        with pytest.raises(ValueError, match="with words in it"):
+            readout_of(empty)
+    with pytest.raises(ValueError, match="may stand in it once"):
+        readout_of("prompt:{text} and {text} are")
     with pytest.raises(ValueError, match="empty text"):
-        HiddenStates(folder)([" "], readout="last")
+        HiddenStates(folder)([" "], readout="framed")
     with pytest.raises(FileNotFoundError, match=r"--llm bundeld: no such folder"):
         HiddenStates("bundeld")
     with pytest.raises(ValueError, match=r"does not load as a language model.*config\.json"):
         HiddenStates(tmp_path)
 
 
-def test_an_encoder_is_refused(tmp_path):
-    size = {"hidden_size": 16, "intermediate_size": 32, "num_attention_heads": 2, "num_hidden_layers": 2}
-    config = BertConfig(vocab_size=101, initializer_range=1.0, **size)
-    BertModel(config).save_pretrained(tmp_path)
-    save_tokenizer(tmp_path)
-    with pytest.raises(ValueError, match="not causal"):
-        HiddenStates(tmp_path)
+@pytest.mark.slow
+def test_compiled_blocks_give_the_same_states(folder):
+    plain = HiddenStates(folder, dtype=torch.float32)(TEXTS)
+    np.testing.assert_allclose(HiddenStates(folder, dtype=torch.float32, compile=True)(TEXTS), plain, atol=1e-4)

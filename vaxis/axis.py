@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -49,7 +49,7 @@ class Axis:
     """A valence axis and the positions of classes and stimuli on it; what training reads instead of a language model.
 
     Attributes:
-        taxonomy: name in ``TAXONOMIES``.
+        taxonomy: name in ``TAXONOMIES``, or that of ``own_classes``.
         direction: (L,) unit vector, oriented.
         mean: (L,) mean of the class centroids; scores are ``(h - mean) @ direction``.
         centroids: (K, L) class centroids.
@@ -59,6 +59,7 @@ class Axis:
         provenance: model, read-out, sentences and how to make the file again; plain JSON values.
         embeddings: (S, L) hidden states of the ``rich`` texts, for strategies that align to more than one dimension;
             None where the taxonomy has no such texts.
+        own_classes: a user's taxonomy; None for those in ``TAXONOMIES``.
     """
 
     taxonomy: str
@@ -69,10 +70,11 @@ class Axis:
     explained_variance: float
     provenance: dict = field(default_factory=dict)
     embeddings: np.ndarray | None = None
+    own_classes: Taxonomy | None = None
 
     @property
     def classes(self) -> Taxonomy:
-        return TAXONOMIES[self.taxonomy]
+        return self.own_classes or TAXONOMIES[self.taxonomy]
 
     @property
     def class_scores(self) -> np.ndarray:
@@ -90,7 +92,7 @@ class Axis:
     @property
     def fingerprint(self) -> str:
         """Twelve hex digits of the content; another machine or thread count may differ in the last bits."""
-        digest = hashlib.sha256(self.taxonomy.encode())
+        digest = hashlib.sha256(self.taxonomy.encode() if self.own_classes is None else repr(self.own_classes).encode())
         arrays = [self.direction, self.mean, self.centroids, *(self.positions[k] for k in sorted(self.positions))]
         for array in arrays if self.embeddings is None else [*arrays, self.embeddings]:
             digest.update(np.ascontiguousarray(array, dtype=np.float64).tobytes())
@@ -103,6 +105,7 @@ class Axis:
             "taxonomy": self.taxonomy,
             "explained_variance": self.explained_variance,
             "provenance": self.provenance,
+            **({} if self.own_classes is None else {"own_classes": asdict(self.own_classes)}),
         }
         with atomic(path) as partial, open(partial, "wb") as file:
             np.savez(
@@ -143,7 +146,10 @@ class Axis:
                 f"{path} has axis format {header['format']}, this version reads {FORMAT}; extract it again"
             )
         positions = {k.removeprefix("positions_"): v for k, v in arrays.items() if k.startswith("positions_")}
-        taxonomy = TAXONOMIES[header["taxonomy"]]
+        own = Taxonomy.from_lists(header["own_classes"]) if "own_classes" in header else None
+        if own is None and header["taxonomy"] not in TAXONOMIES:
+            raise ValueError(f"{path}: unknown taxonomy '{header['taxonomy']}'; extract it again")
+        taxonomy = own or TAXONOMIES[header["taxonomy"]]
         for source, values in positions.items():
             if values.shape != (len(taxonomy.class_of),) or not np.isfinite(values).all():
                 raise ValueError(f"{path}: positions '{source}' must be {len(taxonomy.class_of)} finite numbers")
@@ -159,4 +165,5 @@ class Axis:
             explained_variance=header["explained_variance"],
             provenance=header["provenance"],
             embeddings=embeddings,
+            own_classes=own,
         )

@@ -29,6 +29,9 @@ def summary(axis: Axis) -> str:
             f"  read-out {name:<7} separation {row['separation']:+.2f}   explained variance "
             f"{row['explained_variance']:.2f}   {axis.classes.joy} {'positive' if row['joy'] else 'NOT POSITIVE'}"
         )
+    if choice := origin.get("layer_choice"):
+        values = choice["by_layer"].values()
+        lines.append(f"layer {origin['layer']} by {choice['criterion']}: {max(values):.3f}, lowest {min(values):.3f}")
     if nulls := origin.get("nulls"):
         own = nulls["everyday"]
         lines += [

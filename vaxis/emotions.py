@@ -21,6 +21,11 @@ class Taxonomy:
     joy: str
     class_of: tuple[int, ...]
 
+    @classmethod
+    def from_lists(cls, values: dict) -> "Taxonomy":
+        """The taxonomy whose ``asdict`` went through JSON."""
+        return cls(**{key: tuple(value) if isinstance(value, list) else value for key, value in values.items()})
+
 
 # FACED: 28 clips, three a class and four neutral ones (Chen et al. 2023, doi 10.1038/s41597-023-02650-w).
 FACED = Taxonomy(

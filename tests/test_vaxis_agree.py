@@ -1,0 +1,134 @@
+"""Agreement is a correlation beside its null; each model is read once, and one that fails costs no other."""
+
+import json
+
+import numpy as np
+import pytest
+
+from tests.small_language_models import BLOCKS, save_bert, save_llama
+from vaxis import agree, model_reading
+from vaxis.__main__ import main
+from vaxis.agreement import (
+    against,
+    layer_profile,
+    null_directions,
+    pair_null,
+    pairwise,
+    profile_null,
+    tier,
+)
+
+VALENCE = (-1, -1, 0, 1, 1)
+
+
+def test_tiers_are_the_papers():
+    assert [tier(r) for r in (0.944, 0.85, 0.826, 0.651, 0.5, 0.276, -0.9)] == [
+        "top", "top", "middle", "middle", "between", "out", "out",
+    ]  # fmt: skip
+
+
+def test_random_texts_are_the_same_in_every_model_and_directions_are_not():
+    states = np.random.default_rng(0).normal(size=(30, 6))
+    turned = states @ np.linalg.qr(np.random.default_rng(1).normal(size=(6, 6)))[0]
+    first, second = (null_directions(s, classes=5, seed=i, draws=40) for i, s in enumerate((states, turned)))
+    assert all(rows.shape == (40, 6) for rows in first.values())
+    np.testing.assert_allclose(np.linalg.norm(first["random directions"], axis=1), 1)
+    projections = [(states, first), (turned, second)]
+    same = [(x @ rows["random texts"].T).T for x, rows in projections]
+    assert pair_null(*same)["median"] == pytest.approx(1)  # a rotated model is the same model
+    other = [(x @ rows["random directions"].T).T for x, rows in projections]
+    assert pair_null(*other)["median"] < 0.5
+
+
+def test_validity_stands_beside_its_null():
+    rng = np.random.default_rng(0)
+    ratings = rng.normal(size=200)
+    row = against(ratings, ratings + rng.normal(size=200), rng.normal(size=(500, 200)))
+    assert row["low"] < row["r"] < row["high"]
+    assert row["r"] == pytest.approx(0.5**0.5, abs=0.1)
+    assert row["null_p95"] == pytest.approx(1.96 / 200**0.5, rel=0.15)
+    assert row["reached"] == 0
+    blind = [against(ratings, rng.normal(size=200), rng.normal(size=(99, 200)))["reached"] for _ in range(40)]
+    assert 0.3 < np.mean(blind) < 0.7
+
+
+def test_layer_profile_finds_where_an_axis_turns_and_where_there_is_none():
+    rng = np.random.default_rng(0)
+    along = [np.outer(VALENCE, np.eye(6)[i]) * 4 + rng.normal(size=(5, 6)) * 0.1 for i in (0, 1, 1)]
+    found = layer_profile(np.stack([np.ones((5, 6)), *along]), valence=VALENCE)
+    assert np.isnan(found[0])
+    assert abs(found[1]) < 0.2
+    np.testing.assert_allclose(found[2:], 1, atol=0.01)
+    null = profile_null(np.repeat(rng.normal(size=(1, 20, 6)), 3, axis=0), classes=5, draws=10)
+    np.testing.assert_allclose(null, 1)
+
+
+def test_pairwise_is_symmetric_with_ones():
+    rows = np.random.default_rng(0).normal(size=(3, 28))
+    r = pairwise(rows)
+    np.testing.assert_allclose(np.diag(r), 1)
+    np.testing.assert_allclose(r, r.T)
+    assert r[0, 1] == pytest.approx(np.corrcoef(rows[0], rows[1])[0, 1])
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("models")
+    return save_llama(folder / "small"), save_bert(folder / "encoder")
+
+
+def run(models, out, *words):
+    return main(["agree", *map(str, models), "--out", str(out), *words])
+
+
+def test_command_resumes_and_goes_on_after_a_failure(models, tmp_path, capsys, monkeypatch):
+    named = [models[0], f"bert={models[1]}", tmp_path / "absent"]
+    assert run(named, tmp_path) == 1
+    done = capsys.readouterr()
+    assert "absent failed: --llm" in done.err.replace("  ", " ")
+    assert "small: 0 M parameters in float32" in done.err.split("[2/3]")[0]
+    result = json.loads((tmp_path / "agreement.json").read_text())
+    assert list(result["models"]) == ["small", "bert"]
+    assert list(result["failed"]) == ["absent"]
+    assert set(result["readouts"]) == {"framed", "last"}
+    clips = result["readouts"]["framed"]["clips"]
+    assert -1 <= clips["pairs"]["small ~ bert"]["r"] <= 1
+    assert {"random texts", "random directions"} < set(clips["pairs"]["small ~ bert"])
+    assert [len(about["layer_profile"]) for about in result["models"].values()] == [BLOCKS, BLOCKS]
+    assert result["models"]["small"]["layer_profile"][0] is None  # the frame ends in the same character
+    assert (tmp_path / "agreement.png").read_bytes().startswith(b"\x89PNG")
+    assert all(name in done.out for name in ("small ~ bert", "tier", "last read-out"))
+
+    monkeypatch.setattr(model_reading, "read_model", lambda *args, **kwargs: pytest.fail("read twice"))
+    assert run(named[:2], tmp_path) == 0
+    assert "small: read before" in capsys.readouterr().err
+    assert json.loads((tmp_path / "agreement.json").read_text())["readouts"] == result["readouts"]
+
+
+def test_a_replaced_model_other_texts_and_damage_are_noticed(models, tmp_path, capsys):
+    assert run(models[:1], tmp_path) == 0
+    (first,) = (tmp_path / "models").iterdir()
+    assert run(models[:1], tmp_path, "--readout", "mean") == 0
+    assert len(list((tmp_path / "models").iterdir())) == 2
+    first.write_bytes(first.read_bytes()[:100])
+    capsys.readouterr()
+    assert run(models[:1], tmp_path) == 1
+    assert f"{first} is damaged" in " ".join(capsys.readouterr().err.split())
+    question = model_reading.Question(texts=_texts(), corpora={}, readouts=("last",), layer="1")
+    before = agree._key(str(models[0]), question, {})
+    (models[0] / "model.safetensors").touch()
+    assert agree._key(str(models[0]), question, {}) != before
+
+
+def _texts():
+    from vaxis.texts import load_texts
+
+    return load_texts("faced")
+
+
+def test_names_must_differ(capsys):
+    assert agree._named(["bundled", "/a/b.gguf", "x=/c", "d/e"]) == {
+        "SmolLM2-135M-Instruct": "bundled", "b": "/a/b.gguf", "x": "/c", "e": "d/e",
+    }  # fmt: skip
+    assert main(["agree", "a/m", "b/m"]) == 1
+    assert "two models are called 'm'; tell them apart with NAME=MODEL" in capsys.readouterr().err

@@ -1,0 +1,114 @@
+"""How far axes of different models agree: correlation of their projections of the same texts, beside what chance gives.
+
+Chance is wide here. Directions drawn at random in two models agree little; the first components of the same nine random
+everyday texts agree much more, since in a frame that asks for a feeling valence leads whatever the texts say.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from vaxis.axis import orient, principal_axis
+
+DRAWS = 300
+# arXiv 2606.00129, section 1: correlation with the rated valence of the 28 clips.
+TIERS = ((0.85, "top"), (0.60, "middle"), (0.40, "between"), (-1.1, "out"))
+
+
+def tier(r: float) -> str:
+    """The paper's name for a correlation with rated valence; between .4 and .6 it has none."""
+    return next((name for least, name in TIERS if r >= least), "undefined")
+
+
+def null_directions(everyday: np.ndarray, *, classes: int, seed: int, draws: int = DRAWS) -> dict[str, np.ndarray]:
+    """Unit directions that know nothing of emotions, (draws, L) each.
+
+    Args:
+        everyday: (n, L) states of random texts.
+        classes: texts that one axis is made from.
+        seed: of the random directions. The texts are drawn alike in every model, so that draw i can be compared.
+        draws: how many.
+    """
+    texts, isotropic = np.random.default_rng(0), np.random.default_rng(seed)
+    drawn = [texts.choice(len(everyday), classes, replace=False) for _ in range(draws)]
+    random = isotropic.normal(size=(draws, everyday.shape[1]))
+    return {
+        "random texts": np.stack([principal_axis(everyday[rows])[0] for rows in drawn]),
+        "random directions": random / np.linalg.norm(random, axis=1, keepdims=True),
+    }
+
+
+def layer_profile(states: np.ndarray, *, valence: tuple[int, ...]) -> np.ndarray:
+    """Cosine of each layer's axis with that of the last layer given; NaN where all states are equal.
+
+    Args:
+        states: (layers, K, L) class centroids.
+        valence: sign of the K classes.
+    """
+    axes = [_axis_or_nan(layer, valence) for layer in states.astype(np.float64)]
+    return np.array([float(axis @ axes[-1]) for axis in axes])
+
+
+def profile_null(states: np.ndarray, *, classes: int, draws: int = 100) -> np.ndarray:
+    """Median |cosine| with the last layer of first components of random texts, (layers,).
+
+    Args:
+        states: (layers, n, L) states of random texts.
+        classes: texts that one axis is made from.
+        draws: how many axes.
+    """
+    generator, rows = np.random.default_rng(0), []
+    for _ in range(draws):
+        chosen = states[:, generator.choice(states.shape[1], classes, replace=False)].astype(np.float64)
+        axes = [_axis_or_nan(layer) for layer in chosen]
+        rows.append([abs(float(axis @ axes[-1])) for axis in axes])
+    return np.median(rows, axis=0)
+
+
+def pairwise(projections: Sequence[np.ndarray]) -> np.ndarray:
+    """(M, M) Pearson correlations of M models' projections of the same n texts."""
+    return np.corrcoef(np.stack(projections))
+
+
+def pair_null(first: np.ndarray, second: np.ndarray) -> dict[str, float]:
+    """Median and 95th percentile of the sign-free correlation between null directions of two models, draw by draw.
+
+    Args:
+        first: (draws, n) projections in one model.
+        second: (draws, n) in the other.
+    """
+    r = np.abs(_rowwise(first, second))
+    return {"median": float(np.median(r)), "p95": float(np.percentile(r, 95))}
+
+
+def against(ratings: np.ndarray, projections: np.ndarray, null: np.ndarray) -> dict[str, float]:
+    """Correlation with ratings, its 95 % interval (Fisher), and the sign-free null.
+
+    Args:
+        ratings: (n,).
+        projections: (n,).
+        null: (draws, n) projections on null directions.
+    """
+    r, half = float(np.corrcoef(ratings, projections)[0, 1]), 1.96 / np.sqrt(len(ratings) - 3)
+    drawn = np.abs(_rowwise(null, np.broadcast_to(ratings, null.shape)))
+    return {
+        "r": r,
+        "low": float(np.tanh(np.arctanh(r) - half)),
+        "high": float(np.tanh(np.arctanh(r) + half)),
+        "null_median": float(np.median(drawn)),
+        "null_p95": float(np.percentile(drawn, 95)),
+        "reached": float(np.mean(drawn >= abs(r))),
+    }
+
+
+def _axis_or_nan(centroids: np.ndarray, valence: tuple[int, ...] | None = None) -> np.ndarray:
+    # The last token of a frame is the same word for every text: where it enters, there is no axis.
+    if np.ptp(centroids, axis=0).max() <= 1e-6 * np.abs(centroids).max():
+        return np.full(centroids.shape[1], np.nan)
+    direction = principal_axis(centroids)[0]
+    return direction if valence is None else orient(direction, centroids=centroids, valence=valence)
+
+
+def _rowwise(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    a, b = (rows - rows.mean(axis=1, keepdims=True) for rows in (first, second))
+    return np.sum(a * b, axis=1) / np.maximum(np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1), 1e-12)
