@@ -33,7 +33,9 @@ class EffectiveRank(TrialCallback):
 
 
 def effective_rank(features: np.ndarray) -> float:
-    """Between 1 and min(n - 1, D) for features (n, D); NaN where all rows are equal."""
+    """Between 1 and min(n - 1, D) for features (n, D); NaN where all rows are equal or training has diverged."""
+    if not np.isfinite(features).all():
+        return float("nan")
     centred = features.astype(np.float64) - features.mean(axis=0, dtype=np.float64)
     # Through the D x D covariance: features have thousands of rows and few columns.
     singular = np.sqrt(np.clip(np.linalg.eigvalsh(centred.T @ centred), 0, None))

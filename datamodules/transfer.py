@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import lightning as L
@@ -24,7 +25,8 @@ class Transfer(L.LightningDataModule):
         target: the data set of the run.
 
     Raises:
-        ValueError: the two differ in features or, for raw signals, in sampling rate or length of a trial.
+        ValueError: the two differ in features or, for raw signals, in sampling rate or length of a trial; or, in
+            ``setup``, the source trains on what the target is judged by.
     """
 
     def __init__(self, *, source: EEGDataModule, target: EEGDataModule) -> None:
@@ -63,6 +65,13 @@ class Transfer(L.LightningDataModule):
         for data in (self.source, self.target):
             data.trainer = self.trainer
             data.setup(stage)
+        if Path(self.source.root).resolve() == Path(self.target.root).resolve():
+            learned = _clips_seen(self.source, "train")
+            if judged := learned & (_clips_seen(self.target, "val") | _clips_seen(self.target, "test")):
+                raise ValueError(
+                    f"--source trains on {len(judged)} clips of people that --data validates or tests on; give both "
+                    "the same split and fold, or name another cohort"
+                )
 
     def train_dataloader(self) -> Any:
         data = self.trainer.lightning_module.phase.data
@@ -85,6 +94,13 @@ class Transfer(L.LightningDataModule):
         data, rows = (self.source, self.source_rows) if second else (self.target, self.target_rows)
         batch = data.on_after_batch_transfer(batch, dataloader_idx)
         return batch if rows == list(range(batch.x.shape[1])) else batch._replace(x=batch.x[:, rows])
+
+
+def _clips_seen(data: EEGDataModule, role: str) -> set[tuple]:
+    """Person, session and clip of the trials of a split."""
+    trials, rows = data.store.trials, data.indices[role]
+    people = [trials.subjects[i] for i in trials.subject[rows]]
+    return set(zip(people, trials.session[rows].tolist(), trials.stimulus[rows].tolist()))
 
 
 class _Tagged:

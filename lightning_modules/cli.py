@@ -69,7 +69,8 @@ class Parser(LightningArgumentParser):
 
 def explain(message: str) -> str:
     """The parser's message, or a shorter one where a name or an argument of a plug-in is wrong."""
-    wrong_argument = r"class_path '([\w.]+)\.(\w+)'.*?(?:Option|Key) '([\w.]+)' is not (?:accepted|expected)"
+    # The last class named before it: a composition wraps the message of its part.
+    wrong_argument = r".*class_path '([\w.]+)\.(\w+)'.*?(?:Option|Key) '([\w.]+)' is not (?:accepted|expected)"
     if found := re.search(wrong_argument, message, re.S):
         module, cls, argument = found.groups()
         signature = inspect.signature(getattr(importlib.import_module(module), cls).__init__)
@@ -127,11 +128,11 @@ class DecoderCLI(LightningCLI):
             return
         config = self.config[self.subcommand]
         loss, data = _short(config.loss), config.data.class_path.rsplit(".", 1)[1]
-        weight = config.loss.get("init_args", {}).get("weight")
         if config.trainer.fast_dev_run:
             config.trainer.default_root_dir = tempfile.mkdtemp(prefix="fast-dev-run-")  # a try must touch no run
         if config.trainer.default_root_dir is None:
-            arm = loss if weight is None else f"{loss}-w{weight:g}"
+            weighed = ((_short(part), part.get("init_args", {}).get("weight")) for part in _chosen(config.loss))
+            arm = "+".join(name if weight is None else f"{name}-w{weight:g}" for name, weight in weighed)
             config.trainer.default_root_dir = f"runs/{data}-{arm}-s{config.seed_everything}"
         run_dir = Path(config.trainer.default_root_dir)
         if self.subcommand == "fit" and not config.trainer.fast_dev_run:
@@ -240,9 +241,7 @@ def _command_line(*, run: bool) -> DecoderCLI:
         logging.getLogger(name).setLevel(logging.WARNING)
     warnings.filterwarnings("ignore", message=".*isinstance.treespec, LeafSpec.*")
     warnings.filterwarnings("ignore", message=".*does not have many workers.*")
-    warnings.filterwarnings(
-        "ignore", message=".*in eval mode at the start of training.*"
-    )  # frozen parts
+    warnings.filterwarnings("ignore", message=".*in eval mode at the start of training.*")  # frozen parts
     return DecoderCLI(
         Decoder,
         EEGDataModule,

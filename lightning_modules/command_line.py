@@ -70,14 +70,18 @@ def normalise(argv: list[str]) -> list[str]:
 
 def _composed(names: list[str], argv: list[str]) -> list[str]:
     """``--loss a+b`` and the ``--loss.a.x``, ``--loss.b.y`` of a command as one strategy with a list of parts."""
-    argv = option(argv, "--loss")[1]
-    parts = []
+    argv, chosen, parts = option(argv, "--loss")[1], "+".join(names), []
+    if len(set(names)) < len(names):
+        raise SystemExit(f"error: --loss {chosen} names a strategy twice; set its weight instead")
     for name in names:
         path, arguments = class_path("loss", name), {}
-        for word in [word.split("=")[0] for word in argv if word.startswith(f"--loss.{name}.")]:
-            value, argv = option(argv, word)
-            arguments[word.split(".", 2)[2]] = yaml.safe_load(value)
+        for flag in dict.fromkeys(word.split("=")[0] for word in argv if word.startswith(f"--loss.{name}.")):
+            value, argv = option(argv, flag)
+            arguments[flag.split(".", 2)[2]] = yaml.safe_load(value)
         parts.append({"class_path": path, "init_args": arguments})
+    for flag in [word.split("=")[0] for word in argv]:
+        if flag.startswith("--loss.") and flag.count(".") > 1:
+            raise SystemExit(f"error: {flag} names no part of --loss {chosen}; write --loss.{names[0]}.weight or so")
     return ["--loss", COMPOSITION, f"--loss.parts={json.dumps(parts)}", *argv]
 
 

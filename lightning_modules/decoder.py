@@ -137,7 +137,7 @@ class Decoder(PhasedModule):
             with torch.autocast(self.device.type, enabled=False):
                 alignment = self.loss(*self._seen_by_loss(output, batch))
             total = self.loss.combine(task=task, alignment=alignment, progress=self.progress(batch_idx))
-        if len(self.phases) > 1 or second:
+        if len(self.phases) > 1 or phase.data != "main":
             # Whatever this phase leaves out takes part with gradient zero: DDP waits for every parameter.
             total = total + 0.0 * sum(p.sum() for p in self.parameters() if p.requires_grad)
         seen = task if phase.task else None
@@ -148,6 +148,8 @@ class Decoder(PhasedModule):
 
     def _output(self, x: Tensor, classifier: nn.Module) -> Output:
         tokens = self.network(x)
+        if self.training and not tokens.requires_grad:
+            tokens.requires_grad_()  # of an encoder that is frozen for good; callbacks ask for gradients at its tokens
         return Output(logits=classifier(tokens), h=tokens.mean(dim=(1, 2)), tokens=tokens)
 
     def _seen_by_loss(self, output: Output, batch: Batch) -> tuple[Output, Batch]:

@@ -24,7 +24,13 @@ class PhasedModule(L.LightningModule):
     """
 
     def plan(self, phases: tuple[Phase, ...]) -> None:
-        """Take the phases; called when all parameters exist."""
+        """Take the phases; called when all parameters exist.
+
+        Raises:
+            ValueError: one of several has no epochs.
+        """
+        if short := [phase for phase in phases if len(phases) > 1 and phase.epochs < 1]:
+            raise ValueError(f"{self.loss.name}: phase {short[0].name} needs an epoch at least, got {short[0].epochs}")
         self.phases, self.in_last_phase = phases, len(phases) == 1
         self._go_to(0)
         for name, parameter in self.named_parameters():
@@ -82,7 +88,7 @@ class PhasedModule(L.LightningModule):
     def _rest_what_does_not_train(self) -> None:
         """A part none of whose parameters train runs as in evaluation: no dropout, no update of batch statistics."""
         trained = {id(parameter) for _, parameter in self.trained_parameters()}
-        if len(trained) == sum(1 for _ in self.parameters()):
+        if len(self.phases) == 1 and len(trained) == sum(1 for _ in self.parameters()):
             return
         self.train()
         for module in self.modules():

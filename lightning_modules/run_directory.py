@@ -38,16 +38,22 @@ class RunCheckpoint(ModelCheckpoint):
     to a kill; and it would let an epoch of pretraining be the best.
     """
 
+    validated = False
+
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         if self._should_skip_saving_checkpoint(trainer):
             return
         candidates = self._monitor_candidates(trainer)
-        if pl_module.in_last_phase:
+        if pl_module.in_last_phase and self.validated:
             self._save_topk_checkpoint(trainer, candidates)
         self._save_last_checkpoint(trainer, candidates)
 
+    def on_train_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        self.validated = False  # where not every epoch is validated, the score that stands there is of an earlier one
+
     def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Nothing: a checkpoint is written after the callbacks of the epoch, so that it holds all that they know."""
+        """Save nothing yet: written after the callbacks of the epoch, a checkpoint holds all that they know."""
+        self.validated = True
 
 
 def lock(run_dir: Path) -> TextIO:

@@ -1,17 +1,22 @@
 """Several strategies at once: the strong recipe of the paper is prototypes plus whatever is being tested."""
 
+from collections.abc import Callable
+from dataclasses import replace
+
 import torch
 from torch import Tensor, nn
 
+from eeg.batch import SourceBatch
 from losses.base import AlignmentLoss, Batch, LossSpec, Output, Phase
 
 
 class Composition(AlignmentLoss):
     """The sum of several strategies, each with its own weight; ``--loss a+b --loss.a.weight 0.1 --loss.b.weight 1``.
 
-    Every part makes the total of the parts before it and of itself (``combine``), in the order given. Parts of weight 0
-    are left out and every part starts from the random numbers that it would have alone: comparing a+b with a compares
-    b. At most one part may train in phases of its own.
+    What the parts make of the labels multiplies and what they add is summed, so their order does not matter: beside
+    ``distance_ce`` the labels drop out, beside ``uncertainty`` they have a learned factor, and every other part keeps
+    its weight. Parts of weight 0 are left out and every part starts from the random numbers that it would have alone:
+    comparing a+b with a compares b. At most one part may train in phases of its own.
 
     Args:
         parts: the strategies.
@@ -24,14 +29,13 @@ class Composition(AlignmentLoss):
         for part in parts:
             part.weight *= weight
         self.parts = nn.ModuleList(part for part in parts if part.active)
-        staged = [part for part in self.parts if type(part).phases is not AlignmentLoss.phases]
+        staged = [part for part in self.parts if _is_staged(part)]
         if len(staged) > 1:
             raise ValueError(f"--loss {self.label}: only one strategy may train in phases of its own")
         if len(self.parts) > 1 and any(not part.phases(1)[-1].alignment for part in staged):
             raise ValueError(
                 f"--loss {self.label}: {staged[0].name} ends with labels alone, so nothing can be added to it"
             )
-        self.staged = staged[0] if staged else None
         self.structural = any(part.structural for part in self.parts)
         self.second_data = next((part.second_data for part in self.parts if part.second_data), None)
         self.couples_samples = any(part.couples_samples for part in self.parts)
@@ -54,6 +58,11 @@ class Composition(AlignmentLoss):
         for part in self.parts:
             part.phase = phase
 
+    @property
+    def staged(self) -> AlignmentLoss | None:
+        """The part that trains in phases of its own; not an attribute, which would register it a second time."""
+        return next((part for part in self.parts if _is_staged(part)), None)
+
     def build(self, spec: LossSpec) -> None:
         start, self.random_states = torch.get_rng_state(), []
         for part in self.parts:
@@ -62,14 +71,16 @@ class Composition(AlignmentLoss):
             self.random_states.append(torch.get_rng_state())
 
     def prepare(self, decoder: nn.Module) -> None:
-        for part, state in zip(self.parts, self.random_states):
+        # The staged part comes last: it may keep a copy of the start, which the others have a say in.
+        for part, state in sorted(zip(self.parts, self.random_states), key=lambda pair: pair[0] is self.staged):
             torch.set_rng_state(state)
             part.prepare(decoder)
 
     def phases(self, epochs: int) -> tuple[Phase, ...]:
-        return max(
-            (part.phases(epochs) for part in self.parts), key=lambda phases: (len(phases), phases[0].data != "main")
-        )
+        if (staged := self.staged) is None:
+            return super().phases(epochs)
+        own = f"loss.parts.{list(self.parts).index(staged)}."
+        return tuple(replace(phase, trains=_among_parts(phase, own=own)) for phase in staged.phases(epochs))
 
     def enter(self, decoder: nn.Module) -> None:
         for part in self.parts:
@@ -80,11 +91,36 @@ class Composition(AlignmentLoss):
 
     def forward(self, output: Output, batch: Batch) -> Tensor:
         """Sum of weight * A over the parts; ``combine`` uses the single values of this call."""
-        self.values = [part(output, batch) if part.active else None for part in self.parts]
+        # Positions that a part knows are those of the run's own clips; only the staged part knows the source's.
+        own = not isinstance(batch, SourceBatch)
+        self.values = [
+            part(output, batch) if part.active and (own or part is self.staged) else None for part in self.parts
+        ]
         return sum(part.weight * value for part, value in zip(self.parts, self.values) if value is not None)
 
     def combine(self, *, task: Tensor, alignment: Tensor, progress: float) -> Tensor:
-        for part, value in zip(self.parts, self.values):
-            if value is not None:
-                task = part.combine(task=task, alignment=value, progress=progress)
-        return task
+        present = [(part, value) for part, value in zip(self.parts, self.values) if value is not None]
+        if len(present) == 1:
+            return present[0][0].combine(task=task, alignment=present[0][1], progress=progress)
+        # Every part makes a * task + b of the labels; a is 1 for most.
+        zero, added = torch.zeros_like(task), 0.0
+        for part, value in present:
+            at_zero, at_one = (part.combine(task=t, alignment=zero, progress=progress) for t in (zero, zero + 1))
+            task = task * (at_one - at_zero)
+            added = added + part.combine(task=zero, alignment=value, progress=progress)
+        return task + added
+
+
+def _is_staged(part: AlignmentLoss) -> bool:
+    return type(part).phases is not AlignmentLoss.phases
+
+
+def _among_parts(phase: Phase, *, own: str) -> Callable[[str], bool]:
+    """The filter of a staged part that stands among others: it speaks for itself, they train wherever they are read."""
+
+    def trains(name: str) -> bool:
+        if name.startswith("loss.parts.") and not name.startswith(own):
+            return phase.alignment
+        return phase.trains is None or phase.trains(name.replace(own, "loss.", 1))
+
+    return trains

@@ -1,6 +1,7 @@
 """What the parameter-efficient strategies share: a pretrained encoder that stays as it is, but for a little."""
 
 import re
+import warnings
 
 from torch import nn
 
@@ -40,6 +41,13 @@ class _PEFT(VAxisMSE):
             load_part(network, self.pretrained, prefix="network.", flag="--loss.pretrained")
             self.loaded = set(network.state_dict())
         self.insert(network)
+        names = [f"network.{name}" for name, _ in network.named_parameters()]
+        if random := [name for name in names if not self._adapts(name) and not self.origin(name)]:
+            warnings.warn(
+                f"{len(random)} frozen tensors of the encoder stay at their random start ({random[0]} first): the "
+                "checkpoint has no values for them; use a network of its depth",
+                stacklevel=2,
+            )
 
     def insert(self, network: nn.Module) -> None:
         """Put adapters into the network and say which of its parameters learn."""

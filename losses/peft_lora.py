@@ -19,7 +19,7 @@ class PEFTLoRA(_PEFT):
         pretrained: checkpoint or folder of a run whose encoder to start from, or ``network`` for --network.weights; by
             default a first phase trains the encoder on the labels of another cohort (--source).
         pretrain_epochs: length of that phase; by default that of the run.
-        rank: of the change; at most the size of the weight.
+        rank: rank of the change; a weight with fewer rows or columns gets as much as it has.
         alpha: the change is scaled by alpha / rank.
     """
 

@@ -12,9 +12,9 @@ class SoftLabelKD(AlignmentLoss):
 
     A = T^2 mean KL(q || softmax(z / T)), q = softmax(-|v_s - v_c| / T), in nats. Hinton, Vinyals and Dean 2015 (arXiv
     1503.02531): same temperature on both sides, factor T^2. The sources give only the teacher; adding A to the task
-    loss (not mixing the two) follows the paper's archived method. arXiv 2606.00129, figure: -0.005, -0.007 and -0.012
-    at (T, weight) = (0.5, 0.5), (1, 1) and (2, 1). The nearest class of a clip need not be its own:
-    ``Targets.nearest_class_accuracy`` says how often the teacher is right.
+    loss (not mixing the two) follows the paper's archived method. arXiv 2606.00129, figure: -0.005 (p = 0.40), -0.007
+    (0.30) and -0.012 (0.05) at (T, weight) = (0.5, 0.5), (1, 1) and (2, 1). The nearest class of a clip need not be its
+    own: ``Targets.nearest_class_accuracy`` says how often the teacher is right.
 
     Args:
         weight: factor of the loss.

@@ -23,7 +23,7 @@ class TeacherKD(VAxisMSE):
 
     Args:
         weight: factor of the distillation.
-        temperature: T.
+        temperature: T, of the logits of both.
         ce_weight: factor of the labels for the student.
         teacher: checkpoint or folder of a run with the same network; by default a first phase trains it.
         teacher_weight: factor of the axis regression in that phase.

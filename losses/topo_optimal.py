@@ -15,9 +15,9 @@ class TopoOptimal(_Topographic):
     """Regression onto the axis from the electrodes that carry it in the cohort.
 
     A = crit(w' mean_{c in set, n} Z + b, t), Z the encoder tokens. arXiv 2606.00129, rows 7 and 8: -0.013 (p = 0.039)
-    at weight 0.1, +0.0021 (p = 0.50) at 0.05; full recipe with 0.1 -0.015. The gradient with respect to tokens of
-    other electrodes is exactly 0, but attention has mixed electrodes before: the influence on the input is not
-    confined.
+    at weight 0.1, +0.0021 (p = 0.50) at 0.05; on the full recipe -0.015 (p = 0.020) at 0.1. The gradient with respect
+    to tokens of other electrodes is exactly 0, but attention has mixed electrodes before: the influence on the input is
+    not confined.
 
     Args:
         weight: factor of the loss; the paper ran 0.05 and 0.1.

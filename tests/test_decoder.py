@@ -11,7 +11,7 @@ from losses.rsa import RSA
 from losses.vaxis_mse import VAxisMSE
 from networks.axial_de import AxialDE
 from tests.conftest import make_axis
-from tests.test_losses import SPEC, batch_of
+from tests.loss_cases import SPEC, batch_of
 from vaxis.targets import Targets
 
 

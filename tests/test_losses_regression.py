@@ -14,10 +14,11 @@ from losses.base import LossSpec, Output
 from losses.distance_ce import DistanceCE
 from losses.multi_vaxis_mse import MultiVAxisMSE
 from losses.prototype_kd import PrototypeKD, prototype_rows
+from losses.soft_label_kd import SoftLabelKD
 from losses.vaxis_mse import VAxisMSE
 from tests.conftest import make_axis
+from tests.loss_cases import B, D, K, batch_of, built
 from tests.test_decoder import SPEC, batch, decoder, fit_steps
-from tests.test_losses import B, D, K, batch_of, built
 from vaxis.emotions import SEEDV
 from vaxis.targets import Targets
 
@@ -39,8 +40,8 @@ def seedv_spec() -> LossSpec:
 def step(model: Decoder, *, progress: float = 0.0) -> torch.Tensor:
     """Loss of one training step at a fraction of training."""
     fit_steps(model, steps=0)
-    model._trainer.global_step, model._trainer.estimated_stepping_batches = round(100 * progress), 100
-    return model.training_step(batch(), 0)
+    model._trainer.num_training_batches = 100
+    return model.training_step(batch(), round(100 * progress))
 
 
 class TestMultiVAxisMSE:
@@ -224,3 +225,51 @@ class TestDistanceCE:
         total = step(model)
         assert torch.equal(total, model.record.alignment)
         assert model.record.task != total
+
+
+class TestVAxisMSE:
+    def test_zero_predictor_scores_one_on_a_balanced_batch(self, targets):
+        loss = built(VAxisMSE(), targets)
+        torch.nn.init.zeros_(loss.head.weight)
+        torch.nn.init.zeros_(loss.head.bias)
+        value = loss(Output(h=torch.randn(28, D)), batch_of(torch.arange(28)))
+        assert math.isclose(value.item(), 1.0, rel_tol=1e-5)
+
+    def test_gradient_is_rank_one(self, targets, stimuli):
+        loss, h = built(VAxisMSE(), targets), torch.randn(B, D, requires_grad=True)
+        loss(Output(h=h), batch_of(stimuli)).backward()
+        error = loss.head(h).squeeze(1) - targets.v[stimuli]
+        torch.testing.assert_close(h.grad, 2 / B * error[:, None] * loss.head.weight)
+
+    def test_minimum_is_least_squares(self, targets, stimuli):
+        loss, h = built(VAxisMSE(), targets), torch.randn(B, D)
+        design = torch.cat([h, torch.ones(B, 1)], dim=1)
+        solution = torch.linalg.lstsq(design, targets.v[stimuli][:, None]).solution.squeeze(1)
+        with torch.no_grad():
+            loss.head.weight.copy_(solution[None, :-1])
+            loss.head.bias.copy_(solution[-1:])
+        loss(Output(h=h), batch_of(stimuli)).backward()
+        assert loss.head.weight.grad.abs().max() < 1e-4
+
+    def test_pearson_couples_trials(self, targets):
+        assert VAxisMSE(criterion="pearson").couples_samples
+        assert not VAxisMSE().couples_samples
+
+
+class TestSoftLabelKD:
+    def test_gradient_is_temperature_times_difference(self, targets, stimuli):
+        loss = built(SoftLabelKD(temperature=2.0), targets)
+        logits = torch.randn(B, K, requires_grad=True)
+        loss(Output(logits=logits), batch_of(stimuli)).backward()
+        difference = (logits / 2).softmax(dim=1) - loss.log_teacher[stimuli].exp()
+        torch.testing.assert_close(logits.grad, 2.0 / B * difference)
+
+    def test_zero_exactly_at_the_teacher(self, targets, stimuli):
+        loss = built(SoftLabelKD(temperature=0.5), targets)
+        logits = 0.5 * loss.log_teacher[stimuli] + 3
+        assert loss(Output(logits=logits), batch_of(stimuli)).abs() < 1e-6
+
+    def test_cold_teacher_is_the_nearest_class(self, targets):
+        loss = built(SoftLabelKD(temperature=1e-5), targets)
+        nearest = (targets.v[:, None] - targets.v_class[None]).abs().argmin(dim=1)
+        assert torch.equal(loss.log_teacher.argmax(dim=1), nearest)

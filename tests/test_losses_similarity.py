@@ -11,9 +11,11 @@ import torch.nn.functional as F
 from torch.autograd import gradcheck
 from torchmetrics.functional.shape import procrustes_disparity
 
+from losses._geometry import condition_means, correlation, cosine, pairwise_distances
 from losses.base import Output
 from losses.procrustes import Procrustes, without_means
 from losses.rkd import RKD, angle_cosines, defined_angles, relative_distances
+from losses.rsa import RSA
 from losses.soft_supcon import SoftSupCon
 from tests.loss_cases import ALL, CLASS_LEVEL, STIMULI, TARGETS, B, D, batch_of, built, normal, value
 
@@ -179,3 +181,68 @@ class TestProcrustes:
     def test_orthogonal_is_zero_on_a_line(self):
         h = TARGETS.v[:, None].double() * normal(1, D) + 4
         assert value(built(Procrustes(mode="orthogonal"), TARGETS).double(), h, ALL).abs() < 1e-12
+
+
+class TestGeometry:
+    def test_gradients(self):
+        generator = torch.Generator().manual_seed(0)
+        a, b = (torch.randn(7, generator=generator, dtype=torch.float64, requires_grad=True) for _ in range(2))
+        x = torch.randn(5, 3, generator=generator, dtype=torch.float64, requires_grad=True)
+        assert gradcheck(correlation, (a, b))
+        assert gradcheck(cosine, (a, b))
+        for metric in ("euclidean", "sqeuclidean", "cosine", "correlation"):
+            assert gradcheck(lambda x, metric=metric: pairwise_distances(x, metric=metric), (x,))
+        assert gradcheck(lambda x: condition_means(x, torch.tensor([4, 4, 1, 1, 9]))[0], (x,))
+
+    def test_correlation_matches_numpy_and_is_zero_for_a_constant(self):
+        a, b = torch.randn(2, 11, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+        assert math.isclose(correlation(a, b), np.corrcoef(a, b)[0, 1], rel_tol=1e-12)
+        constant = torch.ones(11, requires_grad=True)
+        value = correlation(constant, b.float())
+        value.backward()
+        assert value == 0
+        assert torch.equal(constant.grad, torch.zeros(11))
+
+    def test_distances_match_cdist(self):
+        x = torch.randn(6, 4, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
+        full = torch.cdist(x, x)
+        upper = torch.triu_indices(6, 6, offset=1)
+        torch.testing.assert_close(pairwise_distances(x), full[upper[0], upper[1]])
+
+
+class TestRSA:
+    @pytest.mark.parametrize("compare", ["pearson", "cosine", "cka"])
+    def test_zero_for_features_on_a_line(self, compare, targets):
+        direction = torch.randn(D, generator=torch.Generator().manual_seed(4))
+        h = targets.v[:, None] * direction
+        assert built(RSA(compare=compare), targets)(Output(h=h), batch_of(torch.arange(28))) < 1e-5
+
+    @pytest.mark.parametrize("compare", ["pearson", "cosine", "spearman_soft", "cka"])
+    def test_invariant_to_rotation_shift_and_scale(self, compare, targets):
+        loss, h = built(RSA(compare=compare), targets), torch.randn(B, D)
+        rotation = torch.linalg.qr(torch.randn(D, D)).Q
+        value = loss(Output(h=h), batch_of(STIMULI))
+        torch.testing.assert_close(loss(Output(h=3 * h @ rotation + 1), batch_of(STIMULI)), value, atol=1e-4, rtol=1e-4)
+        assert 0 <= value <= 2
+
+    def test_sign_of_the_axis_does_not_matter(self, targets):
+        flipped, h = replace(targets, v=-targets.v, v_class=-targets.v_class), torch.randn(B, D)
+        values = [built(RSA(), t)(Output(h=h), batch_of(STIMULI)) for t in (targets, flipped)]
+        torch.testing.assert_close(*values)
+
+    def test_collapsed_features_score_one_without_gradient(self, targets):
+        h = torch.ones(B, D, requires_grad=True)
+        value = built(RSA(), targets)(Output(h=h), batch_of(STIMULI))
+        value.backward()
+        assert value == 1
+        assert torch.equal(h.grad, torch.zeros(B, D))
+
+    def test_two_stimuli_are_counted_as_degenerate(self, targets):
+        loss = built(RSA(), targets)
+        assert loss(Output(h=torch.randn(4, D)), batch_of(torch.tensor([0, 0, 1, 1]))) == 0
+        assert loss.degenerate_batches == 1
+
+    def test_gradcheck(self, targets):
+        loss = built(RSA(), targets).double()
+        h = torch.randn(8, D, dtype=torch.float64, requires_grad=True)
+        assert gradcheck(lambda h: loss(Output(h=h), batch_of(torch.arange(8))), (h,))

@@ -15,8 +15,9 @@ from losses.none import NoAlignment
 from losses.topo_frontal import TopoFrontal
 from losses.topo_occipital import TopoOccipital
 from losses.topo_optimal import TopoOptimal
+from losses.vaxis_mse import VAxisMSE
+from tests.loss_cases import B, D, N, batch_of, built, output_of
 from tests.test_decoder import SPEC, decoder, fit_steps
-from tests.test_losses import B, D, N, batch_of, built, output_of
 from tests.test_losses_regression import normal, seedv_spec, step
 
 
@@ -170,3 +171,24 @@ class TestFAA:
         before = model.loss.head.weight.clone()
         fit_steps(model)
         assert not torch.equal(model.loss.head.weight, before)
+
+
+class TestTopoOptimal:
+    def test_no_gradient_outside_the_electrodes(self, targets, tokens, stimuli):
+        loss = built(TopoOptimal(), targets)
+        (gradient,) = torch.autograd.grad(loss(output_of(tokens), batch_of(stimuli)), tokens)
+        outside = [c for c in range(32) if c not in loss.electrodes]
+        assert len(loss.electrodes) == 8
+        assert torch.equal(gradient[:, outside], torch.zeros_like(gradient[:, outside]))
+
+    def test_all_electrodes_equal_vaxis_mse(self, targets, tokens, stimuli):
+        topo = built(TopoOptimal(channels=list(FACED_CHANNELS)), targets)
+        plain = built(VAxisMSE(), targets)
+        torch.testing.assert_close(
+            topo(output_of(tokens), batch_of(stimuli)), plain(output_of(tokens), batch_of(stimuli))
+        )
+
+    def test_names_in_any_case_and_unknown_ones_refused(self, targets):
+        assert built(TopoOptimal(channels=["po3", "T3"]), targets).electrodes == [25, 14]
+        with pytest.raises(ValueError, match="electrodes"):
+            built(TopoOptimal(channels=["nowhere", "elsewhere"]), targets)

@@ -18,8 +18,8 @@ from losses.none import NoAlignment
 from losses.uncertainty import LIMIT, Uncertainty
 from losses.vaxis_mse import VAxisMSE
 from networks.axial_de import AxialDE
+from tests.loss_cases import B, D, batch_of, built
 from tests.test_decoder import SPEC, decoder, fit_steps
-from tests.test_losses import B, D, batch_of, built
 from tests.test_losses_regression import normal, seedv_spec, step
 
 
