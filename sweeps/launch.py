@@ -54,12 +54,15 @@ class Slot:
 
     devices: tuple[str, ...] = ()
     threads: int = 1
+    ranks: int = 1
 
     def command(self, job: Job) -> list[str]:
         words = [sys.executable, str(TRAIN), "fit", *job.argv, f"--trainer.default_root_dir={job.run_dir}"]
         words.append("--trainer.enable_progress_bar=false")
         if len(self.devices) > 1:
             words += [f"--trainer.devices={len(self.devices)}", "--trainer.strategy=ddp"]
+        elif self.ranks > 1:
+            words += [f"--trainer.devices={self.ranks}", "--trainer.strategy=ddp", "--trainer.accelerator=cpu"]
         return words
 
     def environment(self) -> dict[str, str]:
@@ -100,7 +103,7 @@ def launch(jobs: list[Job], *, on: list[Slot], poll_seconds: float = 0.25) -> No
         while waiting or running:
             for index in [i for i in range(len(on)) if i not in running][: len(waiting)]:
                 job = waiting.pop(0)
-                running[index] = (job, _start(job, on[index]))
+                running[index] = (job, start(job, on[index]))
             time.sleep(poll_seconds)
             for index, (job, process) in list(running.items()):
                 if process.poll() is not None:
@@ -115,7 +118,18 @@ def launch(jobs: list[Job], *, on: list[Slot], poll_seconds: float = 0.25) -> No
         raise RunFailed("\n\n".join(_end_of_log(job) for job in failed))
 
 
-def _start(job: Job, slot: Slot) -> subprocess.Popen:
+def start(
+    job: Job, slot: Slot, *, extra: dict[str, str | None] | None = None, own_group: bool = False
+) -> subprocess.Popen:
+    """Start a run; its output goes to ``log.txt`` in its folder.
+
+    Args:
+        job: what to run.
+        slot: where.
+        extra: environment variables to set, or to leave out where None.
+        own_group: lead a process group, so that all ranks can be ended together.
+    """
+    environment = slot.environment() | (extra or {})
     job.run_dir.mkdir(parents=True, exist_ok=True)
     with open(job.run_dir / "log.txt", "ab") as log:
         return subprocess.Popen(
@@ -123,12 +137,13 @@ def _start(job: Job, slot: Slot) -> subprocess.Popen:
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
-            env=slot.environment(),
-            preexec_fn=_die_with_parent(),
+            env={name: value for name, value in environment.items() if value is not None},
+            preexec_fn=die_with_parent(),
+            start_new_session=own_group,
         )
 
 
-def _die_with_parent() -> Callable[[], None] | None:
+def die_with_parent() -> Callable[[], None] | None:
     """On Linux: ask the kernel to kill the child when this process dies, kill -9 included."""
     if not sys.platform.startswith("linux"):
         return None
