@@ -1,0 +1,205 @@
+"""``python -m vaxis validate``: what an axis is worth on text that people have rated, beside every control."""
+
+import argparse
+import hashlib
+import json
+import sys
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from eeg.files import atomic, cache_dir
+
+if TYPE_CHECKING:
+    from vaxis.axis import Axis
+    from vaxis.reading import Reader
+    from vaxis.zero_shot import Instrument
+
+READOUTS = ("framed", "ensemble", "last")
+CORPORA = ("tweets", "movies", "amazon", "nyt")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The flags; imports nothing heavy."""
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--axis", metavar="FILE", help="an artifact of extract; its model is opened again")
+    what.add_argument("--llm", nargs="+", default=["bundled"], metavar="MODEL", help="bundled, folder, .gguf or hub id")
+    parser.add_argument("--layer", default="penultimate", metavar="N", help="penultimate, or a number of blocks")
+    parser.add_argument(
+        "--readouts", nargs="+", default=list(READOUTS), help="ensemble (mean over three prompts), or one of extract's"
+    )
+    parser.add_argument("--sentences", metavar="FILE", help="YAML with your own nine sentences")
+    parser.add_argument(
+        "--corpora",
+        nargs="+",
+        default=list(CORPORA),
+        help="tweets movies amazon nyt; sst2 imdb yelp tweeteval rotten_tomatoes (package datasets); .csv, .tsv files; "
+        "selection (other tweets: to choose on, never to report)",
+    )
+    parser.add_argument("--lexicons", nargs="*", default=["vader", "afinn"], help="rated words: vader, afinn")
+    parser.add_argument("--samples", type=int, default=1000, help="texts of each corpus, words of each lexicon")
+    parser.add_argument("--draws", type=int, default=1000, help="random directions of each kind")
+    parser.add_argument("--sets", action="store_true", help="also the axes of our independent sets of nine")
+    parser.add_argument("--picture", metavar="PNG", help="draw the axis, its validity and the nulls")
+    parser.add_argument("--out", metavar="JSON", help="the results; by default in the cache")
+
+
+def main(args: argparse.Namespace) -> int:
+    """Validate one artifact or every model in turn; a model that fails is named and the next one is tried."""
+    failed = 0
+    for llm in [None] if args.axis else args.llm:
+        try:
+            result = validate(args, llm=llm)
+            print(describe(result))
+            print(f"\n{save(result, _path(args, result, several=not args.axis and len(args.llm) > 1))}")
+            if args.picture:
+                print(_picture(result, args))
+        except (OSError, RuntimeError, ValueError, MemoryError) as error:
+            print(f"error: {error}", file=sys.stderr)
+            failed += 1
+    return 1 if failed else 0
+
+
+def validate(args: argparse.Namespace, *, llm: str | None) -> dict:
+    """All numbers of one model as plain values: by read-out, then by corpus and lexicon."""
+    from vaxis.corpora import sample
+
+    if args.samples < 10 or args.draws < 20:
+        raise ValueError("--samples must be at least 10 and --draws at least 20, or the intervals mean nothing")
+    corpora = {corpus.name: corpus for corpus in (sample(name, args.samples) for name in args.corpora)}
+    reader, axes, origin = _axes(args, llm)
+    result = {**origin, "samples": args.samples, "draws": args.draws, "profile": _layers(reader, axes), "readouts": {}}
+    for readout, axis in axes.items():
+        instrument = _instrument(reader, axis, readout, args.draws)
+        result["readouts"][readout] = _readout(args, instrument, corpora, readout)
+        if args.sets:
+            result["readouts"][readout]["sets"] = _sets(args, instrument, corpora)
+    return result
+
+
+def save(result: dict, path: Path) -> Path:
+    """Write the results atomically; returns the path."""
+    with atomic(path) as partial_path:
+        partial_path.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    return path
+
+
+def describe(result: dict) -> str:
+    """The tables that the command prints."""
+    from vaxis.validity_text import describe as text
+
+    return text(result)
+
+
+def _axes(args: argparse.Namespace, llm: str | None) -> tuple["Reader", dict[str, "Axis"], dict]:
+    """The model, the axis in each read-out, and where they come from."""
+    from vaxis.axis import Axis
+    from vaxis.hidden_states import HiddenStates
+    from vaxis.reading import Reader
+    from vaxis.set_study import fit_axis
+    from vaxis.texts import load_texts
+
+    if llm is not None:
+        sentences = load_texts("faced", args.sentences).sentences
+        states = HiddenStates(llm, layer=args.layer)
+        reader = Reader(states, progress=sys.stderr.isatty())
+        axes = {name: fit_axis(partial(reader, readout=name), sentences) for name in args.readouts}
+        return reader, axes, _origin(llm, states)
+    given = Axis.load(args.axis)
+    request = given.provenance.get("request")
+    if request is None:
+        raise ValueError(f"--axis {args.axis} does not come from a language model: nothing to validate")
+    states = HiddenStates(request["llm"], layer=given.provenance["layer"])
+    if states.fingerprint != given.provenance["weights"]:
+        raise ValueError(f"--axis {args.axis} was made with other weights of {request['llm']}; extract it again")
+    reader = Reader(states, progress=sys.stderr.isatty())
+    sentences = given.provenance["sentences"]
+    fit = partial(fit_axis, sentences=sentences, classes=given.classes)
+    others = [name for name in args.readouts if name != request["readout"]]
+    axes = {request["readout"]: given} | {name: fit(partial(reader, readout=name)) for name in others}
+    return reader, axes, _origin(request["llm"], states) | {"axis_file": str(args.axis)}
+
+
+def _origin(llm: str, states: object) -> dict:
+    return {"model": llm, "layer": states.layer, "weights": states.fingerprint}
+
+
+def _instrument(reader: "Reader", axis: "Axis", readout: str, draws: int) -> "Instrument":
+    from vaxis.zero_shot import Instrument
+
+    return Instrument(axis, partial(reader, readout=readout), draws=draws)
+
+
+def _readout(args: argparse.Namespace, instrument: "Instrument", corpora: dict, readout: str) -> dict:
+    from tqdm import tqdm
+
+    from vaxis.reading import carrier
+    from vaxis.zero_shot import measure, recover_lexicon
+
+    axis = instrument.axis
+    scores = axis.class_scores / axis.class_scores.std()
+    found: dict = {
+        "fingerprint": axis.fingerprint,
+        "separation": axis.separation,
+        "joy": axis.joy_is_positive,
+        "explained_variance": axis.explained_variance,
+        "positions": dict(zip(axis.classes.classes, scores.tolist())),
+        "corpora": {},
+        "lexicons": {},
+    }
+    for corpus in tqdm(corpora.values(), desc=f"{readout} read-out", unit="corpus", disable=not sys.stderr.isatty()):
+        found["corpora"][corpus.name] = measure(instrument, corpus)
+    for name in args.lexicons:
+        words = recover_lexicon(instrument, name, carrier=carrier(readout), samples=args.samples)
+        found["lexicons"][name] = words
+    return found
+
+
+def _layers(reader: "Reader", axes: dict[str, "Axis"]) -> dict | None:
+    """The nine sentences at every layer below: cosine with the axis that is used, and separation of the classes."""
+    import numpy as np
+
+    from vaxis.agreement import layer_profile
+    from vaxis.axis import orient, principal_axis, separation
+    from vaxis.reading import ENSEMBLES
+
+    readout, axis = next(((name, axis) for name, axis in axes.items() if name not in ENSEMBLES), (None, None))
+    if readout is None or any(len(group) > 1 for group in axis.provenance["sentences"].values()):
+        return None
+    nine, valence = [group[0] for group in axis.provenance["sentences"].values()], axis.classes.valence
+    states = reader.states.profile(nine, readout=readout).astype(np.float64)
+    separations = []
+    for layer in states:
+        equal = np.ptp(layer, axis=0).max() == 0  # framed, the embeddings of the last token are all the same
+        direction = None if equal else orient(principal_axis(layer)[0], centroids=layer, valence=valence)
+        separations.append(None if equal else separation(layer @ direction, valence=valence))
+    cosines = [None if np.isnan(value) else float(value) for value in layer_profile(states, valence=valence)]
+    return {"readout": readout, "cosine": cosines, "separation": separations}
+
+
+def _sets(args: argparse.Namespace, instrument: "Instrument", corpora: dict) -> dict:
+    from vaxis.set_study import load_sets, study_sets
+
+    sets = {"this": instrument.axis.provenance["sentences"], **load_sets()}
+    return study_sets(instrument.read, sets, corpora, draws=min(args.draws, 500))
+
+
+def _path(args: argparse.Namespace, result: dict, *, several: bool) -> Path:
+    if args.out:
+        path = Path(args.out)
+        return path.with_stem(f"{path.stem}-{_name(result)}") if several else path
+    return cache_dir() / "validity" / f"{_name(result)}.json"
+
+
+def _name(result: dict) -> str:
+    axes = "".join(row["fingerprint"] for row in result["readouts"].values())
+    name = "".join(letter if letter.isalnum() else "_" for letter in Path(result["model"]).name)
+    return f"{name}-{hashlib.sha256(axes.encode()).hexdigest()[:8]}"
+
+
+def _picture(result: dict, args: argparse.Namespace) -> Path:
+    from vaxis.axis_report import draw
+
+    several = not args.axis and len(args.llm) > 1
+    path = Path(args.picture)
+    return draw(result, path.with_stem(f"{path.stem}-{_name(result)}") if several else path)
