@@ -128,6 +128,8 @@ class DecoderCLI(LightningCLI):
             return
         config = self.config[self.subcommand]
         loss, data = _short(config.loss), config.data.class_path.rsplit(".", 1)[1]
+        if config.trainer.max_steps != -1:
+            raise ValueError("the length of a run is counted in epochs; use --trainer.max_epochs, not max_steps")
         if config.trainer.fast_dev_run:
             config.trainer.default_root_dir = tempfile.mkdtemp(prefix="fast-dev-run-")  # a try must touch no run
         if config.trainer.default_root_dir is None:
@@ -163,10 +165,12 @@ class DecoderCLI(LightningCLI):
                 f"{type(network).__name__} reads {' or '.join(network.reads)}, --data.features is {features}; change "
                 "either: --network emod reads raw, --network axial_de reads de and psd"
             )
-        axis, name = Path(self.model.axis or self.datamodule.axis_path), self.datamodule.taxonomy.name
-        made_later = hasattr(self.datamodule, "simulation") and self.model.axis is None
-        if self.subcommand == "fit" and not made_later and not axis.is_file():
-            raise FileNotFoundError(f"no axis at {axis}; make one with: python -m vaxis extract --taxonomy {name}")
+        for data, named in ((self.datamodule, self.model.axis), (self.datamodule.source, None)):
+            axis = data and Path(named or data.axis_path)
+            made_later = hasattr(data, "simulation") and named is None
+            if self.subcommand == "fit" and data and not made_later and not axis.is_file():
+                name = data.taxonomy.name
+                raise FileNotFoundError(f"no axis at {axis}; make one with: python -m vaxis extract --taxonomy {name}")
 
     def _resume(self, config, run_dir: Path) -> None:
         if rank_zero_only.rank == 0:

@@ -59,7 +59,7 @@ class _PEFT(VAxisMSE):
             return (adapt,)
         pretrain = Phase(
             name="pretrain",
-            epochs=self.pretrain_epochs or epochs,
+            epochs=epochs if self.pretrain_epochs is None else self.pretrain_epochs,
             alignment=False,
             trains=lambda name: name.startswith(("network.", "source_classifier.")) and not _is_adapter(name),
             data="source",

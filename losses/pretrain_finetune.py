@@ -38,7 +38,7 @@ class PretrainFinetune(VAxisMSE):
         return (
             Phase(
                 name="axis",
-                epochs=self.pretrain_epochs or epochs,
+                epochs=epochs if self.pretrain_epochs is None else self.pretrain_epochs,
                 task=False,
                 trains=lambda name: not name.startswith("classifier."),
             ),

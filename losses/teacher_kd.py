@@ -60,7 +60,7 @@ class TeacherKD(VAxisMSE):
         student = Phase(name="student", epochs=epochs, trains=lambda name: not name.startswith("loss.head."))
         if self.path:
             return (student,)
-        return (Phase(name="teacher", epochs=self.teacher_epochs or epochs), student)
+        return (Phase(name="teacher", epochs=epochs if self.teacher_epochs is None else self.teacher_epochs), student)
 
     def enter(self, decoder: nn.Module) -> None:
         learner = nn.Sequential(decoder.network, decoder.classifier)

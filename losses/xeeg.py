@@ -54,7 +54,7 @@ class XEEG(VAxisMSE):
         return (
             Phase(
                 name="source",
-                epochs=self.source_epochs or epochs,
+                epochs=epochs if self.source_epochs is None else self.source_epochs,
                 trains=lambda name: not name.startswith("classifier."),
                 data="source",
             ),

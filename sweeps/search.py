@@ -1,0 +1,197 @@
+"""A search over the parameters of losses: ``python -m sweeps.search --loss rsa --config FILE --trials 60``.
+
+Every trial is a ``train.py fit`` process of its own, on one device or several. The study holds all trials from its
+first moment on; the same command goes on with what is left of them, however the last one ended.
+"""
+
+import argparse
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import optuna
+from optuna.trial import TrialState
+
+from sweeps import pruning, settings
+from sweeps.launch import TRAIN, Slot, slots
+from sweeps.pool import Pool
+from sweeps.settings import OBJECTIVES, Sweep
+from sweeps.storage import Store
+
+
+def main(argv: list[str]) -> None:
+    """Make or continue a study, work on it until no trial is left, and report.
+
+    Args:
+        argv: flags of the search and of ``train.py fit``.
+    """
+    args, rest = parse(argv)
+    on = _slots(args)
+    store, study, folder = prepare(args, rest)
+    try:
+        Pool(store, study.study_name, on=on, folder=folder, beat=args.beat).work(study)
+    finally:
+        _summary(study, study.study_name, args.storage)
+    if args.confirm:
+        from sweeps.confirm import confirm
+
+        confirm(study, trials=args.confirm, seeds=args.confirm_seeds, on=on)
+
+
+def prepare(args: argparse.Namespace, rest: list[str]) -> tuple[Store, optuna.Study, Path]:
+    """The study that the flags name, with all its trials, and its folder; made where there is none."""
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    wanted = _wanted(args, rest)
+    name = args.study or f"{'-'.join(wanted['losses'])}-{_digest(wanted)}"
+    folder = Path(args.folder or "runs/sweeps").absolute() / name
+    store = Store(args.storage or f"sqlite:///{folder / 'study.db'}")
+    study = _study(store, name, folder=folder, wanted=wanted, trials=args.trials)
+    print(f"study    {name}\ntrials   {args.trials}\nruns     {folder}", flush=True)
+    return store, study, folder
+
+
+def parse(argv: list[str]) -> tuple[argparse.Namespace, list[str]]:
+    """Flags of the search, and the others, which are those of ``train.py fit``."""
+    parser = argparse.ArgumentParser(
+        prog="python -m sweeps.search", description=__doc__, allow_abbrev=False,
+        epilog="Every other flag goes to train.py fit, for all trials alike; what it names is not searched.",
+    )  # fmt: skip
+    parser.add_argument("--loss", required=True, help="one name, or several (a,b) that share the study")
+    parser.add_argument("--trials", type=int, default=60, help="of the study in all")
+    parser.add_argument("--space", help="YAML of ranges; start from: python -m sweeps.spaces --loss NAME")
+    parser.add_argument(
+        "--objective", default="val/balanced_accuracy", help=f"one or two (a,b) of {', '.join(OBJECTIVES)}"
+    )
+    parser.add_argument("--seeds", help="how many paired seeds, or which (42,123); the mean is the objective")
+    parser.add_argument("--pruner", default="median", choices=pruning.PRUNERS)
+    parser.add_argument("--devices", default="", help="CUDA devices; without, the processor")
+    parser.add_argument("--devices-per-trial", "--devices_per_trial", type=int, default=1, help="more than one: DDP")
+    parser.add_argument("--workers", type=int, help="runs at a time without CUDA devices; by default one a core")
+    parser.add_argument("--storage", help="sqlite:///FILE (default: in the folder), postgresql://..., journal:FILE")
+    parser.add_argument("--study", help="name; by default made of the losses and settings")
+    parser.add_argument("--folder", help="of studies; by default runs/sweeps")
+    parser.add_argument("--confirm", type=int, default=0, help="train the best N again with fresh seeds")
+    parser.add_argument("--confirm-seeds", "--confirm_seeds", type=int, default=5, help="how many fresh seeds")
+    parser.add_argument("--beat", type=float, default=15.0, help="seconds between two signs of life of a worker")
+    return parser.parse_known_args(argv)
+
+
+def _wanted(args: argparse.Namespace, rest: list[str]) -> dict[str, Any]:
+    """What makes a study this one and no other."""
+    from lightning_modules.command_line import option
+
+    if args.trials < 1:
+        raise ValueError(f"--trials must be >= 1, got {args.trials}")
+    objectives = settings.objectives(args.objective)
+    if len(objectives) > 1 and args.pruner != "none":
+        args.pruner = "none"  # Optuna prunes by one objective only
+    seed, rest = option(rest, "--seed")
+    seed_everything, rest = option(rest, "--seed_everything")
+    single = seed or seed_everything
+    if args.seeds and single:
+        raise ValueError("--seeds and --seed exclude each other")
+    rest = _absolute(rest)
+    return {
+        "losses": args.loss.split(","),
+        "argv": rest,
+        "space": Path(args.space).read_text() if args.space else None,
+        "space_file": args.space and str(Path(args.space).absolute()),
+        "objectives": objectives,
+        "seeds": settings.seeds(args.seeds) if args.seeds else [int(single or settings.SEEDS[0])],
+        "pruner": args.pruner,
+    }
+
+
+def _absolute(argv: list[str]) -> list[str]:
+    """The same flags with settings files named from the root: workers may run elsewhere."""
+    pairs = zip(["", *argv], argv)
+    return [str(Path(word).absolute()) if before in ("-c", "--config") else word for before, word in pairs]
+
+
+def _digest(wanted: dict[str, Any]) -> str:
+    content = {name: value for name, value in wanted.items() if name != "space_file"}
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:8]
+
+
+def _slots(args: argparse.Namespace) -> list[Slot]:
+    if args.devices:
+        return slots(devices=args.devices.split(","), per_run=args.devices_per_trial)
+    ranks = max(1, args.devices_per_trial)
+    found = slots(jobs=args.workers or 10_000)
+    count = args.workers or max(1, len(found) // ranks)
+    return [Slot(threads=max(1, found[0].threads // ranks), ranks=ranks) for _ in range(count)]
+
+
+def _study(store: Store, name: str, *, folder: Path, wanted: dict[str, Any], trials: int) -> optuna.Study:
+    """The study of that name, made if there is none, with as many trials as asked for; workers only load it."""
+    with store.exclusive():
+        try:
+            study = store.study(name)
+        except KeyError:
+            study = None
+    if study is None or "wanted" not in study.user_attrs:
+        sweep = _sweep(wanted, folder)
+        with store.exclusive():
+            directions = ["maximize"] * len(sweep.objectives)
+            study = optuna.create_study(
+                study_name=name, storage=store.storage, directions=directions, load_if_exists=True
+            )
+            sweep.save(study)
+            study.set_user_attr("wanted", wanted)
+    before = study.user_attrs["wanted"]
+    if other := [key for key in wanted if key != "space_file" and wanted[key] != before[key]]:
+        raise ValueError(
+            f"study {name} was made with other settings ({other[0]} was {before[other[0]]}, now {wanted[other[0]]}); "
+            "repeat those or name another with --study"
+        )
+    with store.exclusive():
+        known = len(study.get_trials(deepcopy=False))
+        first = Sweep.of(study).defaults()
+        for number in range(known, trials):
+            study.enqueue_trial(first[number] if number < len(first) else {})
+    return study
+
+
+def _sweep(wanted: dict[str, Any], folder: Path) -> Sweep:
+    """Ranges and length of a run, from the constructors; in a process of its own, for they need torch."""
+    words = ["--loss", ",".join(wanted["losses"]), *wanted["argv"], "--json"]
+    words += ["--space", wanted["space_file"]] if wanted["space_file"] else []
+    command = [sys.executable, "-m", "sweeps.spaces", *words]
+    done = subprocess.run(command, cwd=TRAIN.parent, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True)
+    if done.returncode:
+        raise SystemExit(done.returncode)
+    found = json.loads(done.stdout.splitlines()[-1])
+    return Sweep(
+        **found,
+        argv=wanted["argv"], objectives=wanted["objectives"], seeds=wanted["seeds"], pruner=wanted["pruner"],
+        folder=str(folder),
+    )  # fmt: skip
+
+
+def _summary(study: optuna.Study, name: str, storage: str | None) -> None:
+    trials = study.get_trials(deepcopy=False)
+    counts = {state.name.lower(): sum(t.state == state for t in trials) for state in TrialState}
+    print(f"\n{len(trials)} trials: " + ", ".join(f"{n} {state}" for state, n in counts.items() if n))
+    if not counts["complete"]:
+        return
+    sweep = Sweep.of(study)
+    best = max((t for t in trials if t.state == TrialState.COMPLETE), key=lambda t: t.values[0])
+    print(f"best {sweep.objectives[0]} {best.values[0]:.4f} (trial {best.number})")
+    print(f"again    {sweep.shell(best.params, seed=sweep.seeds[0])}")
+    shown = f" --storage {storage}" if storage and "@" not in storage else ""
+    print(f"pictures python -m sweeps.show {name}{shown}")
+
+
+if __name__ == "__main__":
+    try:
+        main(sys.argv[1:])
+    except (ValueError, OSError, RuntimeError) as error:
+        if "VAXIS_DEBUG" in os.environ:
+            raise
+        raise SystemExit(f"error: {error}\n(VAXIS_DEBUG=1 shows where)") from None
+    except KeyboardInterrupt:
+        raise SystemExit("stopped; the same command goes on where it was") from None

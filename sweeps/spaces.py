@@ -1,0 +1,164 @@
+"""Search spaces from the typed constructors of the losses; ``python -m sweeps.spaces --loss rsa`` prints one."""
+
+import importlib
+import inspect
+import json
+import re
+import sys
+import types
+import typing
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from lightning_modules.command_line import normalise, option
+
+KINDS = ("float", "int", "categorical")
+
+
+def main(argv: list[str]) -> None:
+    """Print the space; ``--json`` adds, for the search, what else the flags say.
+
+    Args:
+        argv: ``--loss A,B``, ``--space FILE`` and flags of ``train.py fit``.
+    """
+    as_json, argv = "--json" in argv, [word for word in argv if word != "--json"]
+    losses, argv = option(argv, "--loss")
+    file, argv = option(argv, "--space")
+    space, epochs = build(losses.split(",") if losses else [], argv=argv, file=file)
+    if as_json:
+        print(json.dumps({"space": space, "epochs": epochs}))
+    else:
+        shown = {name: {k: v for k, v in entry.items() if k != "default"} for name, entry in _merged(space).items()}
+        print(yaml.safe_dump(shown, sort_keys=False, default_flow_style=None), end="")
+
+
+def build(losses: list[str], *, argv: list[str], file: str | None = None) -> tuple[dict[str, dict[str, dict]], int]:
+    """Space of every loss and the epochs of a run; the flags are checked as ``train.py fit`` would check them.
+
+    Args:
+        losses: names for ``--loss``.
+        argv: other flags; a parameter that they name is not searched.
+        file: YAML of ``flag: range``. A range is ``{low: a, high: b, log: true}``, a list of choices or one value;
+            under the name of a loss it holds for that loss only.
+
+    Raises:
+        ValueError: the file has an unknown entry, or nothing is left to search.
+    """
+    from lightning_modules.cli import parse
+
+    own = _read(file, losses) if file else {}
+    shared = {flag: entry for flag, entry in own.items() if flag not in losses}
+    fixed = {word.split("=")[0].removeprefix("--") for word in argv if word.startswith("--")}
+    space, epochs = {}, 0
+    for loss in losses:
+        cli = parse(normalise(["--loss", loss, *argv]))
+        epochs = cli.trainer.max_epochs
+        configured = dict(cli.config["loss"].get("init_args", {}))
+        module, name = cli.config["loss"]["class_path"].rsplit(".", 1)
+        found = from_constructor(getattr(importlib.import_module(module), name), configured)
+        found = {flag: entry for flag, entry in found.items() if flag not in fixed}
+        space[loss] = found | shared | own.get(loss, {})
+        if not space[loss]:
+            raise ValueError(f"{loss} has no parameter to search; name some in a file: --space FILE")
+    return space, epochs
+
+
+def from_constructor(cls: type, configured: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Flag -> range for what can be searched without being told more: numbers above 0, choices and switches.
+
+    A weight may be off by orders of magnitude, so it is searched from a hundredth to ten times its value; other numbers
+    by a factor of ten, counts of four. Where the constructor refuses an end of the range, 1 and then the value itself
+    take its place.
+    """
+    hints = typing.get_type_hints(cls.__init__)
+    space: dict[str, dict[str, Any]] = {}
+    for name in inspect.signature(cls.__init__).parameters:
+        value = configured.get(name)
+        entry = _entry(name, hints.get(name), value)
+        if entry is not None and "low" in entry:
+            for end in ("low", "high"):
+                entry[end] = _accepted(cls, configured, name, entry[end], value)
+        if entry is not None and entry.get("low", 0) != entry.get("high", 1):
+            space[f"loss.{name}"] = entry | {"default": value}
+    return space
+
+
+def _entry(name: str, hint: Any, value: Any) -> dict[str, Any] | None:
+    if typing.get_origin(hint) in (typing.Union, types.UnionType):
+        hint = next((part for part in typing.get_args(hint) if typing.get_origin(part) is typing.Literal), None)
+    if typing.get_origin(hint) is typing.Literal:
+        return (
+            {"type": "categorical", "choices": list(typing.get_args(hint))} if value in typing.get_args(hint) else None
+        )
+    if hint is bool:
+        return {"type": "categorical", "choices": [False, True]}
+    if not isinstance(value, int | float) or value <= 0:
+        return None
+    if hint is int:
+        return {"type": "int", "low": max(1, value // 4), "high": value * 4, "log": True}
+    if hint is float:
+        below = 100 if name == "weight" else 10
+        return {"type": "float", "low": value / below, "high": value * 10.0, "log": True}
+    return None
+
+
+def _accepted(cls: type, configured: dict[str, Any], name: str, end: float, value: float) -> float:
+    """The end of the range, or 1, or the value itself: the first that the constructor takes."""
+    between = [type(end)(1)] if min(end, value) < 1 < max(end, value) else []
+    for number in (end, *between):
+        try:
+            cls(**(configured | {name: number}))
+        except ValueError:
+            continue
+        return number
+    return value
+
+
+def _read(file: str, losses: list[str]) -> dict[str, Any]:
+    try:
+        content = yaml.safe_load(Path(file).read_text())
+    except (OSError, yaml.YAMLError) as error:
+        raise ValueError(f"--space {file}: {error}") from None
+    if not isinstance(content, dict):
+        raise ValueError(f"--space {file} must be 'flag: range' lines, such as loss.weight: {{low: 0.1, high: 10}}")
+    return {
+        name: {flag: _range(flag, text, file) for flag, text in entry.items()}
+        if name in losses
+        else _range(name, entry, file)
+        for name, entry in content.items()
+    }
+
+
+def _range(flag: str, text: Any, file: str) -> dict[str, Any]:
+    if not re.fullmatch(r"[\w]+(\.[\w]+)*", str(flag)):
+        raise ValueError(f"{file}: {flag!r} is no flag; write it as in --loss.weight, without the dashes")
+    if not isinstance(text, dict):
+        text = {"choices": text if isinstance(text, list) else [text]}
+    if "choices" in text:
+        simple = all(choice is None or isinstance(choice, bool | int | float | str) for choice in text["choices"])
+        if set(text) - {"choices", "type"} or not simple or not text["choices"]:
+            raise ValueError(f"{file}: {flag}: choices must be a list of numbers, words or switches")
+        return {"type": "categorical", "choices": list(text["choices"])}
+    numbers = [text.get(end) for end in ("low", "high")]
+    if set(text) - {"low", "high", "log", "type"} or not all(type(n) in (int, float) for n in numbers):
+        raise ValueError(f"{file}: {flag} needs low and high (numbers; write 1.0e-4, not 1e-4) and may have log: true")
+    log = bool(text.get("log", False))
+    if not numbers[0] < numbers[1] or (log and numbers[0] <= 0):
+        raise ValueError(f"{file}: {flag} needs low < high, and low > 0 where log is true")
+    kind = text.get("type") or ("int" if all(type(n) is int for n in numbers) else "float")
+    if kind not in KINDS[:2]:
+        raise ValueError(f"{file}: {flag}: type must be float or int, not {kind}")
+    return {"type": kind, "low": numbers[0], "high": numbers[1], "log": log}
+
+
+def _merged(space: dict[str, dict[str, dict]]) -> dict[str, Any]:
+    return next(iter(space.values())) if len(space) == 1 else space
+
+
+if __name__ == "__main__":
+    try:
+        main(sys.argv[1:])
+    except (ValueError, OSError) as error:
+        raise SystemExit(f"error: {error}") from None

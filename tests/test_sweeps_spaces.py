@@ -1,0 +1,142 @@
+"""Search spaces, names of objectives and seeds, and the flags that a configuration becomes."""
+
+from typing import Literal
+
+import optuna
+import pytest
+import yaml
+
+from sweeps import settings, spaces
+from sweeps.settings import Sweep
+
+SIMULATED = ["--config", "configs/simulated.yaml"]
+
+
+class Loss:
+    """Constructor with every kind of parameter."""
+
+    def __init__(
+        self, *, weight: float = 0.5, keep: float = 0.5, mode: Literal["a", "b"] = "a", dim: int = 16,
+        tie: bool = False, name: str = "x", angle: float | None = None, off: float = 0.0,
+        channels: Literal["p", "q"] | list[str] = "p",
+    ) -> None:  # fmt: skip
+        if not 0 < keep <= 1:
+            raise ValueError("keep is a fraction")
+
+
+def defaults() -> dict:
+    import inspect
+
+    return {name: p.default for name, p in inspect.signature(Loss).parameters.items()}
+
+
+def test_space_follows_the_types_of_the_constructor():
+    space = spaces.from_constructor(Loss, defaults())
+    assert space == {
+        "loss.weight": {"type": "float", "low": 0.005, "high": 5.0, "log": True, "default": 0.5},
+        "loss.keep": {"type": "float", "low": 0.05, "high": 1.0, "log": True, "default": 0.5},
+        "loss.mode": {"type": "categorical", "choices": ["a", "b"], "default": "a"},
+        "loss.dim": {"type": "int", "low": 4, "high": 64, "log": True, "default": 16},
+        "loss.tie": {"type": "categorical", "choices": [False, True], "default": False},
+        "loss.channels": {"type": "categorical", "choices": ["p", "q"], "default": "p"},
+    }
+
+
+def test_flags_are_not_searched_and_files_come_on_top(tmp_path):
+    file = tmp_path / "space.yaml"
+    file.write_text("model.optimisation.lr: {low: 1.0e-4, high: 1.0e-2, log: true}\nrsa:\n  loss.level: trial\n")
+    argv = [*SIMULATED, "--loss.compare=cka", "--trainer.max_epochs=4"]
+    space, epochs = spaces.build(["rsa"], argv=argv, file=str(file))
+    assert epochs == 4
+    assert space["rsa"].keys() == {"loss.weight", "loss.metric", "loss.level", "model.optimisation.lr"}
+    assert space["rsa"]["loss.level"] == {"type": "categorical", "choices": ["trial"]}
+    assert space["rsa"]["model.optimisation.lr"] == {"type": "float", "low": 1e-4, "high": 1e-2, "log": True}
+
+
+def test_printed_space_reads_back_as_itself(tmp_path, capsys):
+    spaces.main(["--loss", "soft_supcon", *SIMULATED])
+    file = tmp_path / "space.yaml"
+    file.write_text(capsys.readouterr().out)
+    first, _ = spaces.build(["soft_supcon"], argv=SIMULATED)
+    again, _ = spaces.build(["soft_supcon"], argv=SIMULATED, file=str(file))
+    without = {flag: {k: v for k, v in entry.items() if k != "default"} for flag, entry in first["soft_supcon"].items()}
+    assert again["soft_supcon"] == without
+
+
+def test_a_loss_without_parameters_needs_a_file():
+    with pytest.raises(ValueError, match="no parameter to search"):
+        spaces.build(["none"], argv=SIMULATED)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("loss.weight: {low: 0, high: 1, log: true}", "low > 0 where log is true"),
+        ("loss.weight: {low: 2, high: 1}", "low < high"),
+        ("loss.weight: {low: 1e-4, high: 1}", "write 1.0e-4, not 1e-4"),
+        ("loss.axes: [[a], [b]]", "list of numbers, words or switches"),
+        ("--loss.weight: [1]", "without the dashes"),
+        ("- a", "'flag: range' lines"),
+        ("loss.weight: {min: 1, max: 2}", "needs low and high"),
+    ],
+)
+def test_bad_files_name_the_flag_and_the_fix(text, said, tmp_path):
+    file = tmp_path / "space.yaml"
+    file.write_text(text)
+    with pytest.raises(ValueError, match=r"space\.yaml") as error:
+        spaces.build(["rsa"], argv=SIMULATED, file=str(file))
+    assert said in str(error.value)
+
+
+def make_sweep(losses: dict, **changes) -> Sweep:
+    common = {"argv": ["--x=1"], "objectives": ["val/kappa"], "seeds": [1, 2], "epochs": 3, "pruner": "none"}
+    return Sweep(**(common | {"space": losses, "folder": "/f"} | changes))
+
+
+def test_parameters_of_losses_in_one_study_are_kept_apart():
+    weight = {"type": "float", "low": 0.1, "high": 1.0, "log": True, "default": 0.3}
+    lr = {"type": "float", "low": 1e-4, "high": 1e-2}
+    sweep = make_sweep({"a": {"loss.weight": weight, "model.lr": lr}, "b": {"loss.weight": weight, "model.lr": lr}})
+    study = optuna.create_study()
+    for params in sweep.defaults():
+        study.enqueue_trial(params)
+    first = study.ask()
+    sweep.suggest(first)
+    assert first.params.keys() == {"loss", "a:loss.weight", "model.lr"}
+    assert (first.params["loss"], first.params["a:loss.weight"]) == ("a", 0.3)
+    words = sweep.command(first.params, seed=7)
+    assert words[:3] == ["--x=1", "--loss=a", "--loss.weight=0.3"]
+    assert words[-1] == "--seed_everything=7"
+    assert str(sweep.run_dir(3, 2)) == "/f/trial-0003/s2"
+    assert str(make_sweep({"a": {}}, seeds=[1]).run_dir(3, 1)) == "/f/trial-0003"
+
+
+def test_flags_are_written_so_that_the_parser_reads_them_back():
+    flags = {"loss.a": True, "loss.b": None, "loss.c": "word", "loss.d": 1e-7, "loss.e": 3}
+    sweep = make_sweep({"a": {flag: {"type": "categorical", "choices": [value]} for flag, value in flags.items()}})
+    words = sweep.command(flags, seed=1)[2:-1]
+    assert words == ["--loss.a=true", "--loss.b=null", "--loss.c=word", "--loss.d=1e-07", "--loss.e=3"]
+    assert [yaml.safe_load(word.split("=")[1]) for word in words[:3]] == [True, None, "word"]
+
+
+def test_objectives_never_look_at_test_data():
+    assert settings.objectives("val/kappa,val/within_class_r") == ["val/kappa", "val/within_class_r"]
+    for name in ("test/balanced_accuracy", "balanced_accuracy", "val/chance"):
+        with pytest.raises(ValueError, match="choose from"):
+            settings.objectives(name)
+    result = {"val": {"kappa": 0.25, "within_class_residual": {"value": None}}, "test": {"kappa": 0.9}}
+    kappa, residual = settings.scores(result, ["val/kappa", "val/within_class_r"])
+    assert kappa == 0.25
+    assert residual != residual
+
+
+def test_seeds_are_a_number_of_them_or_these():
+    assert settings.seeds("3") == [42, 123, 456]
+    assert settings.seeds("7") == [42, 123, 456, 789, 2025, 3000, 3001]
+    assert settings.seeds("5,6") == [5, 6]
+
+
+@pytest.mark.parametrize("text", ["0", "a", "1,1", "-2"])
+def test_bad_seeds(text):
+    with pytest.raises(ValueError, match="--seeds"):
+        settings.seeds(text)

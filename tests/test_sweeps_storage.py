@@ -1,0 +1,126 @@
+"""Taking and giving back trials: each to one worker, and none lost, on every storage."""
+
+import multiprocessing
+import time
+
+import optuna
+import pytest
+from optuna.trial import TrialState
+
+from sweeps.storage import Owner, Store
+from tests.postgres import Server
+
+
+@pytest.fixture(scope="module")
+def server():
+    server = Server()
+    server.start()
+    yield server
+    server.remove()
+
+
+SERVERS = [pytest.param(kind, marks=pytest.mark.slow) for kind in ("journal", "postgresql")]
+
+
+@pytest.fixture(params=["sqlite", *SERVERS])
+def url(request, tmp_path):
+    if request.param == "postgresql":
+        return request.getfixturevalue("server").url
+    return f"sqlite:///{tmp_path}/study.db" if request.param == "sqlite" else f"journal:{tmp_path}/study.log"
+
+
+@pytest.fixture
+def study(url, request):
+    study = optuna.create_study(storage=Store(url).storage, study_name=request.node.name, direction="maximize")
+    for _ in range(12):
+        study.enqueue_trial({})
+    return study
+
+
+def work(url: str, name: str, taken) -> None:
+    """Take trials until none waits; runs in a process of its own."""
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    store = Store(url)
+    owner = Owner(store, store.study(name))
+    while (found := owner.take()) is not None:
+        trial = optuna.Trial(owner.study, found._trial_id)
+        trial.suggest_float("x", 0, 1)
+        taken.put(found.number)
+        owner.finish(trial, TrialState.COMPLETE, [1.0])
+
+
+def take_one(url: str, name: str, said) -> None:
+    store = Store(url)
+    owner = Owner(store, store.study(name))
+    trial = optuna.Trial(owner.study, owner.take()._trial_id)
+    said.put((trial.number, trial.suggest_float("x", 0, 1)))
+    time.sleep(60)
+
+
+def test_many_workers_take_every_trial_once(url, study):
+    spawn = multiprocessing.get_context("spawn")
+    taken = spawn.Queue()
+    workers = [spawn.Process(target=work, args=(url, study.study_name, taken)) for _ in range(3)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join(60)
+    assert sorted(taken.get(timeout=5) for _ in range(12)) == list(range(12))
+    assert taken.empty()
+    assert [t.state for t in Store(url).study(study.study_name).get_trials()] == [TrialState.COMPLETE] * 12
+
+
+def test_trial_of_a_killed_worker_comes_back_with_its_parameters(url, study):
+    spawn = multiprocessing.get_context("spawn")
+    said = spawn.Queue()
+    worker = spawn.Process(target=take_one, args=(url, study.study_name, said))
+    worker.start()
+    number, x = said.get(timeout=30)
+    store = Store(url)
+    owner = Owner(store, store.study(study.study_name))
+    assert owner.take().number == number + 1, "its worker lives"
+    worker.kill()
+    worker.join()
+    other = Owner(store, store.study(study.study_name))
+    other.me = other.me | {"pid": 1}
+    again = other.take()
+    assert again.number == number
+    assert optuna.Trial(other.study, again._trial_id).suggest_float("x", 0, 1) == x
+    assert len(other.study.get_trials()) == 12
+
+
+def test_worker_of_another_machine_is_dead_after_six_missed_beats(url, study):
+    store = Store(url)
+    far, near = (Owner(store, store.study(study.study_name), beat_seconds=0.2) for _ in range(2))
+    far.me = {"host": "elsewhere", "pid": 1, "born": "then"}
+    trial = optuna.Trial(far.study, far.take()._trial_id)
+    until = time.monotonic() + 2.5
+    while time.monotonic() < until:
+        assert near.take().number != trial.number, "a beating trial is left alone"
+        near.release(optuna.Trial(near.study, near.take()._trial_id))
+        assert far.keep(trial)
+        time.sleep(0.1)
+    until = time.monotonic() + 5
+    while near.take().number != trial.number:
+        near.release(optuna.Trial(near.study, near.take()._trial_id))
+        assert time.monotonic() < until
+        time.sleep(0.1)
+    far._beat = 0
+    assert not far.keep(trial), "the worker that was thought dead learns of it"
+    far.finish(trial, TrialState.COMPLETE, [0.5])
+    assert near.owns(trial), "and does not close what is no longer its own"
+
+
+def test_closed_trials_stay_closed(url, study):
+    store = Store(url)
+    owner = Owner(store, store.study(study.study_name))
+    trial = optuna.Trial(owner.study, owner.take()._trial_id)
+    owner.finish(trial, TrialState.COMPLETE, [0.25])
+    owner.finish(trial, TrialState.FAIL)
+    owner.release(trial)
+    assert owner.study.get_trials()[trial.number].value == 0.25
+
+
+def test_unknown_storage_names_the_choices():
+    with pytest.raises(ValueError, match=r"sqlite:///FILE, postgresql://.* or journal:FILE"):
+        Store("redis://host")
