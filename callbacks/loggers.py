@@ -1,16 +1,17 @@
 """CSV and W&B loggers of a run: nothing is lost on resume, nothing ever waits for a login or a network."""
 
 import csv
-import netrc
 import os
-import socket
 from pathlib import Path
-from urllib.parse import urlparse
 
 from lightning.fabric.loggers.logger import rank_zero_experiment
 from lightning.pytorch.loggers.csv_logs import CSVLogger, ExperimentWriter
+from lightning.pytorch.utilities.rank_zero import rank_zero_only
 
+from callbacks.wandb_server import prepare_environment, stays_offline, why_offline
 from eeg.files import atomic
+
+TRIAL = "VAXIS_TRIAL"  # as callbacks/trial_report.py has it
 
 
 class ResumableWriter(ExperimentWriter):
@@ -53,49 +54,17 @@ def logger_configs(*, run_dir: str, online: bool, project: str, group: str, job_
     configs = [{"class_path": "callbacks.loggers.ResumableCSVLogger", "init_args": {"save_dir": run_dir}}]
     if os.environ.get("WANDB_MODE") == "disabled":
         return configs
-    if not os.environ.get("WANDB_MODE"):
-        os.environ.pop("WANDB_MODE", None)  # set but empty is an error to wandb
-    reason = _why_offline() if online else "not asked for"
-    if online and reason:
-        print(f"W&B stays offline: {reason}; upload later with: wandb sync {run_dir}/wandb/offline-run-*", flush=True)
+    prepare_environment()
+    reason = why_offline() if online and rank_zero_only.rank == 0 else "not asked for"
+    if online and rank_zero_only.rank == 0 and reason:
+        print(stays_offline(Path(run_dir), reason), flush=True)
     Path(run_dir).mkdir(parents=True, exist_ok=True)
-    wandb_logger = {
-        "class_path": "lightning.pytorch.loggers.WandbLogger",
-        "init_args": {
-            "project": project,
-            "name": Path(run_dir).name,
-            "save_dir": run_dir,
-            "offline": bool(reason),
-            "group": group,
-            "job_type": job_type,
-            "tags": tags,
-            "settings": {"class_path": "wandb.Settings", "init_args": {"silent": True, "console": "off"}},
-        },
+    options = {
+        "save_dir": run_dir,
+        "project": project,
+        "group": group,
+        "job_type": "trial" if TRIAL in os.environ else job_type,
+        "tags": tags,
+        "offline": bool(reason),
     }
-    return [*configs, wandb_logger]
-
-
-def _why_offline() -> str | None:
-    """Reason not to talk to the W&B server, or None; takes at most two seconds and never asks anything.
-
-    The key is looked up here because ``wandb.login(prompt=False)`` without one makes a later offline run fail.
-    """
-    address = urlparse(os.environ.get("WANDB_BASE_URL") or "https://api.wandb.ai")
-    if not (os.environ.get("WANDB_API_KEY") or _netrc_has(address.hostname or "")):
-        return "no API key (run: wandb login)"
-    try:
-        with socket.create_connection((address.hostname, address.port or 443), timeout=2):
-            return None
-    except OSError as error:
-        return f"no connection to {address.hostname} ({error})"
-
-
-def _netrc_has(host: str) -> bool:
-    """True when ``wandb login`` has left a key for the host."""
-    for name in filter(None, (os.environ.get("NETRC"), "~/.netrc", "~/_netrc")):
-        try:
-            if netrc.netrc(os.path.expanduser(name)).authenticators(host):
-                return True
-        except (OSError, netrc.NetrcParseError):
-            continue
-    return False
+    return [*configs, {"class_path": "callbacks.wandb_logger.RunLogger", "init_args": options}]

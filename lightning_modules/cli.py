@@ -146,7 +146,7 @@ class DecoderCLI(LightningCLI):
                 run_dir=str(run_dir),
                 online=config.online,
                 project=config.project,
-                group=config.group or loss,
+                group=config.group or f"{data}-{loss}",
                 job_type="train",
                 tags=[loss, data, _short(config.network)],
             )

@@ -1,0 +1,110 @@
+"""Where on the scalp does the decoder's leading class direction follow the axis? One map of electrodes for W&B."""
+
+from typing import TYPE_CHECKING
+
+import lightning as L
+import numpy as np
+import torch
+from torch import Tensor
+
+from callbacks.trials import axis_of
+from callbacks.wandb_logger import run_loggers
+from eeg.batch import DataSpec, Record
+from vaxis.alignment import leading_direction
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+REFERENCES = {"A1", "A2", "M1", "M2"}  # beside the ear
+
+
+class WandbScalp(L.Callback):
+    """Logs ``test/scalp`` after the test; nothing without W&B.
+
+    The score of an electrode is the mean of its tokens along the leading principal direction of the class means of the
+    features (features are the mean of all tokens, so the direction is that of ``class_pc1``). Drawn is its Pearson r
+    with the axis over stimuli. Trials count alike here, and those that DDP repeats count twice.
+    """
+
+    def wanted(self, trainer: L.Trainer) -> bool:
+        """True in the test of a run that W&B records."""
+        return trainer.testing and bool(run_loggers(trainer))
+
+    def on_test_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        self._sums: Tensor | None = None
+        self._counts: Tensor | None = None
+
+    def on_test_batch_end(self, trainer: L.Trainer, pl_module: L.LightningModule, *_: object) -> None:
+        if not self.wanted(trainer):
+            return
+        record: Record = pl_module.record
+        tokens = record.tokens.detach().float().mean(dim=2)  # (B, C, D)
+        stimuli = len(pl_module.spec.class_of)
+        if self._sums is None:
+            self._sums, self._counts = tokens.new_zeros(stimuli, *tokens.shape[1:]), tokens.new_zeros(stimuli)
+        self._sums.index_add_(0, record.batch.stimulus, tokens)
+        self._counts += torch.bincount(record.batch.stimulus, minlength=stimuli)
+
+    def on_test_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        if not self.wanted(trainer) or self._sums is None:
+            return
+        sums, counts = (trainer.strategy.reduce(part, reduce_op="sum") for part in (self._sums, self._counts))
+        self._sums = None
+        if trainer.is_global_zero:
+            seen = counts > 0
+            means = (sums[seen] / counts[seen, None, None]).cpu().double().numpy()
+            v, class_of = (part[seen.cpu().numpy()] for part in axis_of(pl_module))
+            if len(means) > 2 and means.shape[1] == len(pl_module.spec.channels):
+                figure = scalp_figure(electrode_r(means, v, class_of), pl_module.spec)
+                for logger in run_loggers(trainer):
+                    logger.log_image("test/scalp", [figure], step=trainer.global_step)
+
+
+def electrode_r(means: np.ndarray, v: np.ndarray, class_of: np.ndarray) -> np.ndarray:
+    """(C,) Pearson r over S stimuli of the electrodes' scores with the axis, the sign that of the mean over electrodes.
+
+    Args:
+        means: (S, C, D) mean token of each stimulus and electrode.
+        v: (S,) axis positions.
+        class_of: (S,) class ids.
+    """
+    scores = means @ leading_direction(means.mean(axis=1), class_of)[0]  # (S, C)
+    scores, axis = scores - scores.mean(axis=0), v - v.mean()
+    norms = np.sqrt((scores**2).sum(axis=0) * (axis**2).sum())
+    r = np.divide(axis @ scores, norms, out=np.full(len(norms), np.nan), where=norms > 0)
+    return r if axis @ scores.mean(axis=1) >= 0 else -r  # the sign of a principal direction means nothing
+
+
+def scalp_figure(r: np.ndarray, spec: DataSpec) -> "Figure":
+    """Electrodes seen from above, coloured by r and not interpolated; those without a place on the scalp are left out.
+
+    Args:
+        r: (C,) one value an electrode.
+        spec: of the data.
+    """
+    import mne
+    from matplotlib.figure import Figure
+    from scipy.stats import t as student
+
+    known = mne.channels.make_standard_montage("colin27_1005").get_positions()["ch_pos"]
+    place = {name.upper(): position for name, position in known.items()}
+    drawn = [i for i, name in enumerate(spec.channels) if name.upper() in place and name.upper() not in REFERENCES]
+    # Azimuthal about a centre halfway between front and back, left and right: symmetric, and the rim is the head's.
+    front, back, left, right = (place[name] for name in ("FPZ", "OZ", "T7", "T8"))
+    centre = np.array([(left[0] + right[0]) / 2, (front[1] + back[1]) / 2, (front[2] + back[2]) / 2])
+    x, y, z = (np.array([place[spec.channels[i].upper()] for i in drawn]) - centre).T
+    scale = np.arctan2(np.hypot(x, y), z) / np.maximum(np.hypot(x, y), 1e-12)
+    n = len(spec.class_of)
+    bound = student.ppf(0.975, n - 2) / np.sqrt(n - 2 + student.ppf(0.975, n - 2) ** 2)
+    figure = Figure(figsize=(5, 4.5), layout="constrained")
+    ax = figure.subplots()
+    dots = ax.scatter(
+        x * scale, y * scale, c=r[drawn], cmap="RdBu_r", vmin=-1, vmax=1, s=420, edgecolors="grey", clip_on=False
+    )
+    for i, a, b in zip(drawn, x * scale, y * scale):
+        ax.annotate(spec.channels[i], (a, b), ha="center", va="center", fontsize=7)
+    ax.set(aspect="equal")
+    ax.set_title("Class direction, by electrode" + (" (simulated EEG)" if spec.simulated else ""), fontsize=10, pad=14)
+    ax.axis("off")
+    figure.colorbar(dots, shrink=0.8).set_label(f"r with the axis; 95 % of unrelated |r| < {bound:.2f}", fontsize=8)
+    return figure
