@@ -1,7 +1,9 @@
 """Texts whose valence people have rated, and which of them may be used for choosing anything.
 
-Choices (read-out, layer, sentence sets) are made on the first ``SELECTION`` tweets of a fixed permutation and on
-nothing else. Reported numbers come from texts outside that sample: other tweets, and corpora that no choice saw.
+Choices of this project (the phrases of the ensemble) look at the first ``SELECTION`` tweets of a fixed permutation and
+at nothing else; reported numbers come from other tweets and other corpora. One choice is older: the
+phrase of the ``framed`` read-out was found in a pilot on tweets and movie texts that were not recorded, some of which
+may be among the reported ones. Amazon and NYT took no part in it.
 """
 
 import ast
@@ -78,7 +80,7 @@ def selection(samples: int = SELECTION) -> Corpus:
 
 
 def reported(name: str, samples: int) -> Corpus:
-    """Texts that no choice has seen; of the selection corpus those after the selection sample.
+    """Texts to report on; of the selection corpus those after the selection sample.
 
     Args:
         name: see ``load``.

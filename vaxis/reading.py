@@ -13,9 +13,9 @@ from eeg.files import atomic, cache_dir
 if TYPE_CHECKING:
     from vaxis.hidden_states import HiddenStates
 
-# Mean of the states, each at unit RMS, after three landing phrases instead of one. Chosen among the subsets of at most
-# four of eight phrases by 500 selection tweets alone: the best median AUC of the sets of nine that pass the gate
-# (within .005), then the largest margin over nine random texts. `validate --corpora selection` shows these numbers.
+# Mean of the states, each at unit RMS, after three landing phrases instead of one. Chosen among the 162 subsets of at
+# most four of eight phrases by 500 selection tweets alone: the best median AUC of the sets of nine that pass the gate
+# (within .005), then the largest margin over nine random texts. See `validate --corpora selection`.
 ENSEMBLES = {
     "ensemble": tuple(
         f'prompt:He said: "{{text}} {phrase}' for phrase in ("The mood is", "In one word, this is", "Overall, this is")

@@ -25,10 +25,8 @@ def describe(result: dict) -> str:
     Args:
         result: what ``vaxis.validate.validate`` returns.
     """
-    head = (
-        f"{result['model']} | layer {result['layer']} | at most {result['samples']} texts a corpus, none of them seen"
-    )
-    lines = [head + " by any choice"]
+    about = f"at most {result['samples']} texts a corpus; vaxis/corpora.py says what was chosen on which"
+    lines = [f"{result['model']} | layer {result['layer']} | {about}"]
     for name, found in result["readouts"].items():
         lines += ["", *_readout(name, found)]
         if "sets" in found:

@@ -69,7 +69,7 @@ def measure(instrument: Instrument, corpus: Corpus) -> dict:
 
     Args:
         instrument: the axis and its comparisons.
-        corpus: texts that no choice has seen.
+        corpus: texts to report on.
 
     Returns:
         ``axis`` and its comparisons, each ``{auc, r, rho}`` with intervals; ``nulls``; ``margin`` over random texts.
