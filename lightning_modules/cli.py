@@ -246,6 +246,8 @@ def _command_line(*, run: bool) -> DecoderCLI:
     warnings.filterwarnings("ignore", message=".*isinstance.treespec, LeafSpec.*")
     warnings.filterwarnings("ignore", message=".*does not have many workers.*")
     warnings.filterwarnings("ignore", message=".*in eval mode at the start of training.*")  # frozen parts
+    # The confusion matrix is summed over ranks, so what comes of it is equal on all of them already.
+    warnings.filterwarnings("ignore", message=".*when logging on epoch level in distributed setting.*")
     return DecoderCLI(
         Decoder,
         EEGDataModule,

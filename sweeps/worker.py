@@ -146,7 +146,7 @@ class Worker:
                 stop = value is not None and self._report(trial, value, step=report["epoch"])
                 stopping = stopping or (stop and report["epoch"] + 1 < self.sweep.epochs)
                 with contextlib.suppress(OSError), atomic(job.run_dir / VERDICT) as partial:
-                    partial.write_text(json.dumps({"epoch": report["epoch"], "stop": stopping}))
+                    partial.write_text(json.dumps({"epoch": report["epoch"], "stop": bool(stopping)}))
             if ended:
                 self._end()
                 if stopping and not job.finished:
