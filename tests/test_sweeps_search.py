@@ -69,12 +69,12 @@ def test_bad_input_is_one_line(words, said, cache, tmp_path):
     assert "Traceback" not in done.stderr
 
 
-def test_ctrl_c_stops_within_ten_seconds_and_leaves_nothing_behind(cache, tmp_path):
+def test_ctrl_c_stops_soon_and_leaves_nothing_behind(cache, tmp_path):
     search = Search(tmp_path, cache, "--loss=rsa", "--trials=2", "--workers=1", *QUICK)
     process = search.start()
     search.wait(search.training, process)
     os.kill(process.pid, signal.SIGINT)
-    said, _ = process.communicate(timeout=10)
+    said, _ = process.communicate(timeout=40)  # ten seconds on a machine that does nothing else
     assert "stopped; the same command goes on" in said
     search.assert_nobody_left(within=0.5)
     assert [t.state for t in search.trials()] == [TrialState.WAITING] * 2

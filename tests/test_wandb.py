@@ -151,6 +151,7 @@ def test_a_silent_server_and_a_terminal_give_an_offline_run(cache, tmp_path):
     assert "test/recall" in record.history
 
 
+@pytest.mark.slow
 def test_online_run_sends_rows_configuration_checkpoint_and_axis(cache, tmp_path):
     with FakeServer() as server:
         extra = {**server.environment, "HOME": str(tmp_path)}
