@@ -70,6 +70,7 @@ def test_bad_input_is_one_line(words, said, cache, tmp_path):
 
 
 def test_ctrl_c_stops_soon_and_leaves_nothing_behind(cache, tmp_path):
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # where tests run in the background it is ignored
     search = Search(tmp_path, cache, "--loss=rsa", "--trials=2", "--workers=1", *QUICK)
     process = search.start()
     search.wait(search.training, process)
