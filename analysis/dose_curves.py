@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from analysis.figures import CHANCE, STYLE, WITH
+from analysis.figures import CHANCE, WITH
 from analysis.forest_table import Line
+from eeg.figure_style import STYLE
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -9,6 +9,7 @@ import numpy as np
 
 from analysis.runs import Run
 from analysis.verdict import Verdict
+from eeg.figure_style import BLUE, GREY, ORANGE, PALE, STYLE
 from vaxis.axis import Axis
 
 if TYPE_CHECKING:
@@ -17,24 +18,7 @@ if TYPE_CHECKING:
 
 P, R = ParamSpec("P"), TypeVar("R")
 
-# Okabe and Ito's colours: told apart with any common colour blindness, and in grey by lightness.
-WITHOUT, WITH, CHANCE, GRID = "#7a7a7a", "#0072b2", "#d55e00", "#e6e6e6"
-STYLE = {
-    "font.size": 9,
-    "axes.titlesize": 10,
-    "axes.titlelocation": "left",
-    "axes.titleweight": "bold",
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.edgecolor": "#999999",
-    "axes.grid": True,
-    "axes.axisbelow": True,
-    "grid.color": GRID,
-    "axes.titlepad": 8,
-    "legend.frameon": False,
-    "xtick.color": "#444444",
-    "ytick.color": "#444444",
-}
+WITHOUT, WITH, CHANCE, GRID = GREY, BLUE, ORANGE, PALE
 SHARES = {"feature": "Within the span of the class means", "sample": "Equal for all trials of a class"}
 CURVES = {
     "val/balanced_accuracy": "Validation balanced accuracy",

@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from analysis.figures import CHANCE, STYLE, WITH, WITHOUT
+from analysis.figures import CHANCE, WITH, WITHOUT
 from analysis.forest_table import Line
+from eeg.figure_style import STYLE
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

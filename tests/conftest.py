@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 import torch
 
+from tests.words_model import Words
+from vaxis import extraction
 from vaxis.axis import Axis, orient, principal_axis
 from vaxis.emotions import TAXONOMIES
 from vaxis.targets import Targets
@@ -48,3 +50,12 @@ def axis() -> Axis:
 @pytest.fixture
 def targets(axis: Axis) -> Targets:
     return Targets.from_axis(axis)
+
+
+@pytest.fixture
+def words(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Words:
+    """``Words`` in place of whatever model ``extract`` is asked for, and an empty cache."""
+    monkeypatch.setenv("VAXIS_CACHE", str(tmp_path / "cache"))
+    states = Words()
+    monkeypatch.setattr(extraction, "_open", lambda *args, **kwargs: states)
+    return states

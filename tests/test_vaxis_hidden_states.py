@@ -46,18 +46,59 @@ def test_equals_the_whole_model_one_by_one(folder, layer, index, readout):
     assert found.shape == (len(TEXTS), 16)
     assert found.dtype == np.float32
     for text, state in zip(TEXTS, found):
-        expected = expected_state(whole, letters(how.prefix + text + how.suffix), index=index, tokens=-1)
+        expected = expected_state(whole, letters(how.prefix + text + how.suffixes[0]), index=index, tokens=-1)
         np.testing.assert_allclose(state, expected, atol=1e-5)
 
 
+SEVERAL = 'prompt:It says "{text} This is|Oh, how very|So'
+
+
+@pytest.mark.parametrize("packed", [True, False])
+def test_several_phrases_are_read_as_if_each_stood_alone(folder, monkeypatch, packed):
+    states = HiddenStates(folder, dtype=torch.float32)
+    assert states._packs
+    states._packs = packed
+    whole, how, passes = LlamaForCausalLM.from_pretrained(folder).eval(), readout_of(SEVERAL), []
+    assert how.suffixes == (" This is", " Oh, how very", " So")
+    forward = states._network.forward
+    monkeypatch.setattr(states._network, "forward", lambda **inputs: passes.append(1) or forward(**inputs))
+    found = states(TEXTS, readout=SEVERAL)
+    assert len(passes) == (1 if packed else 3)
+    profile = states.profile(TEXTS, readout=SEVERAL)
+    for row, text in enumerate(TEXTS):
+        each = [letters(how.prefix + text + suffix) for suffix in how.suffixes]
+        for layer in range(1, BLOCKS):
+            single = [expected_state(whole, ids, index=layer, tokens=-1) for ids in each]
+            expected = np.mean([state / np.sqrt(np.mean(state**2)) for state in single], axis=0)
+            np.testing.assert_allclose(profile[layer][row], expected, atol=1e-5)
+        np.testing.assert_allclose(found[row], expected, atol=1e-5)
+
+
+def test_a_model_that_ignores_the_mask_of_several_phrases_reads_them_one_by_one(folder, encoder, monkeypatch):
+    assert not HiddenStates(encoder)._packs
+    deaf, refusing, whole = (HiddenStates(folder, dtype=torch.float32) for _ in range(3))
+    plain, strict = deaf._network.forward, refusing._network.forward
+    monkeypatch.setattr(deaf._network, "forward", lambda input_ids, **_: plain(input_ids=input_ids))
+
+    def refuse(input_ids, attention_mask=None, **_):
+        if attention_mask is not None:
+            raise ValueError("attention_mask must have two dimensions")
+        return strict(input_ids=input_ids)
+
+    monkeypatch.setattr(refusing._network, "forward", refuse)
+    assert (deaf._packs, refusing._packs, whole._packs) == (False, False, True)
+    for states in (deaf, refusing):
+        np.testing.assert_allclose(states(TEXTS, readout=SEVERAL), whole(TEXTS, readout=SEVERAL), atol=1e-5)
+
+
 @pytest.mark.parametrize("layer", ["penultimate", BLOCKS])
-@pytest.mark.parametrize("readout", READOUTS)
+@pytest.mark.parametrize("readout", [name for name, how in READOUTS.items() if len(how.suffixes) == 1])
 def test_an_encoder_is_masked_and_read_with_its_special_tokens(encoder, layer, readout):
     states = HiddenStates(encoder, layer=layer, dtype=torch.float32)
     assert not states.causal
     whole, how = BertModel.from_pretrained(encoder).eval(), READOUTS[readout]
     for text, state in zip(TEXTS, states(TEXTS, readout=readout)):
-        ids = [1, *letters(how.prefix + text + how.suffix), 2]
+        ids = [1, *letters(how.prefix + text + how.suffixes[0]), 2]
         rows = expected_state(whole, ids, index=states.layer, tokens=slice(None))
         np.testing.assert_allclose(state, rows.mean(axis=0) if readout == "mean" else rows[-2], atol=1e-5)
 
@@ -121,16 +162,16 @@ def test_batches_cover_every_text_once_within_the_budget():
 
 def test_a_long_text_keeps_its_suffix(folder):
     states = HiddenStates(folder)
-    suffix = READOUTS["framed"].suffix
-    ids = states._encode("word " * 1000, READOUTS["framed"])
-    assert len(ids) == hidden_states.MAX_TOKENS + len(suffix)
-    assert ids[-len(suffix) :] == [ord(letter) - 26 for letter in suffix]
+    suffix = READOUTS["framed"].suffixes[0]
+    assert len(states._encode("word " * 1000, READOUTS["framed"])) == hidden_states.MAX_TOKENS
+    assert states._tail(suffix) == letters(suffix)
 
 
 def test_a_text_longer_than_the_encoder_can_count_is_cut(encoder):
     states = HiddenStates(encoder)
     assert states._room == 512
-    assert len(states._encode("word " * 1000, READOUTS["framed"])) == 510
+    suffix = READOUTS["framed"].suffixes[0]
+    assert len(states._encode("word " * 1000, READOUTS["framed"])) + len(suffix) + 1 == 510
     assert np.isfinite(states(["word " * 1000])).all()
 
 
@@ -145,9 +186,11 @@ def test_bad_requests_say_what_to_do(folder, encoder, tmp_path):
             HiddenStates(folder, layer=layer)
     with pytest.raises(ValueError, match=r"--layer 5.*1 to 4"):
         HiddenStates(encoder, layer=5)
-    with pytest.raises(ValueError, match=r"--readout min: choose from last, framed, mean, or give prompt:TEXT"):
+    with pytest.raises(
+        ValueError, match=r"--readout min: choose from last, framed, ensemble, mean, or give prompt:TEXT"
+    ):
         HiddenStates(folder, readout="min")
-    for empty in ("prompt:", "prompt: {text} "):
+    for empty in ("prompt:", "prompt: {text} ", "prompt:One | ", "prompt:{text}|so"):
         with pytest.raises(ValueError, match="with words in it"):
             readout_of(empty)
     with pytest.raises(ValueError, match="may stand in it once"):

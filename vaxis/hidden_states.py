@@ -3,6 +3,8 @@
 import hashlib
 import math
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from vaxis.language_model import MemoryPlan, convert_gguf, fast_at_bfloat16, load_generator, load_reader
+from vaxis.packing import pack
 from vaxis.readouts import READOUTS, Readout, readout_of
 
 __all__ = ["READOUTS", "HiddenStates", "convert_gguf", "fast_at_bfloat16", "load_generator"]
@@ -60,7 +63,7 @@ class HiddenStates:
         if not 1 <= self.layer <= most:
             raise ValueError(f"--layer {layer}: '{model}' has {total} blocks; give penultimate or 1 to {most}")
         before, after = self._special_tokens()
-        self._around = (before, [] if self.causal else after)
+        self.special_tokens = (before, [] if self.causal else after)
         self._room = getattr(config, "max_position_embeddings", None) or math.inf
         self.drop_blocks_above(self.layer)
         if compile:
@@ -97,30 +100,78 @@ class HiddenStates:
 
     def _read(self, texts: Sequence[str], readout: str | None, layers: list[int], progress: bool) -> np.ndarray:
         how = readout_of(readout or self.readout)
-        ids = [self._encode(text, how) for text in texts]
-        states = np.empty((len(layers), len(ids), self.width), dtype=np.float32)
+        if len(how.suffixes) > 1 and not self._packs:
+            singles = (replace(how, suffixes=(suffix,)) for suffix in how.suffixes)
+            return np.mean([_unit_rms(self._run(texts, single, layers, progress)) for single in singles], axis=0)
+        return self._run(texts, how, layers, progress)
+
+    def _run(self, texts: Sequence[str], how: Readout, layers: list[int], progress: bool) -> np.ndarray:
+        heads, tails = [self._encode(text, how) for text in texts], [self._tail(suffix) for suffix in how.suffixes]
+        more = sum(map(len, tails))
+        states = np.empty((len(layers), len(heads), self.width), dtype=np.float32)
         # Larger batches on a GPU; the CPU is fastest with what stays in its caches.
         budget = TOKEN_BUDGET * (1 if self.device.type == "cpu" else 16)
-        with tqdm(total=len(ids), desc="reading texts", unit="text", disable=not progress) as bar:
-            for rows in _batches([len(row) for row in ids], budget=budget):
-                lengths = torch.tensor([len(ids[i]) for i in rows])
-                padded = nn.utils.rnn.pad_sequence([torch.tensor(ids[i]) for i in rows], batch_first=True)
-                for depth, found in enumerate(self._states(padded, lengths, layers)):
-                    states[depth, rows] = self._pooled(found, lengths, how).float().cpu().numpy()
+        with tqdm(total=len(heads), desc="reading texts", unit="text", disable=not progress) as bar:
+            for rows in _batches([len(head) + more for head in heads], budget=budget):
+                for depth, found in enumerate(self._batch([heads[i] for i in rows], tails, how, layers)):
+                    states[depth, rows] = found
                 bar.update(len(rows))
         return states
 
+    def _batch(
+        self, heads: list[list[int]], tails: list[list[int]], how: Readout, layers: list[int]
+    ) -> Iterator[np.ndarray]:
+        """States (n, width) of each layer."""
+        if len(tails) > 1:
+            tokens, positions, seen, ends = pack(heads, tails)
+            for found in self._states(
+                tokens, layers, position_ids=positions, attention_mask=_additive(seen, self.dtype)
+            ):
+                each = found[torch.arange(len(heads))[:, None], ends.to(found.device)].float().cpu().numpy()
+                yield _unit_rms(each).mean(axis=1)
+            return
+        rows = [torch.tensor(head + tails[0] + self.special_tokens[1]) for head in heads]
+        lengths = torch.tensor([len(row) for row in rows])
+        padded = nn.utils.rnn.pad_sequence(rows, batch_first=True)
+        # Right padding needs no mask in a causal model: no token sees what comes after it.
+        mask = {} if self.causal else {"attention_mask": (torch.arange(padded.shape[1]) < lengths[:, None]).long()}
+        for found in self._states(padded, layers, **mask):
+            yield self._pooled(found, lengths, how).float().cpu().numpy()
+
     def _encode(self, text: str, how: Readout) -> list[int]:
-        before, after = self._around
-        suffix = self._tokenizer(how.suffix, add_special_tokens=False).input_ids if how.suffix else []
-        most = min(MAX_TOKENS, self._room - len(suffix) - len(before) - len(after) - 2)  # 2: RoBERTa counts from 2
+        """Tokens up to the landing phrase; long texts are cut so that it and what comes after it still fit."""
+        before, after = self.special_tokens
+        longest = max(len(self._tail(suffix)) for suffix in how.suffixes)
+        most = min(MAX_TOKENS, self._room - longest - len(before) - len(after) - 2)  # 2: RoBERTa counts from 2
         ids = self._tokenizer(how.prefix + text.strip(), add_special_tokens=False).input_ids[: int(most)]
         if not text.strip() or not ids:
             raise ValueError("an empty text has no hidden state; remove it from the list")
-        return [*before, *ids, *suffix, *after]
+        return [*before, *ids]
+
+    def _tail(self, suffix: str) -> list[int]:
+        return self._tokenizer(suffix, add_special_tokens=False).input_ids if suffix else []
+
+    @cached_property
+    def _packs(self) -> bool:
+        """True if the model keeps phrases apart that are read in one pass; some know no masks of this kind."""
+        if not self.causal:
+            return False
+        head, tails = [5, 6, 7, 8], [[9, 10], [7, 11, 12]]
+        tokens, positions, seen, ends = pack([head], tails)
+        try:
+            packed = self._states(
+                tokens, [self.layer], position_ids=positions, attention_mask=_additive(seen, self.dtype)
+            )[0][0]
+        except (TypeError, ValueError, RuntimeError, NotImplementedError):
+            return False
+        for tail, end in zip(tails, ends[0].tolist()):
+            alone = self._states(torch.tensor([head + tail]), [self.layer])[0][0, -1].float()
+            if not torch.allclose(packed[end].float(), alone, rtol=1e-2, atol=1e-2 * float(alone.abs().max())):
+                return False
+        return True
 
     @torch.inference_mode()
-    def _states(self, ids: Tensor, lengths: Tensor, layers: list[int]) -> list[Tensor]:
+    def _states(self, ids: Tensor, layers: list[int], **inputs: Tensor) -> list[Tensor]:
         """States (n, tokens, width) of each of the layers; 0 is what enters the first block."""
         kept: dict[int, Tensor] = {}
         # Reading a block through a hook skips the final norm whatever an architecture calls it.
@@ -128,10 +179,9 @@ class HiddenStates:
         if 0 in layers:
             hooks.append(self._blocks[0].register_forward_pre_hook(_input_keeper(kept), with_kwargs=True))
         try:
-            # Right padding needs no mask in a causal model: no token sees what comes after it.
-            mask = {} if self.causal else {"attention_mask": (torch.arange(ids.shape[1]) < lengths[:, None]).long()}
-            mask = {name: value.to(self.device) for name, value in mask.items()}
-            self._network(input_ids=ids.to(self.device), **mask)
+            self._network(
+                input_ids=ids.to(self.device), **{key: value.to(self.device) for key, value in inputs.items()}
+            )
         finally:
             for hook in hooks:
                 hook.remove()
@@ -140,7 +190,7 @@ class HiddenStates:
     def _pooled(self, states: Tensor, lengths: Tensor, how: Readout) -> Tensor:
         lengths = lengths.to(states.device)
         if how.pool == "last":
-            return states[torch.arange(len(states), device=states.device), lengths - 1 - len(self._around[1])]
+            return states[torch.arange(len(states), device=states.device), lengths - 1 - len(self.special_tokens[1])]
         # The first token of a causal model collects attention; its huge state would make the mean one of text length.
         position = torch.arange(states.shape[1], device=states.device)
         first = (lengths > 1).long()[:, None] if self.causal else 0
@@ -149,9 +199,8 @@ class HiddenStates:
 
     def _is_causal(self) -> bool:
         """True if no token sees later ones; what a configuration says of it is not reliable."""
-        self.causal = True
-        ids, lengths = torch.tensor([[5, 6, 7, 8], [5, 6, 9, 10]]), torch.tensor([4, 4])
-        first, second = self._states(ids, lengths, [len(self._blocks)])[0][:, :2].float()
+        ids = torch.tensor([[5, 6, 7, 8], [5, 6, 9, 10]])
+        first, second = self._states(ids, [len(self._blocks)])[0][:, :2].float()
         return torch.allclose(first, second, rtol=1e-2, atol=1e-3 * float(first.abs().max()))
 
     def _special_tokens(self) -> tuple[list[int], list[int]]:
@@ -159,6 +208,15 @@ class HiddenStates:
         whole, bare = (self._tokenizer("a", add_special_tokens=special).input_ids for special in (True, False))
         start = next((i for i in range(len(whole)) if whole[i : i + len(bare)] == bare), 0)
         return whole[:start], whole[start + len(bare) :]
+
+
+def _unit_rms(states: np.ndarray) -> np.ndarray:
+    return states / np.sqrt(np.mean(states**2, axis=-1, keepdims=True))
+
+
+def _additive(seen: Tensor, dtype: torch.dtype) -> Tensor:
+    """The mask as numbers to add to attention logits, which every implementation of attention reads alike."""
+    return torch.zeros(seen.shape, dtype=dtype).masked_fill(~seen, torch.finfo(dtype).min)
 
 
 def _keeper(kept: dict[int, Tensor], layer: int) -> Any:

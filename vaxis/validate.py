@@ -25,9 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     what.add_argument("--axis", metavar="FILE", help="an artifact of extract; its model is opened again")
     what.add_argument("--llm", nargs="+", default=["bundled"], metavar="MODEL", help="bundled, folder, .gguf or hub id")
     parser.add_argument("--layer", default="penultimate", metavar="N", help="penultimate, or a number of blocks")
-    parser.add_argument(
-        "--readouts", nargs="+", default=list(READOUTS), help="ensemble (mean over three prompts), or one of extract's"
-    )
+    parser.add_argument("--readouts", nargs="+", default=list(READOUTS), help="one or more of those that extract knows")
     parser.add_argument("--sentences", metavar="FILE", help="YAML with your own nine sentences")
     parser.add_argument(
         "--corpora",
@@ -133,7 +131,7 @@ def _instrument(reader: "Reader", axis: "Axis", readout: str, draws: int) -> "In
 def _readout(args: argparse.Namespace, instrument: "Instrument", corpora: dict, readout: str) -> dict:
     from tqdm import tqdm
 
-    from vaxis.reading import carrier
+    from vaxis.readouts import readout_of
     from vaxis.zero_shot import measure, recover_lexicon
 
     axis = instrument.axis
@@ -150,7 +148,7 @@ def _readout(args: argparse.Namespace, instrument: "Instrument", corpora: dict, 
     for corpus in tqdm(corpora.values(), desc=f"{readout} read-out", unit="corpus", disable=not sys.stderr.isatty()):
         found["corpora"][corpus.name] = measure(instrument, corpus)
     for name in args.lexicons:
-        words = recover_lexicon(instrument, name, carrier=carrier(readout), samples=args.samples)
+        words = recover_lexicon(instrument, name, carrier=readout_of(readout).bare_word, samples=args.samples)
         found["lexicons"][name] = words
     return found
 
@@ -161,10 +159,9 @@ def _layers(reader: "Reader", axes: dict[str, "Axis"]) -> dict | None:
 
     from vaxis.agreement import layer_profile
     from vaxis.axis import orient, principal_axis, separation
-    from vaxis.reading import ENSEMBLES
 
-    readout, axis = next(((name, axis) for name, axis in axes.items() if name not in ENSEMBLES), (None, None))
-    if readout is None or any(len(group) > 1 for group in axis.provenance["sentences"].values()):
+    readout, axis = next(iter(axes.items()))
+    if any(len(group) > 1 for group in axis.provenance["sentences"].values()):
         return None
     nine, valence = [group[0] for group in axis.provenance["sentences"].values()], axis.classes.valence
     states = reader.states.profile(nine, readout=readout).astype(np.float64)
