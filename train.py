@@ -1,9 +1,9 @@
 """The command: trains one run, or, without a subcommand, gives the verdict on an alignment loss."""
 
-import os
 import sys
 
-from lightning_modules.command_line import SUBCOMMANDS, normalise, short_help
+from lightning_modules.command_line import SUBCOMMANDS, normalise, one_line_errors, short_help
+from sweeps.processes import follow_parent
 
 
 def main(args: list[str] | None = None) -> None:
@@ -17,7 +17,7 @@ def main(args: list[str] | None = None) -> None:
         print(short_help())
         return
     argv = normalise(argv)
-    try:
+    with one_line_errors(_explain):
         if argv and argv[0] in SUBCOMMANDS:
             from lightning_modules.cli import run
 
@@ -26,15 +26,14 @@ def main(args: list[str] | None = None) -> None:
             from paper.head_to_head import main as head_to_head
 
             head_to_head(argv)
-    except (ValueError, OSError, RuntimeError) as error:
-        if "VAXIS_DEBUG" in os.environ:
-            raise
-        from lightning_modules.cli import explain
 
-        raise SystemExit(f"error: {explain(str(error))}\n(VAXIS_DEBUG=1 shows where)") from None
-    except KeyboardInterrupt:
-        raise SystemExit("stopped; the same command goes on where it was") from None
+
+def _explain(message: str) -> str:
+    from lightning_modules.cli import explain
+
+    return explain(message)
 
 
 if __name__ == "__main__":
+    follow_parent()
     main()

@@ -1,10 +1,8 @@
 """A run that is a trial of a sweep: says after each epoch how it does, and stops on every rank when it is told to."""
 
-import ctypes
 import json
 import math
 import os
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -33,13 +31,7 @@ class TrialReport(L.Callback):
             raise ValueError(f"patience_seconds must be >= 0, got {patience_seconds}")
         self.patience_seconds = patience_seconds
         self.active = VARIABLE in os.environ
-        self._validated = self._stopped = False
-
-    def setup(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
-        if self._stopped and stage == "validate":
-            raise SystemExit(0)  # of every rank, before the final evaluation
-        if self.active and sys.platform.startswith("linux"):
-            ctypes.CDLL(None).prctl(1, 9)  # ranks other than 0 are children of rank 0 and must not outlive it
+        self.stopped = self._validated = False
 
     def on_train_batch_end(self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, *_: object) -> None:
         if self.active and trainer.global_step % trainer.log_every_n_steps == 0:
@@ -60,7 +52,7 @@ class TrialReport(L.Callback):
             if trainer.current_epoch + 1 < trainer.max_epochs:
                 stop = self._verdict(Path(trainer.default_root_dir) / VERDICT, trainer.current_epoch)
         if trainer.strategy.broadcast(stop):
-            trainer.should_stop = self._stopped = True
+            trainer.should_stop = self.stopped = True
 
     def _check(self, trainer: L.Trainer, values: dict[str, float]) -> None:
         """End a run that can only waste time; the report tells the worker not to try again."""

@@ -17,6 +17,7 @@ from lightning.pytorch.loggers import CSVLogger
 from lightning.pytorch.utilities.rank_zero import rank_zero_only
 
 from callbacks.loggers import logger_configs
+from callbacks.trial_report import TrialReport
 from datamodules.base import EEGDataModule
 from datamodules.transfer import Transfer
 from lightning_modules.catalogue import class_path, plugins
@@ -194,6 +195,8 @@ class DecoderCLI(LightningCLI):
 
     def after_fit(self) -> None:
         """Score the epoch that validation chose: on validation, then once on test."""
+        if any(isinstance(callback, TrialReport) and callback.stopped for callback in self.trainer.callbacks):
+            return  # on every rank: a trial that its sweep has stopped is not tested
         best = None if self.trainer.fast_dev_run else "best"
         options = {"datamodule": self.datamodule, "ckpt_path": best, "weights_only": True, "verbose": False}
         # The validation scores of that epoch are in the log already; a second row would read as one epoch more.

@@ -1,6 +1,9 @@
 """The command line before any heavy import: short help, plug-in names, one order of flags."""
 
 import json
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import yaml
 
@@ -29,6 +32,23 @@ The paper's table: python -m paper interventions   Sweeps: python -m sweeps.sear
 Flags of the verdict: --seeds 42,123,456,789,2025   --devices 0,1,...   --devices_per_run N   --planted
 Short flags:          --seed N   --axis FILE   --run_dir DIR   --online (W&B server; offline otherwise)
 """
+
+
+@contextmanager
+def one_line_errors(explain: Callable[[str], str] = str) -> Iterator[None]:
+    """End the process with one line where its user can do something; ``VAXIS_DEBUG`` shows the traceback.
+
+    Args:
+        explain: makes the line out of the message of an exception.
+    """
+    try:
+        yield
+    except (ValueError, OSError, RuntimeError) as error:
+        if "VAXIS_DEBUG" in os.environ:
+            raise
+        raise SystemExit(f"error: {explain(str(error))}\n(VAXIS_DEBUG=1 shows where)") from None
+    except KeyboardInterrupt:
+        raise SystemExit("stopped; the same command goes on where it was") from None
 
 
 def short_help() -> str:

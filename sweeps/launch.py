@@ -1,16 +1,16 @@
 """Runs many ``train.py`` processes over the device slots of one machine; finished ones are skipped, none orphaned."""
 
-import ctypes
 import os
-import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from tqdm import tqdm
+
+from sweeps.processes import PARENT
 
 TRAIN = Path(__file__).resolve().parents[1] / "train.py"
 
@@ -129,7 +129,7 @@ def start(
         extra: environment variables to set, or to leave out where None.
         own_group: lead a process group, so that all ranks can be ended together.
     """
-    environment = slot.environment() | (extra or {})
+    environment = slot.environment() | {PARENT: str(os.getpid())} | (extra or {})
     job.run_dir.mkdir(parents=True, exist_ok=True)
     with open(job.run_dir / "log.txt", "ab") as log:
         return subprocess.Popen(
@@ -138,17 +138,8 @@ def start(
             stdout=log,
             stderr=subprocess.STDOUT,
             env={name: value for name, value in environment.items() if value is not None},
-            preexec_fn=die_with_parent(),
             start_new_session=own_group,
         )
-
-
-def die_with_parent() -> Callable[[], None] | None:
-    """On Linux: ask the kernel to kill the child when this process dies, kill -9 included."""
-    if not sys.platform.startswith("linux"):
-        return None
-    libc = ctypes.CDLL("libc.so.6", use_errno=True)
-    return lambda: libc.prctl(1, signal.SIGKILL)
 
 
 def _stop(processes: list[subprocess.Popen], *, grace_seconds: float = 5.0) -> None:

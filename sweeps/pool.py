@@ -12,7 +12,8 @@ import optuna
 from optuna.trial import FrozenTrial, TrialState
 from tqdm import tqdm
 
-from sweeps.launch import TRAIN, Slot, die_with_parent
+from sweeps.launch import TRAIN, Slot
+from sweeps.processes import PARENT
 from sweeps.storage import Store, patiently
 from sweeps.worker import STORAGE
 
@@ -66,8 +67,8 @@ class Pool:
         with open(self.folder / f"worker-{index}.txt", "ab") as log:
             return subprocess.Popen(
                 [sys.executable, "-m", "sweeps.worker", *words], cwd=TRAIN.parent,
-                env=os.environ | {STORAGE: self.store.url}, stdin=subprocess.DEVNULL, stdout=log,
-                stderr=subprocess.STDOUT, start_new_session=True, preexec_fn=die_with_parent(),
+                env=os.environ | {STORAGE: self.store.url, PARENT: str(os.getpid())}, stdin=subprocess.DEVNULL,
+                stdout=log, stderr=subprocess.STDOUT, start_new_session=True,
             )  # fmt: skip
 
     def _stop(self, *, grace_seconds: float = 6.0) -> None:

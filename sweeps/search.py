@@ -7,7 +7,6 @@ first moment on; the same command goes on with what is left of them, however the
 import argparse
 import hashlib
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import Any
 import optuna
 from optuna.trial import TrialState
 
+from lightning_modules.command_line import one_line_errors, option
 from sweeps import pruning, settings
 from sweeps.launch import TRAIN, Slot, slots
 from sweeps.pool import Pool
@@ -82,8 +82,6 @@ def parse(argv: list[str]) -> tuple[argparse.Namespace, list[str]]:
 
 def _wanted(args: argparse.Namespace, rest: list[str]) -> dict[str, Any]:
     """What makes a study this one and no other."""
-    from lightning_modules.command_line import option
-
     if args.trials < 1:
         raise ValueError(f"--trials must be >= 1, got {args.trials}")
     objectives = settings.objectives(args.objective)
@@ -187,11 +185,5 @@ def _summary(study: optuna.Study, name: str, storage: str | None) -> None:
 
 
 if __name__ == "__main__":
-    try:
+    with one_line_errors():
         main(sys.argv[1:])
-    except (ValueError, OSError, RuntimeError) as error:
-        if "VAXIS_DEBUG" in os.environ:
-            raise
-        raise SystemExit(f"error: {error}\n(VAXIS_DEBUG=1 shows where)") from None
-    except KeyboardInterrupt:
-        raise SystemExit("stopped; the same command goes on where it was") from None

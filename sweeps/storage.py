@@ -19,6 +19,8 @@ import optuna
 from optuna.exceptions import StorageInternalError, UpdateFinishedTrialError
 from optuna.trial import FrozenTrial, TrialState
 
+from sweeps.processes import born
+
 Result = TypeVar("Result")
 GIVE_UP_SECONDS = 900.0
 
@@ -103,7 +105,7 @@ class Owner:
 
     def __init__(self, store: Store, study: optuna.Study, *, beat_seconds: float = 15.0) -> None:
         self.store, self.study, self.beat_seconds = store, study, beat_seconds
-        self.me = {"host": socket.gethostname(), "pid": os.getpid(), "born": _born(os.getpid())}
+        self.me = {"host": socket.gethostname(), "pid": os.getpid(), "born": born(os.getpid())}
         self._seen: dict[int, tuple[Any, float]] = {}
         self._looked = self._beat = 0.0
 
@@ -170,23 +172,10 @@ class Owner:
         if owner is None:
             return True
         if owner["host"] == self.me["host"]:
-            return _born(owner["pid"]) != owner["born"]
+            return born(owner["pid"]) != owner["born"]
         sign = (owner, beat)
         last, since = self._seen.get(trial.number, (None, 0.0))
         if sign != last:
             self._seen[trial.number] = (sign, time.monotonic())
             return False
         return time.monotonic() - since > 6 * self.beat_seconds
-
-
-def _born(pid: int) -> str | None:
-    """When a living process of this machine started, which tells it from a later one of the same number."""
-    try:
-        os.kill(pid, 0)
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except ProcessLookupError:
-        return None
-    except OSError:  # no /proc, or somebody else's process
-        return "alive"
-    boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-    return None if fields[0] == "Z" else f"{boot} {fields[19]}"

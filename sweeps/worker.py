@@ -20,6 +20,7 @@ from optuna.trial import TrialState
 from eeg.files import atomic
 from sweeps import pruning
 from sweeps.launch import Job, Slot, start
+from sweeps.processes import follow_parent
 from sweeps.settings import Sweep, scores
 from sweeps.storage import Owner, Store, patiently
 
@@ -146,7 +147,7 @@ class Worker:
                 stop = value is not None and self._report(trial, value, step=report["epoch"])
                 stopping = stopping or (stop and report["epoch"] + 1 < self.sweep.epochs)
                 with contextlib.suppress(OSError), atomic(job.run_dir / VERDICT) as partial:
-                    partial.write_text(json.dumps({"epoch": report["epoch"], "stop": bool(stopping)}))
+                    partial.write_text(json.dumps({"epoch": report["epoch"], "stop": stopping}))
             if ended:
                 self._end()
                 if stopping and not job.finished:
@@ -164,7 +165,7 @@ class Worker:
         def tell() -> bool:
             with warnings.catch_warnings(action="ignore"):  # a resumed run repeats steps that are known
                 trial.report(value, step)
-            return trial.should_prune()
+            return bool(trial.should_prune())  # some pruners answer with numpy's, which JSON does not know
 
         return patiently(tell)
 
@@ -254,4 +255,5 @@ def main(argv: list[str]) -> None:
 
 
 if __name__ == "__main__":
+    follow_parent()
     main(sys.argv[1:])

@@ -13,6 +13,7 @@ import psutil
 from optuna.trial import FrozenTrial, TrialState
 
 from sweeps.storage import Store
+from sweeps.worker import STORAGE
 from tests.conftest import ROOT
 from tests.runs import environment
 
@@ -69,22 +70,24 @@ class Search:
 
     def training(self) -> list[psutil.Process]:
         """Processes of runs, all ranks."""
-        return self._processes(f"--trainer.default_root_dir={self.folder}")
+        return [p for p in self._processes() if "--trainer.default_root_dir=" in " ".join(p.info["cmdline"])]
 
     def workers(self, launcher: subprocess.Popen) -> list[psutil.Process]:
         return [p for p in psutil.Process(launcher.pid).children() if "sweeps.worker" in " ".join(p.cmdline())]
 
     def assert_nobody_left(self, *, within: float = 3.0) -> None:
         deadline = time.monotonic() + within
-        while left := self._processes(str(self.folder)):
+        while left := self._processes():
             assert time.monotonic() < deadline, [p.cmdline() for p in left]
             time.sleep(0.1)
 
-    def _processes(self, word: str) -> list[psutil.Process]:
+    def _processes(self) -> list[psutil.Process]:
+        """Runs, by the folder in their command, and workers, by the storage in their environment."""
         found = []
-        for process in psutil.process_iter(["cmdline", "status"]):
-            command = process.info["cmdline"] or []
-            if process.info["status"] != psutil.STATUS_ZOMBIE and any(word in part for part in command):
+        for process in psutil.process_iter(["cmdline", "status", "environ"]):
+            storage = (process.info["environ"] or {}).get(STORAGE)
+            named = any(str(self.folder) in word for word in process.info["cmdline"] or [])
+            if process.info["status"] != psutil.STATUS_ZOMBIE and (named or storage == self.url):
                 found.append(process)
         return [process for process in found if process.pid != os.getpid()]
 

@@ -1,6 +1,8 @@
 """What goes wrong in a search, done for real: killed ranks, bad losses, no memory, no disk, no database."""
 
+import contextlib
 import json
+import os
 import resource
 import signal
 import subprocess
@@ -58,6 +60,22 @@ def test_killed_rank_ends_all_ranks_and_the_trial_resumes(rank, cache, tmp_path)
     search.assert_nobody_left()
 
 
+@pytest.mark.parametrize("moment", ["rank 1 has just started", "training"])
+def test_no_rank_outlives_a_search_worker_and_rank_zero_killed_at_once(moment, cache, tmp_path):
+    search = Search(tmp_path, cache, "--loss=rsa", "--trials=1", *TWO_RANKS, *LONG)
+    process = search.start()
+    search.wait(lambda: len(search.training()) == 2 and (moment != "training" or checkpoint(search)()), process)
+    (worker,) = search.workers(process)
+    (rank_zero,) = worker.children()
+    for victim in (process.pid, worker.pid, rank_zero.pid):
+        with contextlib.suppress(ProcessLookupError):  # it went with the one before
+            os.kill(victim, signal.SIGKILL)
+    search.assert_nobody_left(within=5)
+    process.wait()
+    assert "1 trials: 1 complete" in search.run()
+    assert ("resuming" in (search.folder / "trial-0000" / "log.txt").read_text()) == (moment == "training")
+
+
 def test_trial_that_raises_fails_and_the_others_go_on(cache, tmp_path):
     words = space(tmp_path, "network.depth: [1, -3]\nloss.weight: 1.0")
     search = Search(tmp_path, cache, "--loss=rsa", "--trials=5", "--workers=2", words, "--seed=3", *QUICK)
@@ -101,20 +119,51 @@ def test_trial_without_memory_fails_and_the_others_go_on(cache, tmp_path):
     assert "memory" in states[60000].user_attrs["error"].lower()
 
 
-def test_full_disk_fails_the_trial_and_not_the_search(cache, tmp_path):
+@contextlib.contextmanager
+def small_disk(folder):
+    """A file system of 16 KB, which only root can make."""
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=16k", "tmpfs", folder], capture_output=True).returncode:
+        pytest.skip("mounting a small file system needs root; the same on a full device ran without")
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", folder], check=True)
+
+
+@contextlib.contextmanager
+def full_device(folder):
+    """The metrics go to a device that is always full, which needs no rights."""
+    (folder / "metrics.csv").symlink_to("/dev/full")
+    yield
+
+
+@pytest.mark.parametrize("full", [full_device, small_disk])
+def test_full_disk_fails_the_trial_and_not_the_search(full, cache, tmp_path):
     search = Search(tmp_path, cache, "--loss=rsa", "--trials=2", "--workers=1", *QUICK)
     disk = search.folder / "trial-0000"
     disk.mkdir(parents=True)
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=16k", "tmpfs", disk], capture_output=True).returncode:
-        pytest.skip("mounting a small file system needs root")
-    try:
-        search.run(check=False, timeout=280)
+    with full(disk):
+        search.run(timeout=280)
         trials = search.trials()
-    finally:
-        subprocess.run(["umount", disk], check=True)
     assert trials[0].state == TrialState.FAIL
-    assert "no space left" in trials[0].user_attrs["error"]
+    assert "no space left" in trials[0].user_attrs["error"].lower()
+    assert trials[0].user_attrs["deaths"] == 2
     assert trials[1].state == TrialState.COMPLETE
+
+
+@pytest.mark.skipif(not hasattr(resource, "prlimit"), reason="only Linux limits another process")
+def test_checkpoint_that_does_not_fit_fails_the_trial_and_leaves_no_half_one(cache, tmp_path):
+    search = Search(tmp_path, cache, "--loss=rsa", "--trials=2", "--workers=1", *QUICK)
+    process = search.start()
+    while process.poll() is None:
+        for run in search.training():
+            if f"{search.folder}/trial-0000" in " ".join(run.info["cmdline"]):
+                with contextlib.suppress(ProcessLookupError):
+                    resource.prlimit(run.pid, resource.RLIMIT_FSIZE, (100_000, 100_000))  # half a checkpoint
+        time.sleep(0.1)
+    assert [t.state for t in search.trials()] == [TrialState.FAIL, TrialState.COMPLETE], process.stdout.read()
+    assert "log.txt ends: error:" in search.trials()[0].user_attrs["error"]
+    assert not list((search.folder / "trial-0000").glob("checkpoints/*"))
 
 
 def test_database_that_restarts_costs_nothing(cache, tmp_path, server):
@@ -173,11 +222,13 @@ def test_two_objectives(cache, tmp_path):
     assert len(search.trials(TrialState.COMPLETE)) == 2
 
 
-def test_terminated_search_puts_its_trials_back(cache, tmp_path):
+@pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGINT])
+def test_stopped_search_puts_its_trials_back_within_ten_seconds(sent, cache, tmp_path):
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # where tests run in the background it is ignored
     search = Search(tmp_path, cache, "--loss=rsa", "--trials=1", *TWO_RANKS, *LONG)
     process = search.start()
     search.wait(lambda: len(search.training()) == 2, process)
-    process.send_signal(signal.SIGTERM)
+    process.send_signal(sent)
     process.communicate(timeout=10)
     search.assert_nobody_left(within=0.5)
     assert [t.state for t in search.trials()] == [TrialState.WAITING]

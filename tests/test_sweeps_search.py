@@ -6,9 +6,14 @@ import signal
 import subprocess
 import sys
 
+import optuna
 import pytest
-from optuna.trial import TrialState
+from optuna.trial import TrialState, create_trial
 
+from sweeps import worker
+from sweeps.launch import Slot
+from sweeps.settings import Sweep
+from sweeps.storage import Store
 from tests.conftest import ROOT
 from tests.runs import environment
 from tests.sweep_runs import QUICK, Search, kill_everything
@@ -67,6 +72,43 @@ def test_bad_input_is_one_line(words, said, cache, tmp_path):
     assert done.returncode != 0
     assert said in done.stderr
     assert "Traceback" not in done.stderr
+
+
+# Scores .6 in every epoch and obeys the verdict, as callbacks/trial_report.py does.
+RUN = """
+import json, pathlib, sys, time
+folder = pathlib.Path(sys.argv[1])
+for epoch in range(4):
+    with open(folder / "reports.jsonl", "a") as file:
+        print(json.dumps({"epoch": epoch, "val/balanced_accuracy": 0.6}), file=file)
+    verdict = {"epoch": -1}
+    while verdict["epoch"] < epoch:
+        time.sleep(0.01)
+        verdict = json.loads((folder / "verdict.json").read_text()) if (folder / "verdict.json").exists() else verdict
+    if verdict["stop"]:
+        sys.exit()
+"""
+
+
+def test_median_pruner_lets_a_trial_go_on_and_then_stops_it(tmp_path, monkeypatch):
+    """The pruner answers with numpy's booleans, and the verdict is JSON."""
+
+    def start(job, *_, **__):
+        job.run_dir.mkdir()
+        return subprocess.Popen([sys.executable, "-c", RUN, job.run_dir], start_new_session=True)
+
+    monkeypatch.setattr(worker, "start", start)
+    store = Store(f"sqlite:///{tmp_path}/study.db")
+    study = optuna.create_study(storage=store.storage, study_name="study", direction="maximize")
+    shared = {"argv": [], "objectives": ["val/balanced_accuracy"], "seeds": [42], "folder": str(tmp_path)}
+    Sweep(**shared, space={"rsa": {}}, epochs=4, pruner="median").save(study)
+    for _ in range(5):
+        study.add_trial(create_trial(value=0.5, intermediate_values={0: 0.5, 1: 0.5, 2: 0.9, 3: 0.9}))
+    study.enqueue_trial({})
+    worker.Worker(store, "study", slot=Slot(), beat_seconds=15).work()
+    assert study.trials[-1].state == TrialState.PRUNED
+    assert sorted(study.trials[-1].intermediate_values) == [0, 1, 2], "epoch 1 is above the median"
+    assert json.loads((tmp_path / "trial-0005" / "verdict.json").read_text()) == {"epoch": 2, "stop": True}
 
 
 def test_ctrl_c_stops_soon_and_leaves_nothing_behind(cache, tmp_path):

@@ -8,6 +8,7 @@ import pytest
 from optuna.trial import TrialState
 
 from sweeps.storage import Owner, Store
+from tests import postgres
 from tests.postgres import Server
 
 
@@ -119,6 +120,33 @@ def test_closed_trials_stay_closed(url, study):
     owner.finish(trial, TrialState.FAIL)
     owner.release(trial)
     assert owner.study.get_trials()[trial.number].value == 0.25
+
+
+@pytest.fixture
+def no_system_server(monkeypatch):
+    monkeypatch.setenv("PATH", "/nowhere")
+    monkeypatch.setattr(postgres, "SYSTEM", "/nowhere/*/initdb")
+
+
+@pytest.mark.slow
+def test_without_a_server_of_the_system_that_of_the_wheel_keeps_a_study(no_system_server):
+    server = Server()
+    try:
+        server.start()
+        study = optuna.create_study(storage=Store(server.url).storage, study_name="kept")
+        study.enqueue_trial({})
+        server.stop()
+        server.start()
+        assert len(Store(server.url).study("kept").trials) == 1
+        assert server.bin.is_relative_to(server.folder) or server.bin == postgres.of_the_wheel()
+    finally:
+        server.remove()
+
+
+def test_without_any_server_the_reason_says_where_it_was_looked_for(no_system_server, monkeypatch):
+    monkeypatch.setattr(postgres, "WHEEL", "no_such_package")
+    with pytest.raises(pytest.skip.Exception, match=r"on the PATH nor at /nowhere.*pip install no-such-package"):
+        Server()
 
 
 def test_unknown_storage_names_the_choices():
