@@ -4,10 +4,14 @@ import json
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
+from transformers import BertConfig, BertModel
 
-from tests.small_language_models import BLOCKS, save_bert, save_llama
+from tests.small_language_models import BLOCKS, save_bert, save_llama, save_tokenizer
 from vaxis import agree, model_reading
 from vaxis.__main__ import main
+from vaxis.agree_figure import _agreement, draw
+from vaxis.agree_report import compare, describe
 from vaxis.agreement import (
     against,
     layer_profile,
@@ -15,10 +19,13 @@ from vaxis.agreement import (
     pair_null,
     pairwise,
     profile_null,
+    spread,
     tier,
 )
 
 VALENCE = (-1, -1, 0, 1, 1)
+NULLS = ("random texts", "random directions")
+GROUPS = {"clips": np.linspace(-1, 1, 28), "amazon": np.linspace(-1, 1, 40)}
 
 
 def test_tiers_are_the_papers():
@@ -35,9 +42,9 @@ def test_random_texts_are_the_same_in_every_model_and_directions_are_not():
     np.testing.assert_allclose(np.linalg.norm(first["random directions"], axis=1), 1)
     projections = [(states, first), (turned, second)]
     same = [(x @ rows["random texts"].T).T for x, rows in projections]
-    assert pair_null(*same)["median"] == pytest.approx(1)  # a rotated model is the same model
+    assert np.median(pair_null(*same)) == pytest.approx(1)  # a rotated model is the same model
     other = [(x @ rows["random directions"].T).T for x, rows in projections]
-    assert pair_null(*other)["median"] < 0.5
+    assert spread(pair_null(*other)) == {"median": pytest.approx(0.25, abs=0.2), "p95": pytest.approx(0.7, abs=0.25)}
 
 
 def test_validity_stands_beside_its_null():
@@ -77,6 +84,19 @@ def models(tmp_path_factory):
     return save_llama(folder / "small"), save_bert(folder / "encoder")
 
 
+def _answer(rng, *, separation=1.0, readouts=("last", "prompt:$")):
+    """What a model that knows nothing would have answered."""
+    answer = {"about": {"layer": 2}}
+    for readout in readouts:
+        answer |= {f"{readout}|{key}": np.array(value) for key, value in (("separation", separation), ("joy", True))}
+        answer |= {f"{readout}|{key}": np.array([0.1, 1.0]) for key in ("profile", "profile null")}
+        for group, ratings in GROUPS.items():
+            n = len(ratings)
+            answer[f"{readout}|{group}|axis"] = rng.normal(size=n)
+            answer |= {f"{readout}|{group}|{null}": rng.normal(size=(300, n)) for null in NULLS}
+    return answer
+
+
 def run(models, out, *words):
     return main(["agree", *map(str, models), "--out", str(out), *words])
 
@@ -98,6 +118,7 @@ def test_command_resumes_and_goes_on_after_a_failure(models, tmp_path, capsys, m
     assert result["models"]["small"]["layer_profile"][0] is None  # the frame ends in the same character
     assert (tmp_path / "agreement.png").read_bytes().startswith(b"\x89PNG")
     assert all(name in done.out for name in ("small ~ bert", "tier", "last read-out"))
+    assert "failed:\n  absent: --llm" in done.out
 
     monkeypatch.setattr(model_reading, "read_model", lambda *args, **kwargs: pytest.fail("read twice"))
     assert run(named[:2], tmp_path) == 0
@@ -124,6 +145,68 @@ def _texts():
     from vaxis.texts import load_texts
 
     return load_texts("faced")
+
+
+def test_mean_has_a_null_of_its_own_and_tiers_are_for_clips_only():
+    rng = np.random.default_rng(0)
+    result = compare({name: _answer(rng) for name in "abc"}, ratings=GROUPS, readouts=("last",)) | {
+        "failed": {"d": "no"}
+    }
+    clips, amazon = (result["readouts"]["last"][group] for group in ("clips", "amazon"))
+    single = [pair["random texts"] for pair in clips["pairs"].values()]
+    mean = clips["null_mean"]["random texts"]
+    assert mean["median"] == pytest.approx(np.mean([pair["median"] for pair in single]), abs=0.05)
+    assert mean["median"] < mean["p95"] < min(pair["p95"] for pair in single)  # a mean of three varies less than one
+    assert all("tier" in row for row in clips["validity"].values())
+    assert not any("tier" in row for row in amazon["validity"].values())
+    text = describe(result)
+    assert text.count(" tier") == 2  # header of the clips and the line of published numbers
+    assert f"{mean['median']:.2f}, 95 % {mean['p95']:.2f}" in text.split("mean   ")[1].splitlines()[0]
+
+
+def test_models_whose_classes_lie_apart_too_little_are_named():
+    rng = np.random.default_rng(0)
+    answers = {name: _answer(rng, separation=sep) for name, sep in (("good", 0.8), ("poor", 0.79), ("none", np.nan))}
+    text = describe(compare(answers, ratings=GROUPS, readouts=("last",)))
+    assert text.count("sep. below 0.8, so that the sign of r means little: poor, none\n") == len(GROUPS)
+    good = describe(compare({"good": answers["good"]}, ratings=GROUPS, readouts=("last",)))
+    assert "sep. below" not in good
+
+
+def test_only_failures_are_no_tables():
+    result = compare({}, ratings=GROUPS, readouts=("last",)) | {"failed": {"a": "gone"}}
+    assert describe(result) == "failed:\n  a: gone"
+
+
+def test_picture_marks_pairs_above_their_null(tmp_path):
+    rng = np.random.default_rng(0)
+    answers = {name: _answer(rng) for name in ("a ~ a", "b", "c")}
+    answers["b"]["prompt:$|clips|axis"] = answers["a ~ a"]["prompt:$|clips|axis"]
+    result = compare(answers, ratings=GROUPS, readouts=("prompt:$",))
+    axes = Figure().subplots()
+    _agreement(axes, result["readouts"]["prompt:$"]["clips"], list(answers))
+    bold = {text.get_position() for text in axes.texts if text.get_weight() == "bold"}
+    assert {(0, 1), (1, 0)} <= bold
+    assert len(axes.texts) == 12  # r and its null in every cell off the diagonal
+    assert draw(result, tmp_path / "x.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_encoders_average_phrases_and_a_folder_without_tokenizer_fails(models, tmp_path, capsys):
+    bare = tmp_path / "bare"
+    size = {"hidden_size": 16, "intermediate_size": 32, "num_attention_heads": 2, "num_hidden_layers": BLOCKS}
+    BertModel(BertConfig(vocab_size=101, **size), add_pooling_layer=False).save_pretrained(bare)
+    assert run([models[1], bare], tmp_path, "--readout", "ensemble") == 1
+    assert "bare: --llm" in (out := capsys.readouterr().out)
+    assert "has no tokenizer" in out
+    (about,) = json.loads((tmp_path / "agreement.json").read_text())["models"].values()
+    assert np.isfinite(about["layer_profile"][-1])
+
+    save_tokenizer(bare, special="<s> $A </s>")
+    nulls = []
+    for out in ("first", "second"):  # a pooler that the files lack is drawn anew at each load; the null must not be
+        assert run([bare], tmp_path / out) == 0
+        nulls.append(json.loads((tmp_path / out / "agreement.json").read_text())["readouts"])
+    assert nulls[0] == nulls[1]
 
 
 def test_names_must_differ(capsys):

@@ -55,13 +55,15 @@ def test_tables_results_and_picture(flags, tmp_path, monkeypatch, capsys):
     assert json.loads(out.read_text()) == result
 
 
-def test_an_artifact_is_validated_with_its_own_model(flags, tmp_path, capsys):
-    made = extract(llm=str(tmp_path / "model"), sentences=tmp_path / "nine.yaml", draws=20)
+@pytest.mark.parametrize(("readout", "phrases"), [("framed", 1), ("ensemble", 4)])
+def test_an_artifact_is_validated_with_its_own_model(flags, tmp_path, capsys, readout, phrases):
+    made = extract(llm=str(tmp_path / "model"), sentences=tmp_path / "nine.yaml", readout=readout, draws=20)
+    assert len(made.provenance["frame"]) == 1 + phrases
     path = made.save(tmp_path / "axis.npz")
-    flags += ["--out", str(tmp_path / "results.json"), "--readouts", "framed", "--axis"]
+    flags += ["--out", str(tmp_path / "results.json"), "--readouts", readout, "--axis"]
     assert main([*flags, str(path)]) == 0
     found = json.loads((tmp_path / "results.json").read_text())
-    assert found["readouts"]["framed"]["fingerprint"] == Axis.load(path).fingerprint
+    assert found["readouts"][readout]["fingerprint"] == Axis.load(path).fingerprint
     others = replace(made, provenance=made.provenance | {"weights": "0" * 12})
     assert main([*flags, str(others.save(tmp_path / "others.npz"))]) == 1
     assert "was made with other weights" in capsys.readouterr().err

@@ -70,15 +70,19 @@ def pairwise(projections: Sequence[np.ndarray]) -> np.ndarray:
     return np.corrcoef(np.stack(projections))
 
 
-def pair_null(first: np.ndarray, second: np.ndarray) -> dict[str, float]:
-    """Median and 95th percentile of the sign-free correlation between null directions of two models, draw by draw.
+def pair_null(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Sign-free correlation between null directions of two models, draw by draw; (draws,).
 
     Args:
         first: (draws, n) projections in one model.
         second: (draws, n) in the other.
     """
-    r = np.abs(_rowwise(first, second))
-    return {"median": float(np.median(r)), "p95": float(np.percentile(r, 95))}
+    return np.abs(_rowwise(first, second))
+
+
+def spread(null: np.ndarray) -> dict[str, float]:
+    """Median and 95th percentile of a null."""
+    return {"median": float(np.median(null)), "p95": float(np.percentile(null, 95))}
 
 
 def against(ratings: np.ndarray, projections: np.ndarray, null: np.ndarray) -> dict[str, float]:

@@ -26,7 +26,7 @@ def summary(axis: Axis) -> str:
     ]
     for name, row in origin.get("readouts", {}).items():
         lines.append(
-            f"  read-out {name:<7} separation {row['separation']:+.2f}   explained variance "
+            f"  read-out {name:<9}separation {row['separation']:+.2f}   explained variance "
             f"{row['explained_variance']:.2f}   {axis.classes.joy} {'positive' if row['joy'] else 'NOT POSITIVE'}"
         )
     if choice := origin.get("layer_choice"):

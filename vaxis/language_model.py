@@ -232,6 +232,9 @@ def _load(
             f"--llm {model} has no weights for {missing[0]} ({len(missing)} missing) of {type(network).__name__}; "
             f"give a complete model of that kind"
         )
+    # Without its files transformers makes up a tokenizer that knows no word, and all texts would read alike.
+    if set(tokenizer("I am glad", add_special_tokens=False).input_ids) <= {tokenizer.unk_token_id}:
+        raise ValueError(f"--llm {model} has no tokenizer: put tokenizer.json of the same model into the folder")
     network.config.use_cache = network.config.get_text_config().use_cache = False
     return network, tokenizer, plan
 
