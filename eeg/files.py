@@ -1,6 +1,7 @@
 """Where caches live, and writing a file so that a crash leaves the old one or the new one, never half of one."""
 
 import os
+import platform
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,7 +17,8 @@ def atomic(path: str | Path) -> Iterator[Path]:
     """Give a temporary path in the same folder; it replaces ``path`` on success and is removed on an error."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    # Machines that share a folder count processes alike.
+    partial = path.with_name(f".{path.name}.{platform.node()}-{os.getpid()}.partial")
     try:
         yield partial
         os.replace(partial, path)

@@ -6,6 +6,7 @@ import optuna
 from optuna.trial import FrozenTrial, TrialState
 
 PRUNERS = ("none", "median", "hyperband", "saturation", "saturation_share")
+BLIND = 1e-4  # of the task's gradient; losses that reach the features have a hundredth of it and more, others 1e-7
 
 
 class SaturationPruner(optuna.pruners.BasePruner):
@@ -14,10 +15,11 @@ class SaturationPruner(optuna.pruners.BasePruner):
     Class means follow the axis from the first epochs on, whatever the loss (arXiv 2606.00129: class-PC1 |r| saturates).
     What a loss can add is a gradient outside the span of the class means. Its push is
     weight * |g_alignment| * sqrt(1 - share in the span) / |g_task|, with everything from the training log, so schedules
-    of the weight count. After ``after`` epochs a trial is stopped when class-PC1 |r| is saturated (above ``saturated``
-    and its null), the mean push of these epochs is below ``least_push``, and its objective is not above that of all
-    earlier trials at that epoch. The within-class residual |r| is not asked: in early epochs it crosses its null by
-    chance, and where the push is idle it is not the loss that moved it (``keep_residual`` asks all the same).
+    of the weight count; a push that the log cannot tell stops nothing. After ``after`` epochs a trial is stopped when
+    class-PC1 |r| is saturated (above ``saturated`` and its null), the mean push of these epochs is below
+    ``least_push``, and its objective is not above that of all earlier trials at that epoch. The within-class residual
+    |r| is not asked: in early epochs it crosses its null by chance, and where the push is idle it is not the loss that
+    moved it (``keep_residual`` asks all the same). What it saves and loses: docs/pruning.md.
 
     With ``by_share`` the push is replaced by the plain reading of the theory: stop when the share of the loss's
     gradient inside the span, beyond chance, is more than a half. It takes a strong loss, whose push outside the span
@@ -61,13 +63,19 @@ class SaturationPruner(optuna.pruners.BasePruner):
 
 
 def push(epoch: dict[str, float]) -> float:
-    """Gradient of the loss outside the span of the class means over that of the task; NaN where not logged."""
+    """Gradient of the loss outside the span of the class means over that of the task; NaN where the log cannot say.
+
+    It cannot where the loss leaves the pooled features alone (``faa`` compares tokens) and where the total is not the
+    task plus a positive multiple of the loss (``uncertainty``, ``distance_ce`` in mode replace, a negative weight). A
+    loss that takes the place of the task's at nearly the same value is not recognised.
+    """
     try:
-        weight = abs(epoch["train/total"] - epoch["train/task"]) / abs(epoch["train/alignment"])
+        weight = (epoch["train/total"] - epoch["train/task"]) / epoch["train/alignment"]
+        relative = epoch["grad/alignment_norm"] / epoch["grad/task_norm"]
         outside = math.sqrt(max(0.0, 1.0 - epoch["grad/alignment_feature_share"]))
-        return weight * epoch["grad/alignment_norm"] * outside / epoch["grad/task_norm"]
     except (KeyError, ZeroDivisionError):
         return math.nan
+    return math.nan if weight < 0 or relative < BLIND else weight * relative * outside
 
 
 def share_beyond_chance(epoch: dict[str, float]) -> float:

@@ -12,8 +12,8 @@ from statistics import median
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
-from eeg.files import atomic
 from sweeps import confirm
+from sweeps.pictures import origin, pictures, varied
 from sweeps.settings import Sweep
 from sweeps.storage import Store
 
@@ -70,10 +70,11 @@ def summary(study: optuna.Study, *, best: int) -> str:
     )
     shown = study.best_trials if len(sweep.objectives) > 1 else complete[:best]
     lines += [f"{t.number:>6}  {' '.join(f'{v:.4f}' for v in t.values)}  {_short(t.params)}" for t in shown]
-    if _varied(complete, sweep):
+    if varied(complete, sweep):
         with warnings.catch_warnings(action="ignore"):
             importance = optuna.importance.get_param_importances(study)
-        lines.append("\nimportance  " + "  ".join(f"{name} {value:.2f}" for name, value in [*importance.items()][:6]))
+        most = "  ".join(f"{name} {value:.2f}" for name, value in [*importance.items()][:6])
+        lines.append(f"\nwhat sets the best tenth apart (PED-ANOVA)  {most}")
     lines.append(_cost(trials, sweep))
     if (file := Path(sweep.folder) / "confirm.json").is_file():
         lines.append(confirm.text(json.loads(file.read_text())))
@@ -83,17 +84,11 @@ def summary(study: optuna.Study, *, best: int) -> str:
     return "\n".join([*lines, f"\nagain    {sweep.shell(shown[0].params, seed=sweep.seeds[0])}"])
 
 
-def _varied(complete: list[FrozenTrial], sweep: Sweep) -> bool:
-    """True where importance can be told."""
-    return len(sweep.objectives) == 1 and len(complete) > 3 and len({t.values[0] for t in complete}) > 1
-
-
 def _chance(sweep: Sweep, trial: FrozenTrial) -> str:
-    try:
-        result = json.loads((sweep.run_dir(trial.number, sweep.seeds[0]) / "result.json").read_text())
-    except OSError:
+    chance, simulated = origin(sweep, trial)
+    if chance is None:
         return "chance unknown, the runs are gone"
-    return f"chance of balanced accuracy {result['val']['chance']:.3f}" + (", SIMULATED" if result["simulated"] else "")
+    return f"chance of balanced accuracy {chance:.3f}{simulated}"
 
 
 def _short(params: dict) -> str:
@@ -126,70 +121,6 @@ def _gaps(ended: list[FrozenTrial]) -> str:
     pairs = [pair for of_slot in times.values() for pair in pairwise(sorted(of_slot))]
     gaps = [later[0] - earlier[1] for earlier, later in pairs]
     return f"; {median(gaps):.2f} s between trials" if gaps else ""
-
-
-def pictures(study: optuna.Study, folder: Path) -> list[Path]:
-    """Draw history, curves, importance and one parallel-coordinates picture a loss; the front of two objectives."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from optuna.visualization import matplotlib as draw
-
-    sweep = Sweep.of(study)
-    complete = [t for t in study.get_trials(deepcopy=False) if t.state == TrialState.COMPLETE]
-    name = sweep.objectives[0]
-    if len(complete) < 2:
-        return []
-    if len(sweep.objectives) > 1:
-        front = draw.plot_pareto_front(study, target_names=sweep.objectives)
-        return [_save(front, folder / "front.png")]
-    made = [_save(draw.plot_optimization_history(study, target_name=name), folder / "history.png", title=name)]
-    made.append(
-        _save(draw.plot_intermediate_values(study), folder / "curves.png", title=f"{name} of each epoch", legend=False)
-    )
-    if not _varied(complete, sweep):
-        return made
-    with warnings.catch_warnings(action="ignore"):
-        made.append(_save(draw.plot_param_importances(study, target_name=name), folder / "importance.png"))
-    for loss in sweep.space:
-        part = _only(study, loss, sweep)
-        names = sorted({name for trial in part.trials for name in trial.params})
-        if len(part.trials) > 1 and len(names) > 1:
-            axes = draw.plot_parallel_coordinate(part, params=names, target_name=name)
-            made.append(_save(axes, folder / f"parallel-{loss}.png", title=loss, width=3.0 * (len(names) + 1)))
-    return made
-
-
-def _only(study: optuna.Study, loss: str, sweep: Sweep) -> optuna.Study:
-    """The complete trials of one loss, with the parameters that differ."""
-    part = optuna.create_study(direction="maximize")
-    for trial in study.get_trials(states=(TrialState.COMPLETE,)):
-        if trial.params.get("loss", loss) == loss:
-            names = [name for name in trial.params if name != "loss" and not trial.distributions[name].single()]
-            known = {name.removeprefix(f"{loss}:"): name for name in names}
-            part.add_trial(
-                optuna.trial.create_trial(
-                    params={short: trial.params[name] for short, name in known.items()},
-                    distributions={short: trial.distributions[name] for short, name in known.items()},
-                    value=trial.value,
-                )
-            )
-    return part
-
-
-def _save(axes, path: Path, *, title: str | None = None, legend: bool = True, width: float = 11.0) -> Path:
-    from matplotlib import pyplot
-
-    axes = axes if not hasattr(axes, "__len__") else axes[0]
-    if title:
-        axes.set_title(title)
-    if not legend and axes.get_legend():
-        axes.get_legend().remove()
-    axes.figure.set_size_inches(width, 5.5)
-    with atomic(path) as partial:
-        axes.figure.savefig(partial, format="png", dpi=110, bbox_inches="tight")
-    pyplot.close(axes.figure)
-    return path
 
 
 if __name__ == "__main__":

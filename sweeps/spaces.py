@@ -7,6 +7,7 @@ import re
 import sys
 import types
 import typing
+from itertools import combinations, product
 from pathlib import Path
 from typing import Any
 
@@ -55,9 +56,7 @@ def build(losses: list[str], *, argv: list[str], file: str | None = None) -> tup
     for loss in losses:
         cli = parse(normalise(["--loss", loss, *argv]))
         epochs = cli.trainer.max_epochs
-        configured = dict(cli.config["loss"].get("init_args", {}))
-        module, name = cli.config["loss"]["class_path"].rsplit(".", 1)
-        found = from_constructor(getattr(importlib.import_module(module), name), configured)
+        found = of_loss(cli.config["loss"])
         found = {flag: entry for flag, entry in found.items() if flag not in fixed}
         space[loss] = found | shared | own.get(loss, {})
         if not space[loss]:
@@ -65,24 +64,66 @@ def build(losses: list[str], *, argv: list[str], file: str | None = None) -> tup
     return space, epochs
 
 
+def of_loss(chosen: Any) -> dict[str, dict[str, Any]]:
+    """Flag -> range of a configured loss; of a composition those of its parts, as in ``--loss.rsa.weight``."""
+    configured = dict(chosen.get("init_args", {}))
+    if "parts" in configured:
+        return {
+            f"loss.{part['class_path'].split('.')[-2]}.{flag.removeprefix('loss.')}": entry
+            for part in configured["parts"]
+            for flag, entry in of_loss(part).items()
+        }
+    module, name = chosen["class_path"].rsplit(".", 1)
+    return from_constructor(getattr(importlib.import_module(module), name), configured)
+
+
 def from_constructor(cls: type, configured: dict[str, Any]) -> dict[str, dict[str, Any]]:
     """Flag -> range for what can be searched without being told more: numbers above 0, choices and switches.
 
     A weight may be off by orders of magnitude, so it is searched from a hundredth to ten times its value; other numbers
     by a factor of ten, counts of four. Where the constructor refuses an end of the range, 1 and then the value itself
-    take its place.
+    take its place. Of two choices that it refuses together one is left out, and said to be.
     """
     hints = typing.get_type_hints(cls.__init__)
+    entries = {name: _entry(name, hints.get(name), configured.get(name)) for name in inspect.signature(cls).parameters}
+    entries = {name: entry | {"default": configured[name]} for name, entry in entries.items() if entry is not None}
+    choices = _together(cls, configured, entries)
+    beside = [{}, *({name: choice} for name, some in choices.items() for choice in some)]
     space: dict[str, dict[str, Any]] = {}
-    for name in inspect.signature(cls.__init__).parameters:
-        value = configured.get(name)
-        entry = _entry(name, hints.get(name), value)
-        if entry is not None and "low" in entry:
+    for name, entry in entries.items():
+        if name in choices:
+            entry["choices"] = choices[name]
+            varies = len(choices[name]) > 1
+        else:
             for end in ("low", "high"):
-                entry[end] = _accepted(cls, configured, name, entry[end], value)
-        if entry is not None and entry.get("low", 0) != entry.get("high", 1):
-            space[f"loss.{name}"] = entry | {"default": value}
+                entry[end] = _accepted(cls, configured, name, entry[end], beside)
+            varies = entry["low"] != entry["high"]
+        if varies:
+            space[f"loss.{name}"] = entry
     return space
+
+
+def _together(cls: type, configured: dict[str, Any], entries: dict[str, dict[str, Any]]) -> dict[str, list]:
+    """Choices of each argument without those that the constructor refuses beside another; later arguments yield."""
+    choices = {name: list(entry["choices"]) for name, entry in entries.items() if entry["type"] == "categorical"}
+    for first, second in combinations(choices, 2):
+        for pair in product(list(choices[first]), list(choices[second])):
+            chosen = dict(zip((first, second), pair))
+            if any(chosen[name] not in choices[name] for name in chosen) or _takes(cls, configured | chosen):
+                continue
+            loser, other = (second, first) if chosen[second] != entries[second]["default"] else (first, second)
+            choices[loser].remove(chosen[loser])
+            without, with_it = f"{loser} {chosen[loser]}", f"{other} {chosen[other]}"
+            print(f"{cls.__name__}: {without} is not searched, it is refused beside {with_it}", file=sys.stderr)
+    return choices
+
+
+def _takes(cls: type, arguments: dict[str, Any]) -> bool:
+    try:
+        cls(**arguments)
+    except ValueError:
+        return False
+    return True
 
 
 def _entry(name: str, hint: Any, value: Any) -> dict[str, Any] | None:
@@ -104,15 +145,13 @@ def _entry(name: str, hint: Any, value: Any) -> dict[str, Any] | None:
     return None
 
 
-def _accepted(cls: type, configured: dict[str, Any], name: str, end: float, value: float) -> float:
-    """The end of the range, or 1, or the value itself: the first that the constructor takes."""
+def _accepted(cls: type, configured: dict[str, Any], name: str, end: float, beside: list[dict[str, Any]]) -> float:
+    """The end of the range, or 1, or the value itself: the first that the constructor takes beside every choice."""
+    value = configured[name]
     between = [type(end)(1)] if min(end, value) < 1 < max(end, value) else []
     for number in (end, *between):
-        try:
-            cls(**(configured | {name: number}))
-        except ValueError:
-            continue
-        return number
+        if all(_takes(cls, configured | choice | {name: number}) for choice in beside):
+            return number
     return value
 
 

@@ -1,6 +1,7 @@
 """The pruner that knows saturation, the comparison of pruners, and the verdict inside a run."""
 
 import json
+import math
 import os
 import subprocess
 import sys
@@ -12,7 +13,7 @@ from optuna.trial import create_trial
 from callbacks.trial_report import TrialReport
 from sweeps import worker
 from sweeps.pruning import PRUNERS, SaturationPruner, build, push, share_beyond_chance
-from sweeps.replay import replay
+from sweeps.replay import in_orders, replay, table
 from tests.conftest import ROOT
 from tests.runs import SMALL, TWO_RANKS, environment
 
@@ -40,7 +41,8 @@ def verdict(pruner, *epochs, values=(0.1, 0.2, 0.3), best=0.5) -> bool:
 
 def test_push_is_the_weighted_gradient_outside_the_span_of_the_class_means():
     assert push(epoch(weight=0.5, share=0.75, norm=2.0)) == pytest.approx(0.5 * 2.0 * 0.5)
-    assert push({}) != push({})
+    for unknown in ({}, epoch(norm=1e-7), epoch(weight=-0.1), {**epoch(), "train/total": 1.0}):
+        assert math.isnan(push(unknown))
     assert share_beyond_chance(epoch(share=0.25)) == 0
     assert share_beyond_chance(epoch(share=1.0)) == 1
 
@@ -56,6 +58,7 @@ def test_only_an_idle_loss_in_a_saturated_basin_is_stopped():
     assert not verdict(SaturationPruner(after=3, keep_residual=True), idle, idle, follows)
     assert not verdict(pruner, idle, idle, idle, best=0.25), "it leads"
     assert not verdict(pruner, *[{**idle, "train/alignment": 0.0}] * 3), "a push that is not known stops nothing"
+    assert not verdict(pruner, *[epoch(norm=1e-8)] * 3), "a loss that reads tokens has no gradient at the features"
 
 
 def test_reading_by_share_takes_a_strong_loss_for_an_idle_one():
@@ -72,16 +75,33 @@ def recorded(number: int, value: float, weight: float):
     return trial
 
 
+FOUR = [(0.5, 1.0), (0.3, 0.001), (0.6, 1.0), (0.2, 0.001)]  # value, weight
+
+
 def test_replay_counts_what_a_pruner_saves_and_loses():
-    trials = [
-        recorded(n, value, weight)
-        for n, (value, weight) in enumerate([(0.5, 1.0), (0.3, 0.001), (0.6, 1.0), (0.2, 0.001)])
-    ]
+    trials = [recorded(number, *each) for number, each in enumerate(FOUR)]
     result = replay(trials, pruner=SaturationPruner(after=2), epochs=6)
     assert result.pruned == 2
     assert result.saved == pytest.approx(2 * 4 / 24)
     assert (result.best, result.best_pruned) == (0.6, 0.3)
+    assert result.best_instead == 0.6, "16 epochs are 2.67 trials"
     assert replay(trials, pruner=build("none", epochs=6, seeds=1), epochs=6).saved == 0
+
+
+def test_table_says_what_the_same_epochs_give_without_a_pruner():
+    trials = [recorded(number, *each) for number, each in enumerate(FOUR)]
+    rows = {row.split()[0]: row for row in table(trials, epochs=6, orders=40).splitlines()}
+    assert rows.keys() == {"pruner", *PRUNERS}
+    assert rows["none"].split()[1:] == "0% [0%, 0%] 0.0000 [0.0000, 0.0000] 0.0000 0%".split()
+    saved, loss, instead = (float(rows["saturation"].split()[n].rstrip("%")) for n in (1, 4, 7))
+    assert saved > 20
+    assert loss == 0
+    assert instead > 0.02, "three of four trials in random order miss the best in one of four"
+    nulls = [[each.best_instead for each in in_orders(trials, pruner="none", epochs=6, orders=5)] for _ in range(2)]
+    assert nulls[0] == nulls[1]
+    saved = [[each.saved for each in in_orders(trials, pruner="hyperband", epochs=6, orders=20)] for _ in range(2)]
+    assert saved[0] == saved[1]
+    assert len(set(saved[0])) > 1, "orders differ"
 
 
 @pytest.mark.parametrize("name", PRUNERS)

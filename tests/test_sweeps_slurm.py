@@ -1,6 +1,8 @@
 """A search on a cluster: the text for sbatch, and workers started by submitit on this machine."""
 
 import os
+import shlex
+import signal
 import subprocess
 import sys
 import time
@@ -69,6 +71,41 @@ def test_several_machines_need_a_server(capsys):
 def test_search_flags_after_the_dashes_are_those_of_the_search():
     args, rest = search.parse(["--loss", "rsa", "--trials", "7", "--trainer.max_epochs", "2"])
     assert (args.loss, args.trials, rest) == ("rsa", 7, ["--trainer.max_epochs", "2"])
+
+
+@pytest.mark.slow
+def test_a_worker_that_slurm_requeues_goes_on_with_its_trial(tmp_path):
+    cache, last = tmp_path / "cache", tmp_path / "study" / "trial-0000" / "checkpoints" / "last.ckpt"
+    words = ["--loss=rsa", "--trials=2", "--study=study", f"--folder={tmp_path}", *QUICK, "--trainer.max_epochs=4"]
+    store, study, folder = search.prepare(*search.parse(words))
+    secret = tmp_path / "storage.url"
+    secret.write_text(store.url)
+    script = tmp_path / "array.sbatch"
+    script.write_text(slurm.script(arguments(cpus=1), study="study", folder=folder, secret=secret))
+    # As in a task of an array: Lightning must not take the allocation for its own.
+    allocation = {"SLURM_JOB_ID": "4711", "SLURM_NTASKS": "1", "SLURM_PROCID": "0", "CUDA_VISIBLE_DEVICES": ""}
+
+    def task(**extra: str) -> subprocess.Popen:
+        env = environment(cache, **allocation, **extra)
+        command = shlex.split(f"bash {script}")
+        return subprocess.Popen(command, env=env, stdin=subprocess.DEVNULL, start_new_session=True)
+
+    first = task()
+    try:
+        deadline = time.monotonic() + 120
+        while not last.exists():
+            assert first.poll() is None
+            assert time.monotonic() < deadline, "the trial never got that far"
+            time.sleep(0.02)
+        first.send_signal(signal.SIGTERM)  # --signal=B:TERM@60
+        assert first.wait(timeout=30) != 0
+    finally:
+        first.kill()
+    states = [trial.state for trial in study.get_trials()]
+    assert states == [TrialState.WAITING] * 2, "the trial is put back"
+    assert task(SLURM_RESTART_COUNT="1").wait(timeout=200) == 0
+    assert [trial.state for trial in study.get_trials()] == [TrialState.COMPLETE] * 2
+    assert "resuming" in (folder / "trial-0000" / "log.txt").read_text()
 
 
 @pytest.mark.slow

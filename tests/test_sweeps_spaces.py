@@ -1,13 +1,19 @@
 """Search spaces, names of objectives and seeds, and the flags that a configuration becomes."""
 
+import importlib
+import inspect
+import json
 from typing import Literal
 
 import optuna
 import pytest
 import yaml
 
+from lightning_modules.catalogue import plugins
+from lightning_modules.command_line import normalise
 from sweeps import settings, spaces
 from sweeps.settings import Sweep
+from tests.sweep_runs import Search
 
 SIMULATED = ["--config", "configs/simulated.yaml"]
 
@@ -24,10 +30,8 @@ class Loss:
             raise ValueError("keep is a fraction")
 
 
-def defaults() -> dict:
-    import inspect
-
-    return {name: p.default for name, p in inspect.signature(Loss).parameters.items()}
+def defaults(cls: type = Loss) -> dict:
+    return {name: p.default for name, p in inspect.signature(cls).parameters.items()}
 
 
 def test_space_follows_the_types_of_the_constructor():
@@ -40,6 +44,98 @@ def test_space_follows_the_types_of_the_constructor():
         "loss.tie": {"type": "categorical", "choices": [False, True], "default": False},
         "loss.channels": {"type": "categorical", "choices": ["p", "q"], "default": "p"},
     }
+
+
+class Picky:
+    """Refuses some pairs of choices, and a large weight beside one."""
+
+    def __init__(
+        self, *, weight: float = 0.5, mode: Literal["a", "b"] = "a", way: Literal["x", "y", "z"] = "x",
+        side: Literal["l", "r"] = "l",
+    ) -> None:  # fmt: skip
+        if (mode, way) == ("b", "y") or (way, side) == ("z", "r") or (mode == "b" and weight > 1):
+            raise ValueError("not together")
+
+
+def test_choices_that_are_refused_beside_others_are_left_out_and_said(capsys):
+    space = spaces.from_constructor(Picky, defaults(Picky))
+    assert space.pop("loss.weight")["high"] == 1.0
+    assert {flag: entry["choices"] for flag, entry in space.items()} == {
+        "loss.mode": ["a", "b"],
+        "loss.way": ["x", "z"],
+    }
+    said = capsys.readouterr().err.splitlines()
+    assert said == [
+        "Picky: way y is not searched, it is refused beside mode b",
+        "Picky: side r is not searched, it is refused beside way z",
+    ]
+
+
+@pytest.mark.parametrize("plugin", plugins("loss"), ids=lambda plugin: plugin.name)
+def test_every_loss_takes_whatever_its_space_offers(plugin):
+    module, name = plugin.class_path.rsplit(".", 1)
+    cls = getattr(importlib.import_module(module), name)
+    space = spaces.from_constructor(cls, defaults(cls))
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
+    for _ in range(30):
+        trial = study.ask()
+        make_sweep({plugin.name: space}).suggest(trial)
+        cls(**{flag.removeprefix("loss."): value for flag, value in trial.params.items()})
+
+
+COMPOSITION = "rsa+vaxis_mse"
+
+
+def test_a_composition_is_searched_over_the_parameters_of_its_parts():
+    space, _ = spaces.build([COMPOSITION], argv=[*SIMULATED, "--loss.rsa.compare=cka", "--loss.vaxis_mse.weight=2"])
+    alone = {loss: spaces.build([loss], argv=SIMULATED)[0][loss] for loss in ("rsa", "vaxis_mse")}
+    expected = {f"loss.rsa.{flag[5:]}": entry for flag, entry in alone["rsa"].items()}
+    expected |= {f"loss.vaxis_mse.{flag[5:]}": entry for flag, entry in alone["vaxis_mse"].items()}
+    fixed = ("loss.rsa.compare", "loss.vaxis_mse.weight")
+    assert space == {COMPOSITION: {flag: entry for flag, entry in expected.items() if flag not in fixed}}
+
+
+def test_a_composition_beside_a_loss_and_its_values_reach_the_parts():
+    from lightning_modules.cli import parse
+
+    space, _ = spaces.build([COMPOSITION, "rkd"], argv=SIMULATED)
+    study = optuna.create_study()
+    study.enqueue_trial({"loss": COMPOSITION, f"{COMPOSITION}:loss.rsa.weight": 0.02})
+    trial = study.ask()
+    sweep = make_sweep(space, argv=SIMULATED)
+    sweep.suggest(trial)
+    flags = dict(word.removeprefix("--").split("=") for word in sweep.command(trial.params, seed=1)[2:])
+    assert flags["loss"] == COMPOSITION
+    assert flags["loss.rsa.weight"] == "0.02"
+    parts = parse(normalise(sweep.command(trial.params, seed=1))).config["loss"]["init_args"]["parts"]
+    for part, name in zip(parts, ("rsa", "vaxis_mse")):
+        assert part["class_path"].startswith(f"losses.{name}.")
+        for flag, value in flags.items():
+            if flag.startswith(f"loss.{name}."):
+                assert str(part["init_args"][flag.split(".")[2]]) == value
+    tiny = sweep.command(trial.params | {f"{COMPOSITION}:loss.rsa.weight": 2e-07}, seed=1)
+    assert parse(normalise(tiny)).config["loss"]["init_args"]["parts"][0]["init_args"]["weight"] == 2e-07
+
+
+@pytest.mark.slow
+def test_a_composition_is_searched_and_trained(tmp_path):
+    words = ("--config", "configs/simulated.yaml", "--trainer.max_epochs=2", "--loss.rsa.compare=cosine", "--workers=1")
+    search = Search(tmp_path, tmp_path / "cache", f"--loss={COMPOSITION}", "--trials=2", "--beat=0.5", *words)
+    said = search.run()
+    assert "2 complete" in said
+    assert f"--loss={COMPOSITION}" in said
+    weights = set()
+    for trial in search.trials():
+        run_dir = search.folder / f"trial-{trial.number:04d}"
+        assert json.loads((run_dir / "result.json").read_text())["loss"] == COMPOSITION
+        parts = yaml.safe_load((run_dir / "config.yaml").read_text())["loss"]["init_args"]["parts"]
+        assert parts[0]["init_args"]["compare"] == "cosine"
+        assert "loss.rsa.compare" not in trial.params
+        assert parts[0]["init_args"]["weight"] == pytest.approx(trial.params["loss.rsa.weight"])
+        assert parts[1]["init_args"]["weight"] == pytest.approx(trial.params["loss.vaxis_mse.weight"])
+        weights.add(parts[0]["init_args"]["weight"])
+    assert len(weights) == 2
+    assert (search.folder / "trial-0000/reports.jsonl").read_text().count("epoch") >= 2
 
 
 def test_flags_are_not_searched_and_files_come_on_top(tmp_path):
