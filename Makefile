@@ -2,7 +2,7 @@
 PYTHON ?= python3
 PY := .venv/bin/python
 
-.PHONY: train test test-slow lint bench bench-vaxis clean
+.PHONY: train test test-slow lint bench bench-vaxis bench-sweeps clean
 
 train: .venv/ready  ## the main job: a verdict on an alignment loss, on a simulated FACED cohort
 	$(PY) train.py
@@ -24,6 +24,9 @@ bench: .venv/ready  ## what users do today against this project, as ratios in on
 
 bench-vaxis: .venv/ready  ## reading texts with a language model: the plain transformers loop against this project
 	$(PY) -m tests.bench_vaxis --compile
+
+bench-sweeps: .venv/ready  ## trials as processes against Optuna in one process with ddp_spawn
+	$(PY) -m tests.bench_sweeps
 
 .venv/ready: requirements.txt
 	@$(PYTHON) -c 'import sys; assert (3, 11) <= sys.version_info < (3, 14), "Python 3.11, 3.12 or 3.13 is needed; name one: make PYTHON=python3.12"'

@@ -14,6 +14,7 @@ import yaml
 from jsonargparse import Namespace, _typehints
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
 from lightning.pytorch.loggers import CSVLogger
+from lightning.pytorch.plugins.environments import SLURMEnvironment
 from lightning.pytorch.utilities.rank_zero import rank_zero_only
 
 from callbacks.loggers import logger_configs
@@ -185,7 +186,9 @@ class DecoderCLI(LightningCLI):
         config.weights_only = True
 
     def instantiate_trainer(self, **kwargs):
-        return super().instantiate_trainer(plugins=[AtomicCheckpointIO()], **kwargs)
+        # On SIGUSR1 Lightning would save in mid-epoch and requeue; a run goes on after its last whole epoch.
+        slurm = [SLURMEnvironment(auto_requeue=False)] if SLURMEnvironment.detect() else []
+        return super().instantiate_trainer(plugins=[AtomicCheckpointIO(), *slurm], **kwargs)
 
     def before_fit(self) -> None:
         """Give the whole configuration to loggers that filter runs by it; the run directory has it as config.yaml."""

@@ -67,7 +67,7 @@ def parse(argv: list[str]) -> tuple[argparse.Namespace, list[str]]:
         "--objective", default="val/balanced_accuracy", help=f"one or two (a,b) of {', '.join(OBJECTIVES)}"
     )
     parser.add_argument("--seeds", help="how many paired seeds, or which (42,123); the mean is the objective")
-    parser.add_argument("--pruner", default="median", choices=pruning.PRUNERS)
+    parser.add_argument("--pruner", default="saturation", choices=pruning.PRUNERS, help="see docs/pruning.md")
     parser.add_argument("--devices", default="", help="CUDA devices; without, the processor")
     parser.add_argument("--devices-per-trial", "--devices_per_trial", type=int, default=1, help="more than one: DDP")
     parser.add_argument("--workers", type=int, help="runs at a time without CUDA devices; by default one a core")

@@ -204,3 +204,15 @@ def test_a_loss_on_the_command_line_forgets_the_arguments_of_the_one_in_a_file(t
 def test_missing_root_and_bad_weight_are_one_line():
     assert run("fit", "--data", "FACED").stderr.strip() == "error: FACED needs --data.root"
     assert "error: weight must be >= 0, got -1.0" in run("fit", "--loss", "rsa", "--loss.weight", "-1").stderr
+
+
+def test_in_a_slurm_job_lightning_does_not_save_in_mid_epoch(monkeypatch):
+    from lightning_modules.cli import parse
+
+    for name, value in (("SLURM_NTASKS", "1"), ("SLURM_NTASKS_PER_NODE", "1"), ("SLURM_JOB_NAME", "rsa")):
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr("lightning.fabric.plugins.environments.slurm.shutil.which", lambda _: "/usr/bin/srun")
+    trainer = parse(["--config", str(ROOT / "configs" / "simulated.yaml")]).trainer
+    environment = trainer._accelerator_connector.cluster_environment
+    assert type(environment).__name__ == "SLURMEnvironment"
+    assert not environment.auto_requeue
