@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 from eeg.files import atomic
-from lightning_modules.command_line import normalise, option
+from lightning_modules.command_line import normalise, one_line_errors, option
 from sweeps.launch import TRAIN
 
 # --gpus-per-node and not --gpus-per-task: a process must see all devices of its node and takes that of its local rank.
@@ -101,7 +101,5 @@ def torchrun(args: argparse.Namespace, *, words: list[str]) -> str:
 
 
 if __name__ == "__main__":
-    try:
+    with one_line_errors():
         main(sys.argv[1:])
-    except (ValueError, OSError, RuntimeError) as error:
-        raise SystemExit(f"error: {error}") from None

@@ -12,6 +12,7 @@ from statistics import median
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
+from lightning_modules.command_line import one_line_errors
 from sweeps import confirm
 from sweeps.pictures import origin, pictures, varied
 from sweeps.settings import Sweep
@@ -124,7 +125,5 @@ def _gaps(ended: list[FrozenTrial]) -> str:
 
 
 if __name__ == "__main__":
-    try:
+    with one_line_errors():
         main(sys.argv[1:])
-    except (ValueError, OSError) as error:
-        raise SystemExit(f"error: {error}") from None

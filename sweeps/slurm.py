@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 from eeg.files import atomic
+from lightning_modules.command_line import one_line_errors
 from sweeps import search, worker
 from sweeps.launch import TRAIN
 
@@ -115,7 +116,5 @@ def submit(args: argparse.Namespace, work: Work, *, folder: Path) -> list:
 
 
 if __name__ == "__main__":
-    try:
+    with one_line_errors():
         main(sys.argv[1:])
-    except (ValueError, OSError, RuntimeError) as error:
-        raise SystemExit(f"error: {error}") from None

@@ -13,7 +13,7 @@ from typing import Any
 
 import yaml
 
-from lightning_modules.command_line import normalise, option
+from lightning_modules.command_line import normalise, one_line_errors, option
 
 KINDS = ("float", "int", "categorical")
 
@@ -197,7 +197,5 @@ def _merged(space: dict[str, dict[str, dict]]) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    try:
+    with one_line_errors():
         main(sys.argv[1:])
-    except (ValueError, OSError) as error:
-        raise SystemExit(f"error: {error}") from None
