@@ -90,8 +90,8 @@ def _show(bar: tqdm, trials: list[FrozenTrial]) -> None:
     complete = [trial for trial in trials if trial.state == TrialState.COMPLETE]
     pruned = sum(trial.state == TrialState.PRUNED for trial in trials)
     failed = sum(trial.state == TrialState.FAIL for trial in trials)
-    best = max((trial.values[0] for trial in complete), default=float("nan"))
-    bar.set_postfix_str(f"best {best:.4f}, {pruned} pruned, {failed} failed", refresh=False)
+    best = f"best {max(trial.values[0] for trial in complete):.4f}, " if complete else ""
+    bar.set_postfix_str(f"{best}{pruned} pruned, {failed} failed", refresh=False)
     bar.update(len(trials) - _unfinished(trials) - bar.n)
 
 
