@@ -7,6 +7,7 @@ from pathlib import Path
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
+from eeg.figure_style import BLUE, GREEN, ORANGE, PINK, SKY, STYLE
 from eeg.files import atomic
 from sweeps.settings import Sweep
 
@@ -58,10 +59,16 @@ def _parallel(study: optuna.Study, sweep: Sweep, loss: str, folder: Path, title:
 
 def _curves(study: optuna.Study, sweep: Sweep, chance: float | None):
     """Objective of each trial by epoch (of its first seed, where there are several), one colour a loss."""
+    import matplotlib
     from matplotlib import pyplot
+    from matplotlib.ticker import MaxNLocator
 
-    axes = pyplot.subplots()[1]
-    colour = {loss: pyplot.get_cmap("tab20")(number % 20) for number, loss in enumerate(sweep.space)}
+    colours = [BLUE, ORANGE, GREEN, PINK, SKY]
+    if len(sweep.space) > len(colours):
+        colours = [pyplot.get_cmap("tab20")(number % 20) for number in range(len(sweep.space))]
+    colour = dict(zip(sweep.space, colours))
+    with matplotlib.rc_context(matplotlib.rcParamsDefault | STYLE | {"backend": "Agg"}):  # not the style Optuna has set
+        axes = pyplot.subplots()[1]
     for trial in study.get_trials(deepcopy=False):
         steps = sorted(step for step in trial.intermediate_values if step < sweep.epochs)
         shade = colour[trial.params.get("loss", next(iter(colour)))]
@@ -69,8 +76,9 @@ def _curves(study: optuna.Study, sweep: Sweep, chance: float | None):
         axes.plot([step + 1 for step in steps], values, color=shade, lw=1, alpha=0.7)
     if chance is not None and sweep.objectives[0] == "val/balanced_accuracy":
         axes.axhline(chance, color="black", ls=":", lw=1)
-        axes.annotate("chance", (1, chance), va="bottom")
-    axes.set(xlabel="epochs", ylabel=sweep.objectives[0])
+        axes.annotate("chance", (sweep.epochs, chance), va="bottom", ha="right")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.set(xlabel="epochs; trials that end early were stopped", ylabel=sweep.objectives[0])
     handles = [pyplot.Line2D([], [], color=shade, label=loss) for loss, shade in colour.items()]
     axes.legend(handles=handles)
     return axes
