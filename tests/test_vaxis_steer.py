@@ -10,7 +10,7 @@ from tests.rated_texts import VALENCES
 from tests.small_language_models import save_llama
 from vaxis import lexicons, steering
 from vaxis.__main__ import main
-from vaxis.hidden_states import load_generator
+from vaxis.language_model import load_generator
 from vaxis.steering import OPENINGS, Writer, study, summary
 
 

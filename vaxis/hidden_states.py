@@ -13,11 +13,9 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from vaxis.language_model import MemoryPlan, convert_gguf, fast_at_bfloat16, load_generator, load_reader
+from vaxis.language_model import MemoryPlan, load_reader
 from vaxis.packing import pack
-from vaxis.readouts import READOUTS, Readout, readout_of
-
-__all__ = ["READOUTS", "HiddenStates", "convert_gguf", "fast_at_bfloat16", "load_generator"]
+from vaxis.readouts import Readout, readout_of
 
 TOKEN_BUDGET = 1024  # padded tokens per forward pass; fastest of the sizes tried on two CPU cores
 MAX_TOKENS = 512  # of the text itself; the suffix comes after and is never cut

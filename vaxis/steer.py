@@ -31,7 +31,7 @@ def main(args: argparse.Namespace) -> int:
     if len(set(args.alphas)) < 2 or args.texts < 2 or args.draws < 2 or args.tokens < 1:
         raise ValueError("--alphas needs two different values, --texts and --draws at least 2, --tokens at least 1")
     from vaxis.ablate import open_instrument
-    from vaxis.hidden_states import load_generator
+    from vaxis.language_model import load_generator
     from vaxis.steering import Writer, study
 
     instrument = open_instrument(args)
