@@ -16,11 +16,21 @@ def cache_dir() -> Path:
 def atomic(path: str | Path) -> Iterator[Path]:
     """Give a temporary path in the same folder; it replaces ``path`` on success and is removed on an error."""
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _unwritable(path, error) from error
     # Machines that share a folder count processes alike.
     partial = path.with_name(f".{path.name}.{platform.node()}-{os.getpid()}.partial")
     try:
         yield partial
         os.replace(partial, path)
+    except PermissionError as error:
+        raise _unwritable(path, error) from error
     finally:
         partial.unlink(missing_ok=True)
+
+
+def _unwritable(path: Path, error: OSError) -> OSError:
+    fix = "VAXIS_CACHE=FOLDER names another one" if cache_dir() in path.parents else "name another folder"
+    return OSError(f"{path.parent} cannot be written ({error.strerror}); {fix}")

@@ -8,8 +8,9 @@ import pytest
 from tests.rated_texts import SENTENCES, read, texts_and_ratings
 from tests.small_language_models import save_llama
 from vaxis.__main__ import main
-from vaxis.ablation import FOLDS, ablation, probe_auc, remove, stratified_folds
-from vaxis.bootstrap import auc
+from vaxis.ablation import FOLDS, KINDS, ablation, null_of, probe_auc, removals, remove, stratified_folds
+from vaxis.axis import principal_axis
+from vaxis.bootstrap import auc, sign_free
 from vaxis.set_study import fit_axis
 
 
@@ -79,14 +80,41 @@ def test_ablation_of_a_planted_axis():
     states = read(texts)
     states[:, 0] += 2 * noise
     found = ablation(fit_axis(read, SENTENCES), states, ratings > 0, draws=200)
-    assert found["zero_shot"] > 0.9
-    assert found["zero_shot_without"] == 0.5
-    assert found["probe_loss"] == pytest.approx(found["probe"] - found["probe_without"])
-    for kind in ("isotropic", "covariance"):
-        assert found[kind]["draws"] == 200
-        assert found[kind]["p5"] <= found[kind]["median"] <= found[kind]["p95"]
-    assert found["isotropic"]["z"] > 3
-    assert found["isotropic"]["p"] == pytest.approx(1 / 201)
+    assert found["zero_shot"]["value"] > 0.9
+    assert found["zero_shot_without"] == {"value": 0.5, "low": 0.5, "high": 0.5}
+    loss = found["probe"]["value"] - found["probe_without"]["value"]
+    assert found["probe_loss"]["value"] == pytest.approx(loss)
+    for name in ("zero_shot", "axis_again", "probe", "probe_without", "probe_loss"):
+        assert found[name]["low"] < found[name]["value"] < found[name]["high"]
+    for kind in KINDS:
+        for null in found["nulls"][kind].values():
+            assert null["low"] <= null["median"] <= null["high"]
+            assert 1 / 201 <= null["p"] <= 1
+    # Only the removal of the axis itself takes valence away; a random direction leaves it and the new axis finds it.
+    isotropic = found["nulls"]["isotropic"]
+    assert isotropic["axis_again"]["median"] > 0.9 > found["axis_again"]["value"]
+    assert {name: null["p"] for name, null in isotropic.items()} == pytest.approx(dict.fromkeys(isotropic, 1 / 201))
+
+
+def test_removing_a_random_direction_is_what_it_says():
+    texts, ratings = texts_and_ratings(100)
+    axis, states, positive = fit_axis(read, SENTENCES), read(texts), ratings > 0
+    directions = np.random.default_rng(4).normal(size=(3, states.shape[1]))
+    directions /= np.linalg.norm(directions, axis=1, keepdims=True)
+    found = removals(axis, states, positive, directions, penalty=0.01)
+    for i, direction in enumerate(directions):
+        left = remove(states, direction)
+        assert found["zero_shot_without"][i] == pytest.approx(auc(left @ axis.direction, positive))
+        again = principal_axis(remove(axis.centroids, direction))[0]
+        assert found["axis_again"][i] == pytest.approx(sign_free(auc(left @ again, positive)))
+    assert found["probe_loss"].shape == (3,)
+
+
+def test_p_counts_the_null_on_the_side_of_the_loss():
+    values = np.arange(9.0)
+    assert null_of(values, own=8, larger=True)["p"] == pytest.approx(2 / 10)
+    assert null_of(values, own=-1)["p"] == pytest.approx(1 / 10)
+    assert null_of(values, own=4) == {"median": 4, "low": 0.2, "high": 7.8, "p": pytest.approx(6 / 10)}
 
 
 def test_the_command(tmp_path, monkeypatch, capsys):
@@ -96,9 +124,18 @@ def test_the_command(tmp_path, monkeypatch, capsys):
     rows = "".join(f'"{text}",{rating}\n' for text, rating in zip(texts, ratings))
     (tmp_path / "rated.csv").write_text("text,label\n" + rows)
     command = ["ablate", "--llm", str(model), "--corpora", str(tmp_path / "rated.csv"), "--draws", "20"]
-    assert main([*command, "--out", str(tmp_path / "ablate.json")]) == 0
+    command += ["--device", "cpu", "--out", str(tmp_path / "ablate.json")]
+    found = {}
+    for dtype in ("bfloat16", "float32"):
+        assert main([*command, "--dtype", dtype]) == 0
+        found[dtype] = json.loads((tmp_path / "ablate.json").read_text())["corpora"]["rated"]
     printed = capsys.readouterr().out
-    assert "linear probe, axis removed" in printed
-    assert json.loads((tmp_path / "ablate.json").read_text())["corpora"]["rated"]["texts"] == 60
+    assert found["bfloat16"]["probe"] != found["float32"]["probe"]
+    assert found["float32"]["texts"] == 60
+    for label, nulls in (("axis made again", 3), ("linear probe, loss", 3), ("linear probe, axis removed", 0)):
+        below = printed[printed.index(label) :].splitlines()[1 : 1 + nulls]
+        assert all(" p " in line for line in below)
+    assert "z " not in printed
+    assert "p (at least 0.048)" in printed
     assert main([*command, "--samples", "5"]) == 1
     assert "--samples must be at least 50" in capsys.readouterr().err

@@ -105,7 +105,7 @@ def test_command_resumes_and_goes_on_after_a_failure(models, tmp_path, capsys, m
     named = [models[0], f"bert={models[1]}", tmp_path / "absent"]
     assert run(named, tmp_path) == 1
     done = capsys.readouterr()
-    assert "absent failed: --llm" in done.err.replace("  ", " ")
+    assert f"absent failed: {tmp_path / 'absent'}: no such folder" in done.err
     assert "small: 0 M parameters in float32" in done.err.split("[2/3]")[0]
     result = json.loads((tmp_path / "agreement.json").read_text())
     assert list(result["models"]) == ["small", "bert"]
@@ -118,7 +118,7 @@ def test_command_resumes_and_goes_on_after_a_failure(models, tmp_path, capsys, m
     assert result["models"]["small"]["layer_profile"][0] is None  # the frame ends in the same character
     assert (tmp_path / "agreement.png").read_bytes().startswith(b"\x89PNG")
     assert all(name in done.out for name in ("small ~ bert", "tier", "last read-out"))
-    assert "failed:\n  absent: --llm" in done.out
+    assert f"failed:\n  absent: {tmp_path}" in done.out
 
     monkeypatch.setattr(model_reading, "read_model", lambda *args, **kwargs: pytest.fail("read twice"))
     assert run(named[:2], tmp_path) == 0
@@ -139,6 +139,21 @@ def test_a_replaced_model_other_texts_and_damage_are_noticed(models, tmp_path, c
     before = agree._key(str(models[0]), question, {})
     (models[0] / "model.safetensors").touch()
     assert agree._key(str(models[0]), question, {}) != before
+
+
+def test_one_model_under_two_names_is_said(models, tmp_path, capsys):
+    assert run([f"a={models[0]}", f"b={models[0]}", models[1]], tmp_path) == 0
+    assert "warning: one model under the names a, b; the mean counts it again" in capsys.readouterr().err
+
+
+def test_corpora_of_one_name_are_refused(models, tmp_path, capsys):
+    rows = "text,label\n" + "".join(f"text {i},{i % 2}\n" for i in range(20))
+    files = [tmp_path / name for name in ("mine.csv", "mine.tsv", "clips.csv")]
+    for path in files:
+        path.write_text(rows if path.suffix == ".csv" else rows.replace(",", "\t"))
+    for given in (files[:2], files[2:]):
+        assert run(models[:1], tmp_path, "--corpora", *map(str, given)) == 1
+        assert f"the name '{given[0].stem}' is taken twice" in capsys.readouterr().err
 
 
 def _texts():
@@ -196,8 +211,7 @@ def test_encoders_average_phrases_and_a_folder_without_tokenizer_fails(models, t
     size = {"hidden_size": 16, "intermediate_size": 32, "num_attention_heads": 2, "num_hidden_layers": BLOCKS}
     BertModel(BertConfig(vocab_size=101, **size), add_pooling_layer=False).save_pretrained(bare)
     assert run([models[1], bare], tmp_path, "--readout", "ensemble") == 1
-    assert "bare: --llm" in (out := capsys.readouterr().out)
-    assert "has no tokenizer" in out
+    assert f"bare: {bare} has no tokenizer" in capsys.readouterr().out
     (about,) = json.loads((tmp_path / "agreement.json").read_text())["models"].values()
     assert np.isfinite(about["layer_profile"][-1])
 

@@ -100,3 +100,9 @@ def test_what_the_libraries_say_becomes_one_line_with_the_fix(said, explanation)
     assert "\n" not in str(error)
     with pytest.raises(ValueError, match=rf"--llm a/b .*{explanation}"):
         raise error
+
+
+@pytest.mark.parametrize(("device", "says"), [("cuda:77", "torch sees [0-9]+ CUDA devices"), ("foo", "no torch")])
+def test_a_device_that_is_not_there_is_named(tmp_path, device, says):
+    with pytest.raises(ValueError, match=rf"--device {device}.*{says}"):
+        plan_memory(save_llama(tmp_path), device=device)

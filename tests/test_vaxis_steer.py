@@ -11,7 +11,7 @@ from tests.small_language_models import save_llama
 from vaxis import lexicons, steering
 from vaxis.__main__ import main
 from vaxis.language_model import load_generator
-from vaxis.steering import OPENINGS, Writer, study, summary
+from vaxis.steering import OPENINGS, Writer, null_directions, study, summary
 
 
 @pytest.fixture(scope="module")
@@ -81,39 +81,79 @@ def test_the_random_state_outside_is_left_alone(writer):
     assert torch.equal(torch.rand(4), expected)
 
 
-def test_summary_finds_a_planted_slope(words):
-    alphas, runs = [-1.0, 0.0, 1.0], {"nothing": ["table good"] * 4, "removed": ["lovely table"] * 4}
+def planted_runs(*, draws):
+    """Texts that follow the axis and not the isotropic directions; removing the latter changes nothing."""
+    runs = {"nothing": ["table good"] * 4, "axis removed": ["lovely table"] * 4}
     runs |= {"axis -1": ["awful awful"] * 4, "axis 1": ["lovely day", "great river"] * 2}
-    for k in range(19):
-        runs |= {f"random {k} {alpha:g}": ["table", "lovely" if (k + alpha) % 2 else "awful"] * 2 for alpha in (-1, 1)}
-    found = summary(runs, alphas=alphas, draws=19)
+    for k in range(draws):
+        kind = f"isotropic {k}"
+        runs |= {f"{kind} {alpha}": ["table", "lovely" if (k + alpha) % 2 else "awful"] * 2 for alpha in (-1, 1)}
+        runs[f"{kind} removed"] = runs["nothing"]
+    return runs
+
+
+def test_summary_finds_a_planted_slope_and_removal(words):
+    found = summary(planted_runs(draws=19), alphas=[-1.0, 0.0, 1.0], draws={"isotropic": 19})
     assert [row["valence"] for row in found["table"]] == [-2, 0, 2]
     assert found["slope"]["value"] == pytest.approx(2)
-    assert found["slope"]["p"] == pytest.approx(1 / 20)
-    assert found["slope"]["null_p95"] == pytest.approx(0, abs=1e-9)
-    assert found["removed"] == {"valence": 2, "low": 2, "high": 2}
+    assert found["slope"]["nulls"]["isotropic"]["p"] == pytest.approx(1 / 20)
+    assert found["slope"]["nulls"]["isotropic"]["high"] == pytest.approx(0, abs=1e-9)
+    removed = found["removed"]
+    assert (removed["valence"], removed["low"], removed["high"]) == (2, 2, 2)
+    assert removed["nulls"]["isotropic"] == {"median": 0, "low": 0, "high": 0}
+    assert removed["p"]["isotropic"] == pytest.approx(1 / 20)
     assert found["table"][0]["repeated"] == 0.5
+
+
+def test_directions_that_do_the_same_as_the_axis_leave_it_nothing(words):
+    runs = planted_runs(draws=0)
+    same = {"-1": "axis 1", "1": "axis -1", "removed": "axis removed"}  # their sign does not matter
+    runs |= {f"random_texts {k} {what}": runs[key] for k in range(5) for what, key in same.items()}
+    found = summary(runs, alphas=[-1.0, 0.0, 1.0], draws={"random_texts": 5})
+    assert found["slope"]["nulls"]["random_texts"]["p"] == found["removed"]["p"]["random_texts"] == 1
+
+
+def test_first_components_of_texts_are_a_stronger_null_than_isotropic_directions():
+    """Where states vary along few directions, those of nine texts lie along them; all point towards the axis."""
+    generator, axis = np.random.default_rng(0), np.eye(100)[0]
+    states = generator.normal(size=(64, 100)) * np.where(np.arange(100) < 2, 10, 0.1)
+    found = null_directions(states, axis, draws=40)
+    assert {kind: len(rows) for kind, rows in found.items()} == {"random_texts": 40, "isotropic": 10}
+    assert all(np.all(rows @ axis >= 0) for rows in found.values())
+    assert all(np.allclose(np.linalg.norm(rows, axis=1), 1) for rows in found.values())
+    assert np.median(found["random_texts"] @ axis) > 0.4 > 2 * np.median(found["isotropic"] @ axis)
 
 
 def test_an_interrupted_study_goes_on_where_it_was(writer, words, monkeypatch):
     saved = {}
-    direction = np.eye(16)[3]
-    whole = study(writer, direction, alphas=[-1.0, 0.0, 1.0], draws=2, done={}, save=saved.update)
+    direction, rows = np.eye(16)[3], np.eye(16)
+    settings = {"alphas": [-1.0, 0.0, 1.0], "nulls": {"random_texts": rows[:2], "isotropic": rows[3:4]}}
+    whole = study(writer, direction, **settings, done={}, save=saved.update)
     assert saved["runs"] == whole["runs"]
-    assert len(whole["runs"]) == 2 + 2 + 2 * 2
+    assert len(whole["runs"]) == 1 + (2 + 1) * (1 + 2 + 1)
+    # The isotropic direction given here is the axis itself.
+    assert whole["runs"]["isotropic 0 removed"] == whole["runs"]["axis removed"] == writer.remove(direction)
+    assert whole["runs"]["random_texts 1 removed"] != whole["runs"]["axis removed"]
+    assert whole["cosine"] == {"random_texts": 0, "isotropic": 1}
+    assert whole["removed"]["shift"] == pytest.approx(-writer.mean[3] / writer.size)
     half = dict(list(whole["runs"].items())[:4])
     written = []
     monkeypatch.setattr(writer, "_write", lambda change: written.append(1) or ["table"] * 18)
-    study(writer, direction, alphas=[-1.0, 0.0, 1.0], draws=2, done=half, save=saved.update)
-    assert len(written) == 4
+    study(writer, direction, **settings, done=half, save=saved.update)
+    assert len(written) == 13 - 4
 
 
 def test_the_command(model, tmp_path, monkeypatch, capsys, words):
     monkeypatch.setenv("VAXIS_CACHE", str(tmp_path))
     out = tmp_path / "steer.json"
     command = ["steer", "--llm", str(model), "--layer", "2", "--texts", "4", "--tokens", "3", "--draws", "2"]
-    assert main([*command, "--alphas", "-1", "1", "--out", str(out)]) == 0
-    assert "p = " in capsys.readouterr().out
-    assert len(json.loads(out.read_text())["table"]) == 2
+    assert main([*command, "--alphas", "-1", "1", "--dtype", "bfloat16", "--device", "cpu", "--out", str(out)]) == 0
+    printed = capsys.readouterr().out
+    # Slope and removal, each beside two directions of either kind.
+    assert printed.count("(at least 0.333)") == 4
+    assert "\nremoved " in printed
+    result = json.loads(out.read_text())
+    assert len(result["table"]) == 2
+    assert result["dtype"] == "bfloat16"
     assert main([*command, "--alphas", "1"]) == 1
     assert "--alphas needs two different values" in capsys.readouterr().err

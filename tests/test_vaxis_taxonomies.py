@@ -87,7 +87,10 @@ def test_a_changed_taxonomy_is_extracted_again(words, mine):
     [
         ({"classes": {"a": -1, "b": 1}}, "'classes' must map three or more"),
         ({"classes": {"rage": 0, "calm": 0, "bliss": 1, "gloom": 0}}, "with both signs"),
+        ({"classes": {"rage": [-1], "calm": 0, "bliss": 1}}, "'classes' must map three or more"),
         ({"joy": "rage"}, "'joy' must name the class of valence 1"),
+        ({"joy": ["bliss"]}, "'joy' must name the class of valence 1"),
+        ({"class_of": ["rage", ["calm"]]}, "'class_of' must list the class of each stimulus"),
         ({"class_of": ["rage", "fun"]}, "'class_of' must list the class of each stimulus"),
         ({"stimuli": ["one line"]}, "'stimuli' must be 5 lines"),
         ({"sentences": {"rage": "I am angry."}}, "needs one entry for each of rage, calm, bliss, gloom"),

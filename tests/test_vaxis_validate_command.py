@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 
 import pytest
+import torch
 
 from tests.conftest import make_axis
 from tests.rated_texts import PLAIN, SENTENCES, VALENCES, texts_and_ratings
@@ -11,9 +12,13 @@ from tests.small_language_models import save_llama
 from vaxis import lexicons, zero_shot
 from vaxis.__main__ import main
 from vaxis.axis import Axis
+from vaxis.axis_report import _validity
 from vaxis.corpora import Corpus
 from vaxis.extraction import extract
 from vaxis.hidden_states import HiddenStates
+from vaxis.validity_text import describe
+
+REAL_LEXICON = lexicons.lexicon
 
 
 @pytest.fixture
@@ -37,7 +42,9 @@ def test_tables_results_and_picture(flags, tmp_path, monkeypatch, capsys):
     flags += ["--llm", str(tmp_path / "model"), "--sentences", str(tmp_path / "nine.yaml"), "--sets"]
     flags += ["--out", str(out), "--picture", str(picture)]
     assert main(flags) == 0
-    printed = capsys.readouterr().out
+    printed, told = capsys.readouterr()
+    assert f"opening {tmp_path / 'model'}\nframed read-out: mine, 40 texts\nframed read-out: words of vader\n" in told
+    assert "independent sets" in told
     for shown in ("framed read-out", "ensemble read-out", "last read-out", "nine random texts", "pass the gate"):
         assert shown in printed
     assert picture.read_bytes().startswith(b"\x89PNG")
@@ -69,6 +76,104 @@ def test_an_artifact_is_validated_with_its_own_model(flags, tmp_path, capsys, re
     assert "was made with other weights" in capsys.readouterr().err
     assert main([*flags, str(make_axis().save(tmp_path / "drawn.npz"))]) == 1
     assert "does not come from a language model" in capsys.readouterr().err
+
+
+def test_an_artifact_of_another_dtype_is_read_in_its_own(flags, tmp_path, capsys):
+    made = extract(
+        llm=str(tmp_path / "model"), sentences=tmp_path / "nine.yaml", readout="last", draws=20, dtype=torch.bfloat16
+    )
+    path = str(made.save(tmp_path / "axis.npz"))
+    flags += ["--readouts", "last", "--out", str(tmp_path / "results.json"), "--axis", path]
+    assert main(flags) == 0
+    assert main([*flags, "--dtype", "bfloat16"]) == 0
+    assert json.loads((tmp_path / "results.json").read_text())["weights"] == made.provenance["weights"]
+    capsys.readouterr()
+    assert main([*flags, "--dtype", "float32"]) == 1
+    assert "was made in bfloat16; leave --dtype out" in capsys.readouterr().err
+
+
+def test_a_model_is_read_in_the_dtype_asked_for(flags, tmp_path):
+    weights = []
+    for dtype in ("float32", "bfloat16"):
+        out = tmp_path / f"{dtype}.json"
+        given = ["--llm", str(tmp_path / "model"), "--dtype", dtype, "--readouts", "last", "--out", str(out)]
+        assert main([*flags, "--device", "cpu", *given]) == 0
+        weights.append(json.loads(out.read_text())["weights"])
+    assert weights[0] != weights[1]
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--readouts", "framd"], "framd: choose from last, framed"),
+        (["--lexicons", "liwc"], "--lexicons liwc: choose from vader, afinn"),
+        (["--out", "{file}/x.json"], "--out {file}/x.json cannot be written"),
+        (["--picture", "{file}/x.png"], "--picture {file}/x.png cannot be written"),
+        (["--picture", "{folder}"], "--picture {folder} is a folder"),
+        (["--axis", "axis.npz", "--layer", "3"], "--axis brings its own sentences and layer"),
+        (["--axis", "axis.npz", "--sentences", "nine.yaml"], "--axis brings its own sentences and layer"),
+        (["--axis", "nine.yaml"], "give them as --sentences nine.yaml"),
+    ],
+)
+def test_wrong_options_are_found_before_a_model_is_opened(flags, tmp_path, monkeypatch, capsys, words, message):
+    def lexicon(name):
+        return VALENCES if name == "vader" else REAL_LEXICON(name)
+
+    monkeypatch.setattr(lexicons, "lexicon", lexicon)
+    monkeypatch.setattr(HiddenStates, "__init__", lambda *args, **kwargs: pytest.fail("must not open a model"))
+    where = {"file": tmp_path / "mine.csv", "folder": tmp_path}
+    assert main([*flags, *(word.format(**where) for word in words)]) == 1
+    error = capsys.readouterr().err
+    assert message.format(**where) in error
+    assert error.count("\n") == 1
+
+
+def test_corpora_of_one_name_are_refused(flags, tmp_path, capsys):
+    again = tmp_path / "again" / "mine.csv"
+    again.parent.mkdir()
+    again.write_text((tmp_path / "mine.csv").read_text())
+    assert main([*flags, "--corpora", str(tmp_path / "mine.csv"), str(again)]) == 1
+    assert "the name 'mine' is taken twice" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("error", [FloatingPointError("a\n  b"), ValueError("a\n  b")])
+def test_errors_are_one_line_each(monkeypatch, capsys, error):
+    def fail(args, llm):
+        raise error
+
+    monkeypatch.setattr("vaxis.validate.validate", fail)
+    assert main(["validate", "--llm", "x", "y"]) == 1  # and none stops the next model
+    assert capsys.readouterr().err == "error: a b\n" * 2
+
+
+def result_of(value):
+    """Results of one corpus, all AUCs at one value."""
+    auc = {"value": value, "low": value - 0.02, "high": min(1.0, value + 0.01)}
+    null = {"median": 0.6, "p5": 0.5, "p95": 0.7, "reached": 0.0, "r_p95": 0.123}
+    rows = ("axis", "contrast", "prototypes", "arousal", "arousal_contrast", "ridge", "lexicon", "nonce_texts")
+    corpus = {name: {"auc": auc, "r": auc} for name in rows}
+    corpus |= {"texts": 50, "human": None, "margin": auc, "clear": {"texts": 31, "auc": 0.987}}
+    corpus |= {"nulls": dict.fromkeys(("random_texts", "covariance", "isotropic", "nonce_sentences"), null)}
+    found = {"separation": 0.9, "joy": True, "explained_variance": 0.5, "positions": {"joy": 1.0, "anger": -1.0}}
+    readout = found | {"corpora": {"mine": corpus}, "lexicons": {}}
+    return {"model": "m", "layer": 1, "samples": 50, "readouts": {"framed": readout}}
+
+
+def test_the_table_shows_clear_texts_and_what_chance_correlates():
+    lines = describe(result_of(0.9)).splitlines()
+    assert any("|rating| >= 1" in line and "0.987 (n=31)" in line for line in lines)
+    assert sum("null |r|, 95 %" in line and line.endswith("0.123") for line in lines) == 2
+
+
+def test_numbers_over_tall_bars_stay_below_the_title():
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure()
+    canvas, axes = FigureCanvasAgg(figure), figure.subplots()
+    _validity(axes, result_of(0.99)["readouts"])
+    canvas.draw()
+    assert max(text.get_window_extent().y1 for text in axes.texts) <= axes.bbox.y1
 
 
 def test_too_few_samples_are_refused(flags, capsys):

@@ -13,7 +13,7 @@ import pytest
 
 from tests.rated_texts import VALENCES
 from vaxis import corpora, lexicons, pypi
-from vaxis.corpora import RATED, load, reported, sample, selection
+from vaxis.corpora import RATED, by_name, load, reported, sample, selection
 
 
 def packed(files):
@@ -133,7 +133,9 @@ def test_a_file_of_ones_own(tmp_path, suffix, separator):
         ("text,label\na,high\n", "labels must be numbers"),
         ("text,label\n,1\nb,0\n", "empty texts"),
         ("text,label\n", "empty texts"),
-        ("text,label\na\n", "cannot be read"),
+        ("text,label\na\n", "a row lacks its text or its label"),
+        ("text,label\na,0\nb,1\nc,2\n", "labels 0..2 have no sign; centre them so that 0 is neutral"),
+        ("text,label\na,1\nb,3\nc,5\n", "labels 1..5 have no sign"),
     ],
 )
 def test_bad_files_are_named(tmp_path, content, message):
@@ -147,9 +149,40 @@ def test_unknown_and_one_sided_corpora(tmp_path):
     with pytest.raises(ValueError, match=r"--corpora reddit: choose from tweets.*sst2"):
         load("reddit")
     path = tmp_path / "one.csv"
-    path.write_text("text,label\n" + "".join(f"text,{i}\n" for i in range(1, 20)))
-    with pytest.raises(ValueError, match="all of one sign"):
+    path.write_text("text,label\n" + "".join(f"text,{-i}\n" for i in range(1, 20)))
+    with pytest.raises(ValueError, match=r"the 10 texts drawn are all of one sign; centre the labels"):
         reported(str(path), 10)
+    with pytest.raises(ValueError, match=r"the 9 texts drawn are fewer than 10; give a larger corpus or more --samp"):
+        reported(str(path), 9)
+
+
+def test_neutral_texts_count_for_neither_sign(tmp_path):
+    path = tmp_path / "three.csv"
+    path.write_text("text,label\nbad,-1\nplain,0\ngood,1\n")
+    assert load(str(path)).texts == ["bad", "good"]
+
+
+def test_a_file_from_excel_and_one_that_is_missing(tmp_path):
+    path = tmp_path / "excel.csv"
+    path.write_bytes(b"\xef\xbb\xbftext,label\nbad,0\ngood,1\n")
+    assert load(str(path)).texts == ["bad", "good"]
+    with pytest.raises(ValueError, match="No such file") as error:
+        load(str(tmp_path / "absent.csv"))
+    assert "labels must be numbers" not in str(error.value)
+    path.write_bytes(b"text,label\nb\xe9,0\n")
+    with pytest.raises(ValueError, match="UTF-8"):
+        load(str(path))
+
+
+def test_two_corpora_of_one_name_are_refused(archive, tmp_path):
+    path = tmp_path / "tweets.csv"
+    path.write_text("text,label\nbad,0\ngood,1\n")
+    both = [load("tweets"), load(str(path))]
+    with pytest.raises(ValueError, match="the name 'tweets' is taken twice; rename the file"):
+        by_name(both)
+    with pytest.raises(ValueError, match="'tweets' is taken"):
+        by_name(both[1:], taken=("tweets",))
+    assert list(by_name(both[:1])) == ["tweets"]
 
 
 def test_hub_data_sets(monkeypatch):

@@ -8,11 +8,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from eeg.files import atomic, cache_dir
+from vaxis.extract_command import add_model_arguments, model_options
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from vaxis.zero_shot import Instrument
+
+
+MEASURES = {
+    "zero-shot, whole": "zero_shot",
+    "zero-shot, axis removed (0.5)": "zero_shot_without",
+    "axis made again, sign-free": "axis_again",
+    "linear probe, whole": "probe",
+    "linear probe, axis removed": "probe_without",
+    "linear probe, loss": "probe_loss",
+}
+NULLS = {"isotropic": "isotropic", "covariance": "texts' covariance", "random_texts": "PC1 of nine texts"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -23,7 +33,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--sentences", metavar="FILE", help="YAML with your own nine sentences")
     parser.add_argument("--corpora", nargs="+", default=["tweets", "movies", "amazon", "nyt"], help="as in validate")
     parser.add_argument("--samples", type=int, default=1000, help="texts of each corpus")
-    parser.add_argument("--draws", type=int, default=200, help="random directions that are removed instead")
+    parser.add_argument(
+        "--draws", type=int, default=200, help="random directions of each kind that are removed instead"
+    )
+    add_model_arguments(parser)
     parser.add_argument("--out", metavar="JSON", help="the results; by default in the cache")
 
 
@@ -59,7 +72,7 @@ def open_instrument(args: argparse.Namespace) -> "Instrument":
     from vaxis.zero_shot import Instrument
 
     sentences = load_texts("faced", args.sentences).sentences
-    states = HiddenStates(args.llm, layer=args.layer)
+    states = HiddenStates(args.llm, layer=args.layer, **model_options(args))
     reader = Reader(states, progress=sys.stderr.isatty())
     read = partial(reader, readout=args.readout)
     return Instrument(fit_axis(read, sentences), read, layer=states.layer)
@@ -67,26 +80,26 @@ def open_instrument(args: argparse.Namespace) -> "Instrument":
 
 def describe(result: dict) -> str:
     """The table that the command prints."""
-    rows = {
-        "zero-shot, whole": lambda row: f"{row['zero_shot']:.3f}",
-        "zero-shot, axis removed": lambda row: f"{row['zero_shot_without']:.3f} (0.5 by construction)",
-        "axis made again without it": lambda row: f"{row['axis_again']:.3f} (sign-free)",
-        "linear probe, whole": lambda row: f"{row['probe']:.4f}",
-        "linear probe, axis removed": lambda row: f"{row['probe_without']:.4f}",
-        "  loss": lambda row: f"{row['probe_loss']:+.4f}",
-        "  loss, isotropic": lambda row: _null(row["isotropic"]),
-        "  loss, texts' covariance": lambda row: _null(row["covariance"]),
-    }
-    corpora = result["corpora"]
+    corpora, draws = result["corpora"], result["draws"]
     lines = [
         f"{result['model']} | {result['readout']} read-out | probe: ridge, five folds, trained again after the removal",
-        f"{result['draws']} random directions of each kind: median loss [5, 95 %], z of the axis's loss among them",
-        f"{'AUC':<28}" + "".join(f"{name:<36}" for name in corpora),
+        "chance 0.5, where zero-shot without the axis is by construction: its p says nothing",
+        "value [95 % over texts]; under it the same with one of "
+        f"{draws} random directions removed instead: median [95 %], p (at least {1 / (1 + draws):.3f})",
+        f"{'AUC':<32}" + "".join(f"{name:<34}" for name in corpora).rstrip(),
     ]
-    for label, cell in rows.items():
-        lines.append(f"{label:<28}" + "".join(f"{cell(row):<36}" for row in corpora.values()).rstrip())
+    for label, name in MEASURES.items():
+        lines.append(f"{label:<32}" + "".join(f"{_value(row[name]):<34}" for row in corpora.values()).rstrip())
+        for kind, removed in NULLS.items():
+            if name in next(iter(corpora.values()))["nulls"][kind]:
+                cells = "".join(f"{_null(row['nulls'][kind][name]):<34}" for row in corpora.values())
+                lines.append(f"  {removed:<30}{cells}".rstrip())
     return "\n".join(lines)
 
 
-def _null(row: dict[str, "np.ndarray | float"]) -> str:
-    return f"{row['median']:+.4f} [{row['p5']:+.4f}, {row['p95']:+.4f}] z {row['z']:+.1f}"
+def _value(row: dict[str, float]) -> str:
+    return f"{row['value']:.4f} [{row['low']:.4f}, {row['high']:.4f}]"
+
+
+def _null(row: dict[str, float]) -> str:
+    return f"{_value(row | {'value': row['median']})} p {row['p']:.3f}"

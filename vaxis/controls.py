@@ -3,7 +3,7 @@
 * ``isotropic`` and ``covariance``: random directions, the second drawn with the covariance of the texts' own states.
 * ``random_texts``: first component of nine random texts of the same corpus in the same read-out. The strictest null: an
   emotion-eliciting frame makes valence a leading component of any texts.
-* ``nonce_sentences``: the axis of the nine sentences with content words made up, signed like the real one.
+* ``nonce_sentences``: the axis of the nine sentences with content words made up.
 * ``contrast`` and ``prototypes`` use the class names: difference of the positive and negative centroids, and cosine to
   one minus cosine to the other. ``ridge`` is supervised, trained on the selection sample.
 """
@@ -43,23 +43,25 @@ def random_directions(states: np.ndarray, *, kind: str, count: int, seed: int = 
 
 
 def nonce_sentence_axes(
-    read: Callable[[Sequence[str]], np.ndarray], sentences: list[str], *, valence: tuple[int, ...], count: int
+    read: Callable[[Sequence[str]], np.ndarray], sentences: list[list[str]], *, valence: tuple[int, ...], count: int
 ) -> np.ndarray:
     """Axes (count, L) of the sentences with content words made up; a draw takes one version of each sentence.
 
     Args:
         read: gives the (n, L) states of n texts.
-        sentences: K sentences, one a class.
+        sentences: K classes of one or more sentences.
         valence: (K,) nominal valence that signs each axis.
         count: number of axes.
     """
-    generator, classes = np.random.default_rng(0), len(sentences)
-    versions = [nonce(sentence, generator) for sentence in sentences for _ in range(NONCE_VERSIONS)]
-    states = read(versions).reshape(classes, NONCE_VERSIONS, -1)
+    counts = np.array([len(group) for group in sentences])
+    generator, total, starts = np.random.default_rng(0), counts.sum(), np.cumsum(counts) - counts
+    versions = [nonce(sentence, generator) for group in sentences for sentence in group for _ in range(NONCE_VERSIONS)]
+    states = read(versions).reshape(total, NONCE_VERSIONS, -1)
 
     def draws() -> Iterator[np.ndarray]:
         for _ in range(count):
-            centroids = states[np.arange(classes), generator.integers(NONCE_VERSIONS, size=classes)]
+            chosen = states[np.arange(total), generator.integers(NONCE_VERSIONS, size=total)]
+            centroids = np.add.reduceat(chosen, starts, axis=0) / counts[:, None]
             yield orient(principal_axis(centroids)[0], centroids=centroids, valence=valence)
 
     return np.stack(list(draws()))
@@ -108,16 +110,15 @@ def ridge(states: np.ndarray, ratings: np.ndarray) -> np.ndarray:
     return right.T @ (singular_values / (singular_values**2 + penalty) * along)
 
 
-def null_band(directions: np.ndarray, states: np.ndarray, positive: np.ndarray, *, own: float, signed: bool) -> dict:
+def null_band(directions: np.ndarray, states: np.ndarray, positive: np.ndarray, *, own: float) -> dict:
     """AUC of many directions (m, L) as median, 5th and 95th percentile, and the share that reaches the axis's ``own``.
 
-    Directions without a sign of their own get the better one, which favours the null.
+    Each direction gets its better sign, which favours the null. Nonce sentences too: their own sign is a coin's.
     """
-    values = auc(states @ directions.T, positive)
-    values = values if signed else sign_free(values)
+    values = sign_free(auc(states @ directions.T, positive))
     low, middle, high = (float(value) for value in np.percentile(values, [5, 50, 95]))
     reached = float(np.mean(values >= own))
-    return {"median": middle, "p5": low, "p95": high, "reached": reached, "signed": signed, "draws": len(values)}
+    return {"median": middle, "p5": low, "p95": high, "reached": reached, "draws": len(values)}
 
 
 def margin(resamples: Resamples, scores: np.ndarray, null_scores: np.ndarray) -> dict[str, float]:

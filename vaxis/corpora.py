@@ -10,7 +10,7 @@ import ast
 import csv
 import html
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -89,12 +89,35 @@ def reported(name: str, samples: int) -> Corpus:
     corpus = load(name)
     first = SELECTION if name == SELECTION_CORPUS else 0
     sample = corpus.take(_permutation(len(corpus))[first : first + samples])
-    if len(sample) < LEAST or not 0 < np.sum(sample.ratings > 0) < len(sample):
+    if len(sample) < LEAST:
         raise ValueError(
-            f"--corpora {name}: the {len(sample)} texts drawn are fewer than {LEAST} or all of one sign; "
-            f"give a larger corpus or more --samples"
+            f"--corpora {name}: the {len(sample)} texts drawn are fewer than {LEAST}; give a larger corpus or more "
+            f"--samples"
+        )
+    if not 0 < np.sum(sample.ratings > 0) < len(sample):
+        raise ValueError(
+            f"--corpora {name}: the {len(sample)} texts drawn are all of one sign; centre the labels so that 0 is "
+            f"neutral, or give texts of both signs"
         )
     return sample
+
+
+def by_name(corpora: Iterable[Corpus], *, taken: tuple[str, ...] = ()) -> dict[str, Corpus]:
+    """Corpora by name, so that results never stand under the name of another corpus.
+
+    Args:
+        corpora: what was asked for.
+        taken: names that the results use for something else.
+
+    Raises:
+        ValueError: two corpora of one name, or one of a taken name.
+    """
+    found: dict[str, Corpus] = {}
+    for corpus in corpora:
+        if corpus.name in found or corpus.name in taken:
+            raise ValueError(f"--corpora: the name '{corpus.name}' is taken twice; rename the file or leave one out")
+        found[corpus.name] = corpus
+    return found
 
 
 def load(name: str) -> Corpus:
@@ -163,19 +186,29 @@ def _from_hub(name: str) -> Corpus:
 
 
 def _from_file(path: Path) -> Corpus:
-    """Two labels count as negative (the lower) and positive; more are ratings with their own zero."""
+    """Two labels count as negative (the lower) and positive; more are ratings, and those of 0 are left out."""
     csv.field_size_limit(sys.maxsize)
     try:
-        with open(path, encoding="utf-8", newline="") as file:
+        with open(path, encoding="utf-8-sig", newline="") as file:  # Excel begins a file with a byte order mark
             rows = list(csv.DictReader(file, delimiter="\t" if path.suffix == ".tsv" else ","))
         texts = [row["text"].strip() for row in rows]
         ratings = np.array([float(row["label"]) for row in rows])
     except KeyError as error:
         raise ValueError(f"--corpora {path}: no column {error}; the header must name text and label") from error
-    except (OSError, UnicodeDecodeError, TypeError, ValueError, AttributeError) as error:
+    except OSError as error:
+        raise ValueError(f"--corpora {path} cannot be read ({error.strerror or error}); check the path") from error
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise ValueError(f"--corpora {path} cannot be read ({error}); save it as a text table in UTF-8") from error
+    except (TypeError, AttributeError) as error:
+        raise ValueError(f"--corpora {path} cannot be read: a row lacks its text or its label; complete it") from error
+    except ValueError as error:
         raise ValueError(f"--corpora {path} cannot be read ({error}); labels must be numbers") from error
     if not texts or not all(texts) or not np.isfinite(ratings).all():
         raise ValueError(f"--corpora {path}: empty texts or labels that are not finite; remove those rows")
     if len(values := np.unique(ratings)) == 2:
         ratings = np.where(ratings == values[1], 1.0, -1.0)
-    return Corpus(name=path.stem, texts=texts, ratings=ratings)
+    elif len(values) > 2 and values[0] >= 0:
+        raise ValueError(
+            f"--corpora {path}: labels {values[0]:g}..{values[-1]:g} have no sign; centre them so that 0 is neutral"
+        )
+    return Corpus(name=path.stem, texts=texts, ratings=ratings).take(np.flatnonzero(ratings))

@@ -6,7 +6,7 @@ from vaxis.axis import Axis
 
 _WIDTH = 22
 _NULLS = {
-    "nonce": "{k} nonce sentences (own axis, same sign rule)",
+    "nonce": "{k} nonce sentences (own axis)",
     "everyday": "{k} random everyday texts (sign-free)",
     "neutral": "{k} random neutral texts (sign-free)",
 }
@@ -29,6 +29,10 @@ def summary(axis: Axis) -> str:
             f"  read-out {name:<9}separation {row['separation']:+.2f}   explained variance "
             f"{row['explained_variance']:.2f}   {axis.classes.joy} {'positive' if row['joy'] else 'NOT POSITIVE'}"
         )
+        if null := row.get("everyday"):
+            lines.append(
+                f"    {count} random texts     {_band(null['separation'])}   {_band(null['explained_variance'])}"
+            )
     if choice := origin.get("layer_choice"):
         values = choice["by_layer"].values()
         lines.append(f"layer {origin['layer']} by {choice['criterion']}: {max(values):.3f}, lowest {min(values):.3f}")
@@ -42,7 +46,7 @@ def summary(axis: Axis) -> str:
                 f"{label.format(k=count):<47} {_band(nulls[name]['separation']):<24} {_band(nulls[name]['rated'])}"
                 for name, label in _NULLS.items()
             ),
-            "The clip column is the fair one: no axis was made from these texts. See vaxis/nulls.py.",
+            "The clip column is the fair one: no axis was made from these texts; it has no sign. See vaxis/nulls.py.",
         ]
     return "\n".join(lines)
 

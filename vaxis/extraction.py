@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from eeg.files import cache_dir
-from vaxis.axis import Axis, orient, principal_axis
+from vaxis.axis import GATE, Axis, orient, principal_axis
 from vaxis.describe import summary
 from vaxis.emotions import TAXONOMIES
 from vaxis.layer_choice import choose_layer
@@ -24,12 +24,10 @@ from vaxis.texts import Texts, digest, load_taxonomy, load_texts
 if TYPE_CHECKING:
     from vaxis.hidden_states import HiddenStates
 
-__all__ = ["SEPARATION_WANTED", "default_path", "ensure_axis", "extract", "summary"]
+__all__ = ["default_path", "ensure_axis", "extract", "summary"]
 
-# Sentence sets below this are a lottery: their axis may be anything (it keeps 9 of 20 sets, all of them good).
-SEPARATION_WANTED = 0.8
 # Raise it when the same texts and settings come to give another artifact; cached artifacts are then made again.
-RECIPE = 3
+RECIPE = 4
 
 
 def extract(
@@ -59,7 +57,7 @@ def extract(
         **model: ``dtype``, ``device`` and ``compile`` of ``HiddenStates``.
 
     Warns:
-        UserWarning: joy is not positive, or the classes separate by less than ``SEPARATION_WANTED``.
+        UserWarning: joy is not positive, or the classes separate by less than ``GATE``.
     """
     texts = load_texts(taxonomy, sentences, paraphrases=paraphrases)  # before the model: a typo costs no download
     opened = "penultimate" if layer == "auto" else layer
@@ -71,9 +69,9 @@ def extract(
     }
     axis = replace(axes[readout], embeddings=states(texts.stimuli) if texts.stimuli else None)
     axis.positions.update(_positions(states, axis, readout))
-    if axis.separation < SEPARATION_WANTED or not axis.joy_is_positive:
+    if axis.separation < GATE or not axis.joy_is_positive:
         warnings.warn(
-            f"weak valence axis: separation {axis.separation:.2f} (wanted {SEPARATION_WANTED}), {axis.classes.joy} is "
+            f"weak valence axis: separation {axis.separation:.2f} (wanted {GATE}), {axis.classes.joy} is "
             f"{'positive' if axis.joy_is_positive else 'NOT positive'}; use --readout framed, a larger model, or "
             f"sentences that name the feeling",
             stacklevel=2,
@@ -83,7 +81,14 @@ def extract(
         **_origin(llm, states, texts, readout),
         **({"layer_choice": chosen} if chosen else {}),
         readouts={
-            name: {"separation": a.separation, "explained_variance": a.explained_variance, "joy": a.joy_is_positive}
+            name: {
+                "separation": a.separation,
+                "explained_variance": a.explained_variance,
+                "joy": a.joy_is_positive,
+                "everyday": null_distributions(
+                    lambda batch, name=name: states(batch, readout=name), a, texts, kinds=("everyday",), draws=draws
+                )["everyday"],
+            }
             for name, a in axes.items()
         },
         nulls=null_distributions(lambda batch: states(batch, progress=not quiet), axis, texts, draws=draws),
@@ -123,7 +128,7 @@ def ensure_axis(
     """
     texts = load_texts(taxonomy, sentences, paraphrases=paraphrases)
     same_name = Path(taxonomy).suffix and Path(taxonomy).stem in TAXONOMIES
-    others = texts.fingerprint[:8] if sentences or paraphrases or same_name else None
+    others = texts.fingerprint[:8] if sentences or paraphrases is not None or same_name else None
     settings = {"llm": llm, "taxonomy": taxonomy, "readout": readout, "layer": layer}
     path = Path(out) if out else default_path(**settings, texts=others)
     if path.is_file() and not again:
@@ -251,7 +256,7 @@ def _command(
 ) -> str:
     words = ["python", "-m", "vaxis", "extract", "--llm", llm, "--taxonomy", taxonomy, "--readout", readout]
     words += ["--layer", str(layer), *(["--sentences", str(sentences)] if sentences else [])]
-    words += ["--paraphrases", str(paraphrases)] if paraphrases else []
+    words += ["--paraphrases", str(paraphrases)] if paraphrases is not None else []
     words += ["--dtype", _name(model["dtype"])] if model.get("dtype") else []
     return shlex.join(words)
 

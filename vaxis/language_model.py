@@ -63,6 +63,8 @@ def plan_memory(
     logging.disable_progress_bar()
     for library in (logging, hub_logging):
         library.set_verbosity_error()
+    if device:
+        _check_device(device)
     where = find(model)
     parameters, unpacking = _count(model, where)
     devices = [device] if device else [*(["cuda:0"] if torch.cuda.is_available() else []), "cpu"]
@@ -174,6 +176,16 @@ def find(model: str | Path) -> dict[str, Any]:
     if path.suffix == ".gguf":
         return {"pretrained_model_name_or_path": str(path.parent), "gguf_file": path.name, **where}
     return {"pretrained_model_name_or_path": str(path), **where}
+
+
+def _check_device(device: str) -> None:
+    try:
+        place = torch.device(device)
+    except RuntimeError as error:
+        raise ValueError(f"--device {device} is no torch device; give cpu, cuda or cuda:0") from error
+    gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if place.type == "cuda" and (place.index or 0) >= gpus:
+        raise ValueError(f"--device {device}: torch sees {gpus} CUDA devices here; leave --device out, or give cpu")
 
 
 def _count(model: str | Path, where: dict[str, Any]) -> tuple[int, int]:

@@ -21,7 +21,7 @@ def lexicon(name: str) -> dict[str, float]:
     elif name == "afinn":
         content = AFINN.read("afinn-0.1/afinn/data/AFINN-en-165.txt")
     else:
-        raise ValueError(f"lexicon {name}: choose from {', '.join(LEXICONS)}")
+        raise ValueError(f"--lexicons {name}: choose from {', '.join(LEXICONS)}")
     rows = (line.split("\t") for line in content.decode("utf-8").splitlines() if "\t" in line)
     return {word: float(value) for word, value, *_ in rows if re.fullmatch("[a-z]{2,}", word)}
 

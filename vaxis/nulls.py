@@ -1,8 +1,8 @@
 """What the separation of a valence axis is worth: the same numbers for axes that know nothing of emotions.
 
 In the framed read-out valence is a leading component of any text, so random directions are no fair comparison and even
-nine random texts give an axis that orders emotions well above chance (their |AUC| on rated texts is .74-.86 where the
-emotion sentences reach .83-.92). The nulls here keep everything but the one thing they test:
+nine random texts give an axis that orders emotions well above chance (`python -m vaxis validate` shows their AUC). The
+nulls here keep everything but the one thing they test:
 
 * ``nonce``: the emotion sentences with content words replaced, so the class names stay but their meaning goes. The axis
   is fitted to the very sentences it is scored on and given their sign, as the real one is. In-sample like the
@@ -52,6 +52,7 @@ def null_distributions(
     axis: Axis,
     texts: Texts,
     *,
+    kinds: tuple[str, ...] = ("nonce", "neutral", "everyday"),
     versions: int = 12,
     draws: int = 500,
     seed: int = 0,
@@ -62,43 +63,52 @@ def null_distributions(
         read: gives the (n, L) states of n texts in the axis's read-out.
         axis: the axis to compare with.
         texts: sentences, clips and the pools that random texts are drawn from.
-        versions: nonce versions of each class's first sentence; a draw takes one of them for each class.
-        draws: sets of K texts drawn under each null; they share texts, so this smooths more than it informs.
+        kinds: nulls to draw from.
+        versions: nonce versions of each sentence; a draw takes one of them for each sentence.
+        draws: sets of texts drawn under each null; they share texts, so this smooths more than it informs.
         seed: of all draws.
 
     Returns:
         ``{null: {statistic: {value, median, p5, p95, reached}}}``; ``reached`` is the share of draws at least as high.
     """
-    generator, classes = np.random.default_rng(seed), len(axis.centroids)
-    first = [sentences[0] for sentences in texts.sentences.values()]
-    made_up = [nonce(sentence, generator) for sentence in first for _ in range(versions)]
-    groups = [made_up, texts.neutral, texts.everyday, texts.clips]
-    ends = np.cumsum([len(group) for group in groups])[:-1]
-    nonces, neutral, everyday, clips = np.split(read([text for group in groups for text in group]), ends)
-    nonces = nonces.reshape(classes, versions, -1).astype(np.float64)
+    generator = np.random.default_rng(seed)
+    # A null averages as many sentences a class as the axis does.
+    counts = np.array([len(sentences) for sentences in texts.sentences.values()])
+    sentences, starts = [s for group in texts.sentences.values() for s in group], np.cumsum(counts) - counts
+    groups = {
+        "nonce": [nonce(sentence, generator) for sentence in sentences for _ in range(versions)],
+        "neutral": texts.neutral,
+        "everyday": texts.everyday,
+    }
+    groups = {kind: groups[kind] for kind in kinds} | {"clips": texts.clips}
+    ends = np.cumsum([len(group) for group in groups.values()])[:-1]
+    states = dict(zip(groups, np.split(read([text for group in groups.values() for text in group]), ends)))
+    clips = states.pop("clips")
+
+    def draw(kind: str) -> tuple[float, float, float, float]:
+        pool, total = states[kind].astype(np.float64), len(sentences)
+        if kind == "nonce":
+            rows = np.arange(total) * versions + generator.integers(versions, size=total)
+        else:
+            rows = generator.choice(len(pool), total, replace=total > len(pool))
+        centroids = np.add.reduceat(pool[rows], starts, axis=0) / counts[:, None]
+        direction, explained = principal_axis(centroids)
+        if kind == "nonce":
+            direction = orient(direction, centroids=centroids, valence=axis.classes.valence)
+        separated, rated, cosine = statistics(direction, centroids if kind == "nonce" else axis.centroids)
+        # Random texts have no sign; nonce sentences have one for their own separation, but it says little elsewhere.
+        return separated if kind == "nonce" else abs(separated), abs(rated), abs(cosine), explained
 
     def statistics(direction: np.ndarray, centroids: np.ndarray) -> tuple[float, float, float]:
         rated = np.corrcoef(clips @ direction, texts.rated_valence)[0, 1]
         return separation(centroids @ direction, valence=axis.classes.valence), rated, direction @ axis.direction
 
-    def nonce_draw() -> tuple[float, float, float]:
-        centroids = nonces[np.arange(classes), generator.integers(versions, size=classes)]
-        direction = orient(principal_axis(centroids)[0], centroids=centroids, valence=axis.classes.valence)
-        return statistics(direction, centroids)
-
-    def random_draw(pool: np.ndarray) -> np.ndarray:
-        direction = principal_axis(pool[generator.choice(len(pool), classes, replace=False)])[0]
-        return np.abs(statistics(direction, axis.centroids))
-
-    drawn = {
-        "nonce": [nonce_draw() for _ in range(draws)],
-        "everyday": [random_draw(everyday) for _ in range(draws)],
-        "neutral": [random_draw(neutral) for _ in range(draws)],
-    }
     own = dict(zip(("separation", "rated", "cosine"), statistics(axis.direction, axis.centroids)))
+    own["explained_variance"] = axis.explained_variance
+    drawn = {kind: [draw(kind) for _ in range(draws)] for kind in kinds}
     return {
-        name: {key: _band(column, own[key]) for key, column in zip(own, np.transpose(rows))}
-        for name, rows in drawn.items()
+        kind: {key: _band(column, own[key]) for key, column in zip(own, np.transpose(rows))}
+        for kind, rows in drawn.items()
     }
 
 

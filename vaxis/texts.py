@@ -69,16 +69,21 @@ def load_taxonomy(name: str | Path) -> Taxonomy:
         raise ValueError(f"--taxonomy {name}: choose from {', '.join(TAXONOMIES)}, or give a .yaml file")
     found = _read(path, "--taxonomy")
     classes = found.get("classes")
-    if not isinstance(classes, dict) or len(classes) < 3 or not {-1, 1} <= set(classes.values()) <= {-1, 0, 1}:
+    known = isinstance(classes, dict) and all(value in (-1, 0, 1) for value in classes.values())
+    if not known or len(classes) < 3 or not {-1, 1} <= set(classes.values()):
         raise ValueError(
             f"{path}: 'classes' must map three or more classes to -1, 0 or 1, such as 'anger: -1', with both signs"
         )
     names = tuple(map(str, classes))
-    if classes.get(joy := found.get("joy")) != 1:
+    if not isinstance(joy := found.get("joy"), str) or classes.get(joy) != 1:
         raise ValueError(f"{path}: 'joy' must name the class of valence 1 that is checked to come out positive")
     ids = {name: i for i, name in enumerate(names)} | {i: i for i in range(len(names))}
     class_of = found.get("class_of")
-    if not isinstance(class_of, list) or not class_of or not all(c in ids for c in class_of):
+    if (
+        not isinstance(class_of, list)
+        or not class_of
+        or not all(isinstance(c, str | int) and c in ids for c in class_of)
+    ):
         raise ValueError(f"{path}: 'class_of' must list the class of each stimulus, by name or by id from 0")
     return Taxonomy(
         name=path.stem,
@@ -109,7 +114,7 @@ def load_texts(taxonomy: str | Path, sentences: str | Path | None = None, *, par
     chosen = dict(_checked(found, kind, path))
     sets = () if own else _our_sets(kind)
     rows = tuple(zip(*chosen.values()))  # the first sentences of all classes, the second ones, ...
-    if paraphrases:
+    if paraphrases is not None:
         pool = rows if sentences or own else rows + sets
         if not 1 <= paraphrases <= len(pool):
             raise ValueError(

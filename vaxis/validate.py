@@ -4,14 +4,18 @@ import argparse
 import hashlib
 import json
 import sys
+import tempfile
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from eeg.files import atomic, cache_dir
+from vaxis.extract_command import add_model_arguments, model_options
 
 if TYPE_CHECKING:
     from vaxis.axis import Axis
+    from vaxis.corpora import Corpus
+    from vaxis.hidden_states import HiddenStates
     from vaxis.reading import Reader
     from vaxis.zero_shot import Instrument
 
@@ -31,19 +35,28 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--corpora",
         nargs="+",
         default=list(CORPORA),
-        help="tweets movies amazon nyt; sst2 imdb yelp tweeteval rotten_tomatoes (package datasets); .csv, .tsv files; "
+        help="tweets movies amazon nyt; sst2 imdb yelp tweeteval rotten_tomatoes (package datasets); .csv, .tsv files "
+        "with columns text and label (two values, or ratings with 0 as neutral); "
         "selection (other tweets: to choose on, never to report)",
     )
     parser.add_argument("--lexicons", nargs="*", default=["vader", "afinn"], help="rated words: vader, afinn")
-    parser.add_argument("--samples", type=int, default=1000, help="texts of each corpus, words of each lexicon")
+    parser.add_argument(
+        "--samples",
+        type=int,
+        default=1000,
+        help="texts of each corpus, words of each lexicon; on top, each read-out reads 500 selection tweets for the "
+        "ridge, and with made-up words 200 texts of each corpus and twelve versions of each sentence",
+    )
     parser.add_argument("--draws", type=int, default=1000, help="random directions of each kind")
     parser.add_argument("--sets", action="store_true", help="also the axes of our independent sets of nine")
+    add_model_arguments(parser)
     parser.add_argument("--picture", metavar="PNG", help="draw the axis, its validity and the nulls")
     parser.add_argument("--out", metavar="JSON", help="the results; by default in the cache")
 
 
 def main(args: argparse.Namespace) -> int:
     """Validate one artifact or every model in turn; a model that fails is named and the next one is tried."""
+    _check(args)
     failed = 0
     for llm in [None] if args.axis else args.llm:
         try:
@@ -52,19 +65,20 @@ def main(args: argparse.Namespace) -> int:
             print(f"\n{save(result, _path(args, result, several=not args.axis and len(args.llm) > 1))}")
             if args.picture:
                 print(_picture(result, args))
-        except (OSError, RuntimeError, ValueError, MemoryError) as error:
-            print(f"error: {error}", file=sys.stderr)
+        except (ArithmeticError, MemoryError, OSError, RuntimeError, ValueError) as error:
+            print(f"error: {' '.join(str(error).split()) or type(error).__name__}", file=sys.stderr)
             failed += 1
     return 1 if failed else 0
 
 
 def validate(args: argparse.Namespace, *, llm: str | None) -> dict:
     """All numbers of one model as plain values: by read-out, then by corpus and lexicon."""
-    from vaxis.corpora import sample
+    from vaxis.corpora import by_name, sample
+    from vaxis.lexicons import lexicon
 
-    if args.samples < 10 or args.draws < 20:
-        raise ValueError("--samples must be at least 10 and --draws at least 20, or the intervals mean nothing")
-    corpora = {corpus.name: corpus for corpus in (sample(name, args.samples) for name in args.corpora)}
+    corpora = by_name(sample(name, args.samples) for name in args.corpora)
+    for name in ("vader", *args.lexicons):  # vader also rates the texts; a failed download must not cost the reading
+        lexicon(name)
     reader, axes, origin = _axes(args, llm)
     result = {**origin, "samples": args.samples, "draws": args.draws, "profile": _layers(reader, axes), "readouts": {}}
     for readout, axis in axes.items():
@@ -89,6 +103,42 @@ def describe(result: dict) -> str:
     return text(result)
 
 
+def _check(args: argparse.Namespace) -> None:
+    """Refuse what would fail, or be ignored, only after the model has been read."""
+    from vaxis.readouts import readout_of
+
+    if args.samples < 10 or args.draws < 20:
+        raise ValueError("--samples must be at least 10 and --draws at least 20, or the intervals mean nothing")
+    for name in args.readouts:
+        readout_of(name)
+    if args.axis and (args.sentences or args.layer != "penultimate"):
+        raise ValueError("--axis brings its own sentences and layer; leave --sentences and --layer out")
+    if args.axis and Path(args.axis).suffix in (".yaml", ".yml"):
+        raise ValueError(
+            f"--axis {args.axis} is YAML, not an artifact; if it holds sentences, give them as --sentences {args.axis}"
+        )
+    for flag, path in (("--out", args.out), ("--picture", args.picture)):
+        if path:
+            _check_writable(flag, Path(path))
+
+
+def _check_writable(flag: str, path: Path) -> None:
+    """Try it: access rights say nothing of read-only disks, nor to root."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=path.parent):
+            pass
+    except OSError as error:
+        raise ValueError(f"{flag} {path} cannot be written ({error.strerror or error}); give another folder") from error
+    if path.is_dir():
+        raise ValueError(f"{flag} {path} is a folder; give a file in it")
+
+
+def _say(line: str) -> None:
+    """What begins now, for logs as well as terminals."""
+    print(line, file=sys.stderr, flush=True)
+
+
 def _axes(args: argparse.Namespace, llm: str | None) -> tuple["Reader", dict[str, "Axis"], dict]:
     """The model, the axis in each read-out, and where they come from."""
     from vaxis.axis import Axis
@@ -99,7 +149,8 @@ def _axes(args: argparse.Namespace, llm: str | None) -> tuple["Reader", dict[str
 
     if llm is not None:
         sentences = load_texts("faced", args.sentences).sentences
-        states = HiddenStates(llm, layer=args.layer)
+        _say(f"opening {llm}")
+        states = HiddenStates(llm, layer=args.layer, **model_options(args))
         reader = Reader(states, progress=sys.stderr.isatty())
         axes = {name: fit_axis(partial(reader, readout=name), sentences) for name in args.readouts}
         return reader, axes, _origin(llm, states)
@@ -107,15 +158,30 @@ def _axes(args: argparse.Namespace, llm: str | None) -> tuple["Reader", dict[str
     request = given.provenance.get("request")
     if request is None:
         raise ValueError(f"--axis {args.axis} does not come from a language model: nothing to validate")
-    states = HiddenStates(request["llm"], layer=given.provenance["layer"])
-    if states.fingerprint != given.provenance["weights"]:
-        raise ValueError(f"--axis {args.axis} was made with other weights of {request['llm']}; extract it again")
+    states = _open_again(args, given)
     reader = Reader(states, progress=sys.stderr.isatty())
     sentences = given.provenance["sentences"]
     fit = partial(fit_axis, sentences=sentences, classes=given.classes)
     others = [name for name in args.readouts if name != request["readout"]]
     axes = {request["readout"]: given} | {name: fit(partial(reader, readout=name)) for name in others}
     return reader, axes, _origin(request["llm"], states) | {"axis_file": str(args.axis)}
+
+
+def _open_again(args: argparse.Namespace, given: "Axis") -> "HiddenStates":
+    """The model of an artifact, in the precision that the artifact was made in."""
+    import torch
+
+    from vaxis.hidden_states import HiddenStates
+
+    made, llm = given.provenance, given.provenance["request"]["llm"]
+    if args.dtype not in ("auto", made["dtype"]):
+        raise ValueError(f"--axis {args.axis} was made in {made['dtype']}; leave --dtype out, or extract it again")
+    _say(f"opening {llm}")
+    options = model_options(args) | {"dtype": getattr(torch, made["dtype"])}
+    states = HiddenStates(llm, layer=made["layer"], **options)
+    if states.fingerprint != made["weights"]:
+        raise ValueError(f"--axis {args.axis} was made with other weights of {llm}; extract it again")
+    return states
 
 
 def _origin(llm: str, states: object) -> dict:
@@ -128,9 +194,7 @@ def _instrument(reader: "Reader", axis: "Axis", readout: str, draws: int) -> "In
     return Instrument(axis, partial(reader, readout=readout), draws=draws)
 
 
-def _readout(args: argparse.Namespace, instrument: "Instrument", corpora: dict, readout: str) -> dict:
-    from tqdm import tqdm
-
+def _readout(args: argparse.Namespace, instrument: "Instrument", corpora: dict[str, "Corpus"], readout: str) -> dict:
     from vaxis.readouts import readout_of
     from vaxis.zero_shot import measure, recover_lexicon
 
@@ -145,9 +209,11 @@ def _readout(args: argparse.Namespace, instrument: "Instrument", corpora: dict, 
         "corpora": {},
         "lexicons": {},
     }
-    for corpus in tqdm(corpora.values(), desc=f"{readout} read-out", unit="corpus", disable=not sys.stderr.isatty()):
-        found["corpora"][corpus.name] = measure(instrument, corpus)
+    for name, corpus in corpora.items():
+        _say(f"{readout} read-out: {name}, {len(corpus)} texts")
+        found["corpora"][name] = measure(instrument, corpus)
     for name in args.lexicons:
+        _say(f"{readout} read-out: words of {name}")
         words = recover_lexicon(instrument, name, carrier=readout_of(readout).bare_word, samples=args.samples)
         found["lexicons"][name] = words
     return found
@@ -177,6 +243,7 @@ def _layers(reader: "Reader", axes: dict[str, "Axis"]) -> dict | None:
 def _sets(args: argparse.Namespace, instrument: "Instrument", corpora: dict) -> dict:
     from vaxis.set_study import load_sets, study_sets
 
+    _say("independent sets of sentences")
     sets = {"this": instrument.axis.provenance["sentences"], **load_sets()}
     return study_sets(instrument.read, sets, corpora, draws=min(args.draws, 500))
 

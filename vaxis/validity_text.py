@@ -1,21 +1,24 @@
 """The results of ``validate`` in a terminal: one table a read-out, corpora in columns, every control in a row."""
 
+from vaxis.axis import GATE
+from vaxis.zero_shot import CLEAR
+
 _LABELS = {
     "axis": "V-axis",
     "contrast": "class means, pos - neg",
     "prototypes": "prototype cosines",
     "arousal": "arousal axis, first component",
     "arousal_contrast": "arousal axis, class means",
-    "ridge": "ridge, 500 rated tweets",
+    "ridge": "supervised: ridge, 500 tweets",
     "lexicon": "mean of rated words",
 }
 _NULLS = {
     "random_texts": "nine random texts, sign-free",
     "covariance": "random, texts' covariance",
     "isotropic": "random, isotropic",
-    "nonce_sentences": "nine nonce sentences, signed",
+    "nonce_sentences": "nine nonce sentences",
 }
-_WIDTH = 30
+_WIDTH = 32
 _CELL = 25
 
 
@@ -37,7 +40,7 @@ def describe(result: dict) -> str:
 def _readout(name: str, found: dict) -> list[str]:
     corpora = found["corpora"]
     joy = "positive" if found["joy"] else "NOT POSITIVE"
-    gate = "" if found["separation"] >= 0.8 and found["joy"] else "   BELOW THE GATE"
+    gate = "" if found["separation"] >= GATE and found["joy"] else "   BELOW THE GATE"
     lines = [
         f"{name} read-out: separation {found['separation']:+.2f}, "
         f"explained variance {found['explained_variance']:.2f}, joy {joy}{gate}",
@@ -45,10 +48,14 @@ def _readout(name: str, found: dict) -> list[str]:
     ]
     for key, label in _LABELS.items():
         lines.append(_row(label, [_interval(row[key]["auc"]) for row in corpora.values()]))
+    lines.append(_row(f"V-axis, texts of |rating| >= {CLEAR:g}", [_clear(row["clear"]) for row in corpora.values()]))
     human = [_interval(row["human"]["auc"]) if row["human"] else "-" for row in corpora.values()]
     lines.append(_row("one human rater", human))
     lines.append(_row("nonce-word texts, V-axis", [_interval(row["nonce_texts"]["auc"]) for row in corpora.values()]))
     lines.append(_row("Pearson r of the V-axis", [_interval(row["axis"]["r"]) for row in corpora.values()]))
+    for key, label in (("isotropic", "isotropic"), ("random_texts", "random texts")):
+        cells = [f"{row['nulls'][key]['r_p95']:.3f}" for row in corpora.values()]
+        lines.append(_row(f"  null |r|, 95 %: {label}", cells))
     lines.append(_row("Null AUC: median [5, 95 %]", ["and share >= V-axis"] * len(corpora)))
     for key, label in _NULLS.items():
         lines.append(_row(label, [_null(row["nulls"][key]) for row in corpora.values()]))
@@ -86,6 +93,10 @@ def _row(label: str, cells: list[str]) -> str:
 def _interval(row: dict, *, sign: bool = False) -> str:
     plus = "+" if sign else ""
     return f"{row['value']:{plus}.3f} [{row['low']:{plus}.2f}, {row['high']:{plus}.2f}]"
+
+
+def _clear(row: dict) -> str:
+    return "-" if row["auc"] is None else f"{row['auc']:.3f} (n={row['texts']})"
 
 
 def _null(row: dict) -> str:

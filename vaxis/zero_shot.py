@@ -36,7 +36,7 @@ class Instrument:
         axis: the axis.
         read: gives the (n, L) states of n texts in the axis's read-out.
         draws: random directions of each kind.
-        training: texts of the selection sample that the supervised ceiling learns from.
+        training: texts of the selection sample that the supervised reference learns from.
         nonce_texts: reported texts that are also read with their content words made up.
         layer: of the model.
     """
@@ -50,16 +50,15 @@ class Instrument:
 
     @cached_property
     def nonce_axes(self) -> np.ndarray:
-        first = [sentences[0] for sentences in self.axis.provenance["sentences"].values()]
-        count = min(self.draws, 500)
-        return nonce_sentence_axes(self.read, first, valence=self.axis.classes.valence, count=count)
+        groups, count = list(self.axis.provenance["sentences"].values()), min(self.draws, 500)
+        return nonce_sentence_axes(self.read, groups, valence=self.axis.classes.valence, count=count)
 
     @cached_property
     def arousal(self) -> tuple[np.ndarray, np.ndarray]:
         return arousal_axes(self.read)
 
     @cached_property
-    def ceiling(self) -> np.ndarray:
+    def supervised(self) -> np.ndarray:
         sample = selection(self.training)
         return ridge(self.read(sample.texts), sample.ratings)
 
@@ -84,12 +83,13 @@ def measure(instrument: Instrument, corpus: Corpus) -> dict:
         "prototypes": prototype_scores(states, axis.centroids, axis.classes.valence),
         "arousal": states @ instrument.arousal[0],
         "arousal_contrast": states @ instrument.arousal[1],
-        "ridge": states @ instrument.ceiling,
+        "ridge": states @ instrument.supervised,
         "lexicon": np.array([rate(text, lexicon("vader")) for text in corpus.texts]),
     }
     random = {kind: random_directions(states, kind=kind, count=instrument.draws) for kind in NULLS[:3]}
     nulls = {
-        kind: null_band(rows, states, positive, own=own, signed=kind == "nonce_sentences")
+        kind: null_band(rows, states, positive, own=own)
+        | {"r_p95": float(np.percentile(np.abs(correlations(states @ rows.T, corpus.ratings)), 95))}
         for kind, rows in (random | {"nonce_sentences": instrument.nonce_axes}).items()
     }
     few = Resamples(resamples.ratings, resamples.weights[:MARGIN_RESAMPLES])
@@ -141,7 +141,7 @@ def recover_lexicon(instrument: Instrument, name: str, *, carrier: str, samples:
     own = resamples.estimates((states - axis.mean) @ axis.direction)
     kinds = {kind: random_directions(states, kind=kind, count=instrument.draws) for kind in NULLS[:3]}
     nulls = {
-        kind: null_band(rows, states, values > 0, own=own["auc"]["value"], signed=False)
+        kind: null_band(rows, states, values > 0, own=own["auc"]["value"])
         | {"r_p95": float(np.percentile(np.abs(correlations(states @ rows.T, values)), 95))}
         for kind, rows in kinds.items()
     }
