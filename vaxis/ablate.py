@@ -45,14 +45,14 @@ def main(args: argparse.Namespace) -> int:
     from tqdm import tqdm
 
     from vaxis.ablation import ablation
-    from vaxis.corpora import sample
+    from vaxis.corpora import by_name, sample
 
     if args.samples < 50 or args.draws < 20:
         raise ValueError("--samples must be at least 50 and --draws at least 20")
-    corpora = [sample(name, args.samples) for name in args.corpora]
+    corpora = by_name(sample(name, args.samples) for name in args.corpora)
     instrument = open_instrument(args)
     result: dict = {"model": args.llm, "readout": args.readout, "draws": args.draws, "corpora": {}}
-    for corpus in tqdm(corpora, desc="removing the axis", unit="corpus", disable=not sys.stderr.isatty()):
+    for corpus in tqdm(corpora.values(), desc="removing the axis", unit="corpus", disable=not sys.stderr.isatty()):
         states = instrument.read(corpus.texts)
         result["corpora"][corpus.name] = ablation(instrument.axis, states, corpus.ratings > 0, draws=args.draws)
     print(describe(result))
