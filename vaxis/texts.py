@@ -118,7 +118,7 @@ def load_texts(taxonomy: str | Path, sentences: str | Path | None = None, *, par
         pool = rows if sentences or own else rows + sets
         if not 1 <= paraphrases <= len(pool):
             raise ValueError(
-                f"--paraphrases {paraphrases}: {path} has {len(pool)} sentences for each class; write more"
+                f"--paraphrases {paraphrases}: {path} has 1 to {len(pool)} sentences for each class; write more"
             )
         chosen = {name: [row[i] for row in pool[:paraphrases]] for i, name in enumerate(chosen)}
     return Texts(
