@@ -117,7 +117,9 @@ def test_paraphrases_are_taken_and_never_made_up(tmp_path, mine):
         assert [sentences[0] for sentences in three.sentences.values()] == [s for (s,) in one.sentences.values()]
         assert three.fingerprint != one.fingerprint
     assert load_texts(mine, paraphrases=1).sentences["rage"] == ["I am angry."]
-    with pytest.raises(ValueError, match=r"--paraphrases 3: .*mine\.yaml has 1 to 2 sentences for each class; write more"):
+    with pytest.raises(
+        ValueError, match=r"--paraphrases 3: .*mine\.yaml has 1 to 2 sentences for each class; write more"
+    ):
         load_texts(mine, paraphrases=3)
 
 
