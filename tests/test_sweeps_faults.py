@@ -122,8 +122,12 @@ def test_trial_without_memory_fails_and_the_others_go_on(cache, tmp_path):
 @contextlib.contextmanager
 def small_disk(folder):
     """A file system of 16 KB, which only root can make."""
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=16k", "tmpfs", folder], capture_output=True).returncode:
-        pytest.skip("mounting a small file system needs root; the same on a full device ran without")
+    command = ["mount", "-t", "tmpfs", "-o", "size=16k", "tmpfs", folder]
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode:
+        pytest.skip(
+            f"no small file system ({done.stderr.strip()}); a full device is tested too"
+        )
     try:
         yield
     finally:
