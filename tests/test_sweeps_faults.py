@@ -125,9 +125,7 @@ def small_disk(folder):
     command = ["mount", "-t", "tmpfs", "-o", "size=16k", "tmpfs", folder]
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
-        pytest.skip(
-            f"no small file system ({done.stderr.strip()}); a full device is tested too"
-        )
+        pytest.skip(f"no small file system ({done.stderr.strip()}); a full device is tested too")
     try:
         yield
     finally:
