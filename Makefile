@@ -19,14 +19,14 @@ lint: .venv/ready
 	.venv/bin/lint-imports
 
 bench: .venv/ready  ## what users do today against this project, as ratios in one run
-	$(PY) -m tests.bench_loading
-	$(PY) -m tests.bench_step
+	$(PY) -m benchmarks.loading
+	$(PY) -m benchmarks.step
 
 bench-vaxis: .venv/ready  ## reading texts with a language model: the plain transformers loop against this project
-	$(PY) -m tests.bench_vaxis --compile
+	$(PY) -m benchmarks.vaxis --compile
 
 bench-sweeps: .venv/ready  ## trials as processes against Optuna in one process with ddp_spawn
-	$(PY) -m tests.bench_sweeps
+	$(PY) -m benchmarks.sweeps
 
 .venv/ready: requirements.txt
 	@$(PYTHON) -c 'import sys; assert (3, 11) <= sys.version_info < (3, 14), "Python 3.11, 3.12 or 3.13 is needed; name one: make PYTHON=python3.12"'

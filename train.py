@@ -2,8 +2,10 @@
 
 import sys
 
-from lightning_modules.command_line import SUBCOMMANDS, normalise, one_line_errors, short_help
-from sweeps.processes import follow_parent
+from command_line.errors import one_line_errors
+from command_line.help import short_help
+from command_line.words import SUBCOMMANDS, normalise
+from studies.processes import follow_parent
 
 
 def main(args: list[str] | None = None) -> None:
@@ -19,17 +21,17 @@ def main(args: list[str] | None = None) -> None:
     argv = normalise(argv)
     with one_line_errors(_explain):
         if argv and argv[0] in SUBCOMMANDS:
-            from lightning_modules.cli import run
+            from command_line.parser import run
 
             run(argv)
         else:
-            from paper.head_to_head import main as head_to_head
+            from studies.head_to_head import main as head_to_head
 
             head_to_head(argv)
 
 
 def _explain(message: str) -> str:
-    from lightning_modules.cli import explain
+    from command_line.parser import explain
 
     return explain(message)
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from analysis.figures import CHANCE, WITH
-from analysis.forest_table import Line
-from eeg.figure_style import STYLE
+from analysis.interventions import Line
+from figures.style import STYLE
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

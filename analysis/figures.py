@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 import numpy as np
 
-from analysis.runs import Run
 from analysis.verdict import Verdict
-from eeg.figure_style import BLUE, GREY, ORANGE, PALE, STYLE
+from figures.style import BLUE, GREY, ORANGE, PALE, STYLE
+from records.run import Run
 from vaxis.axis import Axis
 
 if TYPE_CHECKING:

@@ -10,11 +10,12 @@ import numpy as np
 
 from analysis import figures
 from analysis.page import facts, page, picture, table
-from analysis.runs import Run
-from analysis.topography import Topography, chance_abs_r, topomap_figure
 from analysis.verdict import Comparison, Verdict
 from analysis.verdict_text import LABELS, SIMULATED, p_text, sign_flip_text, spread
-from eeg.files import atomic
+from figures.scalp import topomap_figure
+from measures.topography import Topography, chance_abs_r
+from records.files import atomic
+from records.run import Run
 from vaxis.axis import Axis
 
 

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 
 from analysis import verdict_text
-from analysis.runs import ALIGNMENT, Run, check_comparable
-from analysis.significance import Judgement, Paired, holm, judge, paired, verdict_sentence
-from eeg.files import atomic
+from measures.paired import Judgement, Paired, holm, judge, paired, verdict_sentence
+from records.files import atomic
+from records.run import ALIGNMENT, Run, check_comparable
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,7 +8,7 @@ from lightning.pytorch.utilities.rank_zero import rank_zero_warn
 
 from callbacks.trials import TrialCallback, Trials, axis_of, log_measures
 from eeg.batch import DataSpec
-from vaxis.alignment import Measure, class_pc1, within_class_residual
+from measures.alignment import Measure, class_pc1, within_class_residual
 
 
 class ResidualAlignment(TrialCallback):

@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 
 from eeg.batch import Record
-from vaxis.gradients import GradientShares, GradientSums, class_basis, gradient_sums, shares
+from measures.gradients import GradientShares, GradientSums, class_basis, gradient_sums, shares
 
 
 class ResidualGradient(L.Callback):
@@ -14,7 +14,7 @@ class ResidualGradient(L.Callback):
     The gradient of a trial is summed over its tokens, G_i = sum over channels and time of dL/d(token); for a loss that
     reads the mean of the tokens that is dL/dh, and it exists for losses on tokens or logits too. G is the gradient of
     the loss of the whole batch of all ranks. Class means are those of the training features of the epoch before (in
-    the first epoch: so far), so the basis does not move with the batch it judges. ``vaxis/gradients.py`` has the
+    the first epoch: so far), so the basis does not move with the batch it judges. ``measures/gradients.py`` has the
     definitions.
 
     Args:

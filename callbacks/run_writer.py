@@ -17,8 +17,8 @@ from lightning.pytorch.trainer.states import TrainerFn
 
 from callbacks.residual_gradient import ResidualGradient
 from callbacks.trials import TrialCallback, Trials
-from eeg.files import atomic
-from eeg.scores import classification_scores, confusion_matrix
+from measures.scores import classification_scores, confusion_matrix
+from records.files import atomic
 from vaxis.axis import Axis
 
 FORMAT = 1

@@ -10,7 +10,7 @@ from lightning.pytorch.trainer.states import TrainerFn
 from torch import Tensor
 
 from eeg.batch import DataSpec, Record
-from vaxis.alignment import Measure, stimulus_features
+from measures.alignment import Measure, stimulus_features
 
 
 class Trials(NamedTuple):

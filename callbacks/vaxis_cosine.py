@@ -3,7 +3,7 @@
 import lightning as L
 
 from callbacks.trials import TrialCallback, Trials, axis_of, log_measures
-from vaxis.alignment import vaxis_cosine
+from measures.alignment import vaxis_cosine
 
 
 class VAxisCosine(TrialCallback):

@@ -8,7 +8,7 @@ from lightning.pytorch.trainer.states import TrainerFn
 
 from callbacks.trials import TrialCallback, Trials, axis_of
 from eeg.batch import DataSpec
-from vaxis.alignment import leading_direction, score_cosine
+from measures.alignment import leading_direction, score_cosine
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -7,8 +7,8 @@ from typing import Any
 import lightning as L
 
 from callbacks.run_writer import RunWriter
-from callbacks.wandb_logger import run_loggers
-from callbacks.wandb_server import why_offline
+from tracking.run_logger import run_loggers
+from tracking.server import why_offline
 
 SCORES = ("balanced_accuracy", "chance", "kappa", "weighted_f1")
 MEASURES = {

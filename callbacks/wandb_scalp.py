@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 
 from callbacks.trials import axis_of
-from callbacks.wandb_logger import run_loggers
 from eeg.batch import DataSpec, Record
-from vaxis.alignment import leading_direction
+from measures.alignment import leading_direction
+from tracking.run_logger import run_loggers
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -5,9 +5,9 @@ import numpy as np
 import torch
 
 from callbacks.trials import TrialCallback, Trials
-from callbacks.wandb_logger import run_loggers
 from eeg.batch import DataSpec
-from eeg.scores import classification_scores, confusion_matrix
+from measures.scores import classification_scores, confusion_matrix
+from tracking.run_logger import run_loggers
 
 Table = tuple[list[str], list[list]]
 

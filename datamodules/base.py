@@ -20,7 +20,7 @@ from datamodules.slices import Residence, TrialSlices
 from datamodules.splits import split_indices
 from datamodules.store import Recipe, Store, build
 from eeg.batch import Batch, DataSpec
-from eeg.files import cache_dir
+from records.files import cache_dir
 from vaxis.emotions import Taxonomy
 
 LOUDEST = (

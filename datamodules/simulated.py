@@ -12,7 +12,7 @@ from datamodules.seedv import SUBJECTS as SEEDV_SUBJECTS
 from datamodules.simulation.faced_files import spread_subjects, write_faced
 from datamodules.simulation.seedv_files import write_seedv
 from eeg.batch import DataSpec
-from eeg.files import cache_dir
+from records.files import cache_dir
 from vaxis.axis import Axis
 
 

@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from eeg.files import atomic
+from records.files import atomic
 
 FORMAT = 1  # raise it whenever the same files and parameters would give other numbers
 

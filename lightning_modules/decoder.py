@@ -6,12 +6,12 @@ from torch import Tensor, nn
 from torchmetrics.classification import MulticlassConfusionMatrix
 
 from eeg.batch import Batch, DataSpec, Record, SourceBatch
-from eeg.scores import classification_scores
 from lightning_modules.heads import HeadName, build_head
 from lightning_modules.optimisation import Optimisation, configure
 from lightning_modules.phases import PhasedModule
 from losses.base import AlignmentLoss, LossSpec, Output
 from losses.none import NoAlignment
+from measures.scores import classification_scores
 from networks.base import Network
 from vaxis.axis import Axis
 from vaxis.targets import Targets

@@ -5,13 +5,13 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from paper import commands
-from paper.arms import Arm, Setting
-from paper.head_to_head import numbers
+from paper import row_flags as commands
 from paper.rows import Row
 from paper.rows import seeds as paper_seeds
 from paper.table import Table
-from sweeps.launch import Job, RunFailed, launch, slots
+from studies.arms import Arm, Setting
+from studies.head_to_head import numbers
+from studies.jobs import Job, RunFailed, launch, slots
 
 STAND_IN_LAYERS = (10, 20)  # of SmolLM2's 30: their axes correlate 0.2 and 0.6 with that of the last but one
 STAND_INS = "further axes: two other layers of the bundled model stand in for other models (--axes names real ones)"
@@ -96,7 +96,7 @@ class Campaign:
         return {arm: self.settings[key].arm(flags[arm]) for arm in ("control", "treated")}
 
     def _stand_ins(self) -> list[Path]:
-        from vaxis.extraction import ensure_axis
+        from vaxis.language.extraction import ensure_axis
 
         if self.planted:
             raise ValueError("with --planted the axes of further language models must be named: --axes A,B")

@@ -35,7 +35,7 @@ def main(argv: Sequence[str]) -> int:
     if "-h" in words or "--help" in words:
         print(HELP)
         return 0
-    from lightning_modules.command_line import option
+    from command_line.words import option
     from paper.rows import rows, select
 
     run, show, planted = ("--run" in words, "--list" in words, "--planted" in words)
@@ -85,7 +85,7 @@ def _newest(named: str | None, *, root: str) -> Path:
 
 def _listing(chosen, argv: Sequence[str]) -> str:
     """Every row with its published result and the commands of both arms."""
-    from paper.commands import readable
+    from paper.row_flags import readable
     from paper.rows import GROUPS
 
     text = [LISTED]

@@ -7,12 +7,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from analysis import dose_curves, forest_text
+from analysis import dose_curves
+from analysis import interventions_text as forest_text
 from analysis.figures import png
-from analysis.forest_figure import forest
-from analysis.forest_table import Entry, Line, compare
-from eeg.files import atomic
+from analysis.interventions import Entry, Line, compare
+from analysis.interventions_figure import forest
 from paper.rows import GROUPS, Row, curves, rows
+from records.files import atomic
 
 FORMAT = 1
 NAME = "table.json"

@@ -8,9 +8,9 @@ from typing import Any
 import optuna
 from optuna.trial import TrialState
 
-from eeg.files import atomic
-from sweeps.launch import Job, Slot, launch
-from sweeps.settings import SEEDS, Sweep, scores
+from records.files import atomic
+from studies.jobs import Job, Slot, launch
+from sweeps.sweep import SEEDS, Sweep, scores
 
 
 def confirm(study: optuna.Study, *, trials: int, seeds: int, on: list[Slot]) -> dict[str, Any]:

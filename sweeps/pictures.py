@@ -7,9 +7,9 @@ from pathlib import Path
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
-from eeg.figure_style import BLUE, GREEN, ORANGE, PINK, SKY, STYLE
-from eeg.files import atomic
-from sweeps.settings import Sweep
+from figures.style import BLUE, GREEN, ORANGE, PINK, SKY, STYLE
+from records.files import atomic
+from sweeps.sweep import Sweep
 
 
 def pictures(study: optuna.Study, folder: Path) -> list[Path]:

@@ -12,8 +12,8 @@ import optuna
 from optuna.trial import FrozenTrial, TrialState
 from tqdm import tqdm
 
-from sweeps.launch import TRAIN, Slot
-from sweeps.processes import PARENT
+from studies.jobs import TRAIN, Slot
+from studies.processes import PARENT
 from sweeps.storage import Store, patiently
 from sweeps.worker import STORAGE
 

@@ -15,12 +15,14 @@ from typing import Any
 import optuna
 from optuna.trial import TrialState
 
-from lightning_modules.command_line import one_line_errors, option
-from sweeps import pruning, settings
-from sweeps.launch import TRAIN, Slot, slots
+from command_line.errors import one_line_errors
+from command_line.words import option
+from studies.jobs import TRAIN, Slot, slots
+from sweeps import pruning
+from sweeps import sweep as settings
 from sweeps.pool import Pool
-from sweeps.settings import OBJECTIVES, Sweep
 from sweeps.storage import Store
+from sweeps.sweep import OBJECTIVES, Sweep
 
 
 def main(argv: list[str]) -> None:

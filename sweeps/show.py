@@ -12,11 +12,11 @@ from statistics import median
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
-from lightning_modules.command_line import one_line_errors
+from command_line.errors import one_line_errors
 from sweeps import confirm
 from sweeps.pictures import origin, pictures, varied
-from sweeps.settings import Sweep
 from sweeps.storage import Store
+from sweeps.sweep import Sweep
 
 
 def main(argv: list[str]) -> None:

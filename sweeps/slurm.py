@@ -10,10 +10,10 @@ import shlex
 import sys
 from pathlib import Path
 
-from eeg.files import atomic
-from lightning_modules.command_line import one_line_errors
+from command_line.errors import one_line_errors
+from records.files import atomic
+from studies.jobs import TRAIN
 from sweeps import search, worker
-from sweeps.launch import TRAIN
 
 SCRIPT = """\
 #!/bin/bash

@@ -13,7 +13,8 @@ from typing import Any
 
 import yaml
 
-from lightning_modules.command_line import normalise, one_line_errors, option
+from command_line.errors import one_line_errors
+from command_line.words import normalise, option
 
 KINDS = ("float", "int", "categorical")
 
@@ -47,7 +48,7 @@ def build(losses: list[str], *, argv: list[str], file: str | None = None) -> tup
     Raises:
         ValueError: the file has an unknown entry, or nothing is left to search.
     """
-    from lightning_modules.cli import parse
+    from command_line.parser import parse
 
     own = _read(file, losses) if file else {}
     shared = {flag: entry for flag, entry in own.items() if flag not in losses}

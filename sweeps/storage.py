@@ -19,7 +19,7 @@ import optuna
 from optuna.exceptions import StorageInternalError, UpdateFinishedTrialError
 from optuna.trial import FrozenTrial, TrialState
 
-from sweeps.processes import born
+from studies.processes import born
 
 Result = TypeVar("Result")
 GIVE_UP_SECONDS = 900.0

@@ -17,12 +17,12 @@ from typing import Any
 import optuna
 from optuna.trial import TrialState
 
-from eeg.files import atomic
+from records.files import atomic
+from studies.jobs import Job, Slot, start
+from studies.processes import follow_parent
 from sweeps import pruning
-from sweeps.launch import Job, Slot, start
-from sweeps.processes import follow_parent
-from sweeps.settings import Sweep, scores
 from sweeps.storage import Owner, Store, patiently
+from sweeps.sweep import Sweep, scores
 
 STORAGE = "VAXIS_SWEEP_STORAGE"  # in the environment, where a password in it is not seen by others
 TRIAL, REPORTS, VERDICT = "VAXIS_TRIAL", "reports.jsonl", "verdict.json"  # as callbacks/trial_report.py has them

@@ -8,9 +8,9 @@ import pytest
 import torch
 
 from tests.words_model import Words
-from vaxis import extraction
 from vaxis.axis import Axis, orient, principal_axis
 from vaxis.emotions import TAXONOMIES
+from vaxis.language import extraction
 from vaxis.targets import Targets
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -40,6 +40,12 @@ def make_axis(taxonomy: str = "faced", *, width: int = 16, seed: int = 0) -> Axi
         explained_variance=explained,
         provenance={"model": "drawn by the tests"},
     )
+
+
+@pytest.fixture(autouse=True)
+def _one_precision(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Processors with AMX read language models in bfloat16; the tests' numbers are those of float32 everywhere."""
+    monkeypatch.setattr("vaxis.language.model.fast_at_bfloat16", lambda device: device.type != "cpu")
 
 
 @pytest.fixture

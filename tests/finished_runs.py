@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from analysis.runs import load_runs
+from records.run import load_runs
 from vaxis.emotions import FACED
 
 SEEDS = (42, 123, 456, 789, 2025)

@@ -7,9 +7,9 @@ from types import SimpleNamespace
 import numpy as np
 import torch
 
+from command_line.catalogue import plugins
 from eeg.batch import DataSpec, SourceBatch
 from eeg.montage import FACED_CHANNELS
-from lightning_modules.catalogue import plugins
 from lightning_modules.decoder import Decoder
 from lightning_modules.heads import MeanLinear
 from losses.base import AlignmentLoss, Batch, LossSpec, Output

@@ -14,9 +14,9 @@ from datamodules.sampler import EpochBatches
 from datamodules.transfer import Transfer
 from eeg.batch import Batch, DataSpec
 from eeg.montage import FACED_CHANNELS, SEEDV_CHANNELS
+from lightning_modules.checkpointing import AtomicCheckpointIO, RunCheckpoint
 from lightning_modules.decoder import Decoder
 from lightning_modules.optimisation import Optimisation
-from lightning_modules.run_directory import AtomicCheckpointIO, RunCheckpoint
 from losses.base import AlignmentLoss
 from networks.axial_de import AxialDE
 from networks.base import Network

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from vaxis.alignment import (
+from measures.alignment import (
     class_means,
     class_pc1,
     permuted_positions,

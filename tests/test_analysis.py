@@ -8,8 +8,8 @@ import sys
 import numpy as np
 import pytest
 
-from analysis.runs import Run, check_comparable, load_runs
 from analysis.verdict import Verdict
+from records.run import Run, check_comparable, load_runs
 from tests.finished_runs import SEEDS, edit_result, write_arms, write_run
 
 

@@ -9,7 +9,7 @@ from torch import nn
 from callbacks.residual_alignment import ResidualAlignment
 from callbacks.residual_gradient import ResidualGradient
 from callbacks.wandb_figures import WandbFigures
-from eeg.scores import classification_scores, confusion_matrix
+from measures.scores import classification_scores, confusion_matrix
 from tests.small_decoder import SmallDecoder, make_axis, make_trainer
 from vaxis.emotions import FACED
 

@@ -13,6 +13,7 @@ import torch
 from callbacks.residual_alignment import ResidualAlignment
 from callbacks.run_writer import RunWriter
 from callbacks.trials import Trials
+from measures.alignment import vaxis_cosine
 from tests import small_decoder
 from tests.small_decoder import (
     CLASS_OF,
@@ -24,7 +25,6 @@ from tests.small_decoder import (
     make_trainer,
     train,
 )
-from vaxis.alignment import vaxis_cosine
 from vaxis.axis import Axis
 
 

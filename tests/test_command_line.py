@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from lightning_modules.catalogue import class_path, plugins
-from lightning_modules.command_line import normalise, option, short_help
+from command_line.catalogue import class_path, plugins
+from command_line.help import short_help
+from command_line.words import normalise, option
 from tests.conftest import ROOT
 
 
@@ -172,7 +173,7 @@ def test_a_chosen_class_starts_from_its_own_defaults(kind):
     """Nothing of the default class or of a settings file that names another class may leak in."""
     import inspect
 
-    from lightning_modules.cli import parse
+    from command_line.parser import parse
 
     for plugin in plugins(kind):
         if "." not in plugin.class_path or plugin.name in ("FACED", "SEEDV"):
@@ -193,7 +194,7 @@ def test_a_chosen_class_starts_from_its_own_defaults(kind):
 
 
 def test_a_loss_on_the_command_line_forgets_the_arguments_of_the_one_in_a_file(tmp_path):
-    from lightning_modules.cli import parse
+    from command_line.parser import parse
 
     file = tmp_path / "settings.yaml"
     file.write_text("loss: {class_path: losses.vaxis_mse.VAxisMSE, init_args: {weight: 7.0}}\n")
@@ -207,7 +208,7 @@ def test_missing_root_and_bad_weight_are_one_line():
 
 
 def test_in_a_slurm_job_lightning_does_not_save_in_mid_epoch(monkeypatch):
-    from lightning_modules.cli import parse
+    from command_line.parser import parse
 
     for name, value in (("SLURM_NTASKS", "1"), ("SLURM_NTASKS_PER_NODE", "1"), ("SLURM_JOB_NAME", "rsa")):
         monkeypatch.setenv(name, value)

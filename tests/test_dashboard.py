@@ -10,12 +10,12 @@ from types import SimpleNamespace
 
 import pytest
 
-from callbacks.dashboard import NAMES, build, main
-from callbacks.wandb_comparison import comparisons
 from tests.conftest import ROOT
 from tests.runs import SMALL, train
 from tests.wandb_records import records
 from tests.wandb_server import KEY, FakeServer, SilentServer
+from tracking.comparison import comparisons
+from tracking.dashboard import NAMES, build, main
 
 PAIRED = {
     "mean": -0.02, "low": -0.03, "high": -0.01, "sd": 0.01, "t": -5.9, "p": 0.004, "p_sign_flip": 0.06,
@@ -58,7 +58,7 @@ def comparison(tmp_path_factory):
     from matplotlib.figure import Figure
 
     Figure().savefig(folder / "verdict.png")
-    done = run("callbacks.wandb_comparison", folder, HOME=str(folder))
+    done = run("tracking.comparison", folder, HOME=str(folder))
     assert done.returncode == 0, done.stderr
     (record,) = records(folder)
     return record
@@ -145,7 +145,7 @@ def test_printing_needs_no_network_and_no_key(capsys, monkeypatch):
 
 def test_saving_sends_the_views_that_are_printed():
     with FakeServer() as server:
-        done = run("callbacks.dashboard", "--entity", "someone", "--save", **server.environment)
+        done = run("tracking.dashboard", "--entity", "someone", "--save", **server.environment)
         assert done.returncode == 0, done.stderr
     assert [view["displayName"].lower() for view in server.views] == list(NAMES)
     assert all(view["entityName"] == "someone" and view["projectName"] == "vaxis-align" for view in server.views)
@@ -163,7 +163,7 @@ def test_saving_without_key_network_or_answer_ends_in_one_line():
         ):
             begun = time.monotonic()
             done = run(
-                "callbacks.dashboard", "--entity", "someone", "--save", HOME="/nowhere", WANDB_BASE_URL=url,
+                "tracking.dashboard", "--entity", "someone", "--save", HOME="/nowhere", WANDB_BASE_URL=url,
                 WANDB_API_KEY=key,
             )  # fmt: skip
             assert (done.returncode, done.stderr.count("\n")) == (1, 1)

@@ -15,7 +15,7 @@ from torch import Tensor
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from lightning_modules.catalogue import plugins
+from command_line.catalogue import plugins
 from lightning_modules.optimisation import Optimisation
 from losses._composition import Composition
 from losses.base import AlignmentLoss

@@ -5,8 +5,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from callbacks.effective_rank import EffectiveRank, effective_rank
+from callbacks.effective_rank import EffectiveRank
 from callbacks.trials import Trials
+from measures.effective_rank import effective_rank
 
 RNG = np.random.default_rng(0)
 N, D = 400, 12

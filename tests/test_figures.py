@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from analysis import figures
-from analysis.runs import Run
 from analysis.verdict import Verdict
+from records.run import Run
 from tests.conftest import make_axis
 from tests.finished_runs import write_arms, write_run
 from vaxis.emotions import FACED

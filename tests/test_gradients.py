@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
+from measures.gradients import class_basis, gradient_shares, gradient_sums, shares
 from vaxis.emotions import FACED, SEEDV
-from vaxis.gradients import class_basis, gradient_shares, gradient_sums, shares
 
 FACED_CLASSES, SEEDV_CLASSES = np.array(FACED.class_of), np.array(SEEDV.class_of)
 

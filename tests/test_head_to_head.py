@@ -10,8 +10,8 @@ import time
 import pytest
 
 from datamodules.simulation.faced_files import write_faced
-from paper.head_to_head import Study
-from sweeps.launch import Job, RunFailed, Slot, launch, slots
+from studies.head_to_head import Study
+from studies.jobs import Job, RunFailed, Slot, launch, slots
 from tests.conftest import ROOT
 from tests.runs import environment, train
 

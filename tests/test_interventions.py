@@ -4,13 +4,13 @@ import shlex
 
 import pytest
 
-from analysis.significance import benjamini_hochberg, holm
+from command_line.words import normalise
 from datamodules.simulated import SimulatedFACED
-from lightning_modules.command_line import normalise
-from paper import commands
-from paper.arms import parsed
+from measures.paired import benjamini_hochberg, holm
+from paper import row_flags as commands
 from paper.campaign import Campaign
 from paper.rows import curves, rows, seeds, select
+from studies.arms import parsed
 from tests.conftest import make_axis
 
 PAPER = [row for row in rows().values() if row.group == "paper"]

@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 
-from analysis.forest_table import compare
+from analysis.interventions import compare
 from paper.rows import select
 from paper.table import Table
 from tests.conftest import ROOT

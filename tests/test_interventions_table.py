@@ -8,8 +8,8 @@ import sys
 import numpy as np
 import pytest
 
-from analysis.forest_table import compare, seeds_needed, typical_sd
-from analysis.significance import benjamini_hochberg, holm, resolvable_dz
+from analysis.interventions import compare, seeds_needed, typical_sd
+from measures.paired import benjamini_hochberg, holm, resolvable_dz
 from paper.__main__ import main
 from paper.rows import rows, select
 from paper.table import Table, render

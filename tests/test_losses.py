@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from lightning_modules.catalogue import plugins
+from command_line.catalogue import plugins
 from losses._adapters import merge
 from losses.base import Output
 from losses.none import NoAlignment

@@ -6,9 +6,9 @@ import pytest
 import torch
 import yaml
 
+from command_line.parser import parse
+from command_line.words import COMPOSITION, normalise
 from eeg.batch import SourceBatch
-from lightning_modules.cli import parse
-from lightning_modules.command_line import COMPOSITION, normalise
 from losses._composition import Composition
 from losses.base import Output
 from losses.clip_infonce import ClipInfoNCE

@@ -15,7 +15,7 @@ import psutil
 import pytest
 import torch
 
-from sweeps import nodes
+from studies import nodes
 from tests.conftest import ROOT
 from tests.runs import SMALL, TWO_RANKS, environment, train, weights
 
@@ -48,7 +48,7 @@ def free_port() -> int:
 
 
 def job(run_dir: Path, capsys, *words: str) -> str:
-    """What ``python -m sweeps.nodes`` says."""
+    """What ``python -m studies.nodes`` says."""
     nodes.main([*JOB, *SETTINGS, *words, f"--run_dir={run_dir}"])
     return capsys.readouterr().out
 

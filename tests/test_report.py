@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from analysis.report import write_report
-from analysis.topography import Topography
 from analysis.verdict import Verdict
 from eeg.montage import FACED_CHANNELS
+from measures.topography import Topography
 from tests.conftest import make_axis
 from tests.finished_runs import write_arms
 

@@ -12,8 +12,8 @@ from callbacks.residual_alignment import ResidualAlignment
 from callbacks.residual_gradient import ResidualGradient
 from callbacks.vaxis_cosine import VAxisCosine
 from eeg.batch import Batch, Record
+from measures.gradients import class_basis, gradient_shares
 from tests.small_decoder import SmallDecoder, cohort, make_axis, make_trainer
-from vaxis.gradients import class_basis, gradient_shares
 
 
 def probe(model, batches, *, every):

@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from lightning_modules.run_directory import AtomicCheckpointIO, lock, resumable
+from lightning_modules.checkpointing import AtomicCheckpointIO, resumable
+from records.lock import lock
 
 
 def test_a_checkpoint_that_cannot_be_written_leaves_the_old_one(tmp_path, monkeypatch):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from analysis.significance import (
+from measures.paired import (
     benjamini_hochberg,
     holm,
     judge,

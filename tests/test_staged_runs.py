@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from lightning_modules.catalogue import plugins
+from command_line.catalogue import plugins
 from tests.conftest import ROOT
 from tests.runs import SMALL, TWO_RANKS, environment, train, weights
 

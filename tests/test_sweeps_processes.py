@@ -11,11 +11,11 @@ import time
 import psutil
 import pytest
 
-from sweeps.processes import PARENT
+from studies.processes import PARENT
 from tests.conftest import ROOT
 from tests.runs import SMALL, TWO_RANKS, environment
 
-FOLLOW = "from sweeps.processes import follow_parent; follow_parent()"
+FOLLOW = "from studies.processes import follow_parent; follow_parent()"
 CHILD = f"import sys, time; sys.platform = {{!r}}; {FOLLOW}; print(1, flush=True); time.sleep(60)"
 STARTER = "import subprocess, sys; subprocess.Popen([sys.executable, '-c', {!r}]).wait()"
 

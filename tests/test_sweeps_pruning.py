@@ -10,10 +10,10 @@ import optuna
 import pytest
 from optuna.trial import create_trial
 
+from benchmarks.replay import in_orders, replay, table
 from callbacks.trial_report import TrialReport
 from sweeps import worker
 from sweeps.pruning import PRUNERS, SaturationPruner, build, push, share_beyond_chance
-from sweeps.replay import in_orders, replay, table
 from tests.conftest import ROOT
 from tests.runs import SMALL, TWO_RANKS, environment
 

@@ -10,10 +10,10 @@ import optuna
 import pytest
 from optuna.trial import TrialState, create_trial
 
+from studies.jobs import Slot
 from sweeps import worker
-from sweeps.launch import Slot
-from sweeps.settings import Sweep
 from sweeps.storage import Store
+from sweeps.sweep import Sweep
 from tests.conftest import ROOT
 from tests.runs import environment
 from tests.sweep_runs import QUICK, Search, kill_everything

@@ -8,7 +8,7 @@ import pytest
 from matplotlib import image
 
 from sweeps import show
-from sweeps.settings import Sweep
+from sweeps.sweep import Sweep
 
 WEIGHT = {"type": "float", "low": 0.1, "high": 1.0}
 SPACE = {

@@ -9,10 +9,11 @@ import optuna
 import pytest
 import yaml
 
-from lightning_modules.catalogue import plugins
-from lightning_modules.command_line import normalise
-from sweeps import settings, spaces
-from sweeps.settings import Sweep
+from command_line.catalogue import plugins
+from command_line.words import normalise
+from sweeps import spaces
+from sweeps import sweep as settings
+from sweeps.sweep import Sweep
 from tests.sweep_runs import Search
 
 SIMULATED = ["--config", "configs/simulated.yaml"]
@@ -96,7 +97,7 @@ def test_a_composition_is_searched_over_the_parameters_of_its_parts():
 
 
 def test_a_composition_beside_a_loss_and_its_values_reach_the_parts():
-    from lightning_modules.cli import parse
+    from command_line.parser import parse
 
     space, _ = spaces.build([COMPOSITION, "rkd"], argv=SIMULATED)
     study = optuna.create_study()

@@ -5,8 +5,9 @@ import math
 import numpy as np
 import pytest
 
-from analysis.topography import axis_topography, chance_abs_r, topomap_figure
 from eeg.montage import FACED_CHANNELS, SEEDV_CHANNELS
+from figures.scalp import topomap_figure
+from measures.topography import axis_topography, chance_abs_r
 
 
 def cohort(v, *, subjects=6, channels=3, noise=1.0, seed=0):
@@ -71,7 +72,7 @@ def test_topography_edges():
 
 @pytest.mark.parametrize(("channels", "off"), [(FACED_CHANNELS, {"A1", "A2"}), (SEEDV_CHANNELS, {"CB1", "CB2"})])
 def test_map_places_every_scalp_electrode_inside_the_head(channels, off):
-    from analysis.topography import _scalp
+    from figures.scalp import _scalp
 
     kept, places = _scalp(channels)
     assert {channels[i] for i in range(len(channels)) if i not in kept} == off

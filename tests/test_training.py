@@ -104,7 +104,7 @@ class TestInterruptedRun:
         assert "delete it" in done.stderr
 
     def test_two_processes_do_not_share_a_folder(self, interrupted, cache):
-        from lightning_modules.run_directory import lock
+        from records.lock import lock
 
         with lock(interrupted):
             done = train(*SMALL, "--loss", "rsa", f"--run_dir={interrupted}", cache=cache, check=False)

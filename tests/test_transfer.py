@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 import torch
 
+from command_line.parser import parse
+from command_line.words import normalise
 from datamodules.faced import FACED
 from datamodules.simulated import SimulatedFACED, SimulatedSEEDV
 from datamodules.transfer import Transfer
 from eeg.batch import Batch, SourceBatch
 from eeg.montage import FACED_CHANNELS
-from lightning_modules.cli import parse
-from lightning_modules.command_line import normalise
 from losses.base import Phase
 from tests.phase_runs import BATCH, Memory, decoder, equal, fit, state
 from tests.test_losses import strategy

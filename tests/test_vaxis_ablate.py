@@ -5,13 +5,13 @@ import json
 import numpy as np
 import pytest
 
+from measures.bootstrap import auc, sign_free
 from tests.rated_texts import SENTENCES, read, texts_and_ratings
 from tests.small_language_models import save_llama
 from vaxis.__main__ import main
-from vaxis.ablation import FOLDS, KINDS, ablation, null_of, probe_auc, removals, remove, stratified_folds
 from vaxis.axis import principal_axis
-from vaxis.bootstrap import auc, sign_free
-from vaxis.set_study import fit_axis
+from vaxis.validity.ablation import FOLDS, KINDS, ablation, null_of, probe_auc, removals, remove, stratified_folds
+from vaxis.validity.sentence_sets import fit_axis
 
 
 def planted(n=300, width=12, seed=0):

@@ -8,11 +8,10 @@ from matplotlib.figure import Figure
 from transformers import BertConfig, BertModel
 
 from tests.small_language_models import BLOCKS, save_bert, save_llama, save_tokenizer
-from vaxis import agree, model_reading
 from vaxis.__main__ import main
-from vaxis.agree_figure import _agreement, draw
-from vaxis.agree_report import compare, describe
-from vaxis.agreement import (
+from vaxis.commands import agree
+from vaxis.validity import model_answer as model_reading
+from vaxis.validity.agreement import (
     against,
     layer_profile,
     null_directions,
@@ -22,6 +21,8 @@ from vaxis.agreement import (
     spread,
     tier,
 )
+from vaxis.validity.comparison import compare, describe
+from vaxis.validity.comparison_figure import _agreement, draw
 
 VALENCE = (-1, -1, 0, 1, 1)
 NULLS = ("random texts", "random directions")
@@ -157,7 +158,7 @@ def test_corpora_of_one_name_are_refused(models, tmp_path, capsys):
 
 
 def _texts():
-    from vaxis.texts import load_texts
+    from vaxis.language.texts import load_texts
 
     return load_texts("faced")
 

@@ -13,13 +13,13 @@ import numpy as np
 import pytest
 import torch
 
-from vaxis import bundled_model as bundled
-from vaxis import language_model
 from vaxis.axis import GATE, Axis
-from vaxis.extraction import _axis, ensure_axis, extract
-from vaxis.hidden_states import HiddenStates
-from vaxis.pypi import PyPIFile
-from vaxis.texts import load_texts
+from vaxis.language import bundled
+from vaxis.language import model as language_model
+from vaxis.language.extraction import _axis, ensure_axis, extract
+from vaxis.language.hidden_states import HiddenStates
+from vaxis.language.pypi import PyPIFile
+from vaxis.language.texts import load_texts
 
 
 @pytest.fixture

@@ -10,10 +10,10 @@ import yaml
 from vaxis.__main__ import main
 from vaxis.axis import Axis
 from vaxis.emotions import TAXONOMIES
-from vaxis.extraction import default_path, ensure_axis, extract, summary
-from vaxis.nulls import FUNCTION_WORDS, nonce
+from vaxis.language.extraction import default_path, ensure_axis, extract, summary
+from vaxis.language.null_texts import FUNCTION_WORDS, nonce
+from vaxis.language.texts import load_texts
 from vaxis.targets import Targets
-from vaxis.texts import load_texts
 
 
 @pytest.mark.parametrize("taxonomy", TAXONOMIES)

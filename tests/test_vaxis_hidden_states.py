@@ -6,9 +6,9 @@ import torch
 from transformers import BertModel, LlamaForCausalLM, T5Config, T5ForConditionalGeneration
 
 from tests.small_language_models import BLOCKS, save_bert, save_llama, save_tokenizer
-from vaxis import hidden_states
-from vaxis.hidden_states import HiddenStates
-from vaxis.readouts import READOUTS, readout_of
+from vaxis.language import hidden_states
+from vaxis.language.hidden_states import HiddenStates
+from vaxis.language.readouts import READOUTS, readout_of
 
 TEXTS = [
     "I am glad.",

@@ -5,8 +5,8 @@ import torch
 from transformers import LlamaModel
 
 from tests.small_language_models import BLOCKS, save_bert, save_llama
-from vaxis import language_model
-from vaxis.language_model import GIGA, WORKING_MEMORY, explained, load_generator, load_reader, plan_memory
+from vaxis.language import model as language_model
+from vaxis.language.model import GIGA, WORKING_MEMORY, explained, load_generator, load_reader, plan_memory
 
 # Embeddings, four projections and three of the block's own network, norms.
 PARAMETERS = 101 * 16 + BLOCKS * (16 * (16 + 8 + 8 + 16) + 3 * 16 * 32 + 2 * 16) + 16

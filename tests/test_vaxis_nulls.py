@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from vaxis.corpora import Corpus
 from vaxis.emotions import FACED
-from vaxis.extraction import extract
-from vaxis.set_study import study_sets
-from vaxis.zero_shot import human_ceiling
+from vaxis.language.extraction import extract
+from vaxis.validity.corpora import Corpus
+from vaxis.validity.rated_texts import human_ceiling
+from vaxis.validity.sentence_sets import study_sets
 
 
 def test_random_texts_have_no_sign_and_nonce_sentences_none_on_the_clips(words):

@@ -8,10 +8,10 @@ import torch
 
 from tests.rated_texts import VALENCES
 from tests.small_language_models import save_llama
-from vaxis import lexicons, steering
 from vaxis.__main__ import main
-from vaxis.language_model import load_generator
-from vaxis.steering import OPENINGS, Writer, null_directions, study, summary
+from vaxis.language.model import load_generator
+from vaxis.validity import lexicons, steering
+from vaxis.validity.steering import OPENINGS, Writer, null_directions, study, summary
 
 
 @pytest.fixture(scope="module")

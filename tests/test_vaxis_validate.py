@@ -3,15 +3,15 @@
 import numpy as np
 import pytest
 
+from measures.bootstrap import Resamples, auc, interval, sign_free
 from tests.rated_texts import PLAIN, SENTENCES, VALENCES, WIDTH, read, texts_and_ratings
-from vaxis import zero_shot
 from vaxis.axis import principal_axis
-from vaxis.bootstrap import Resamples, auc, interval, sign_free
-from vaxis.controls import arousal_axes, margin, null_band, prototype_scores, random_directions, ridge
-from vaxis.corpora import Corpus
 from vaxis.emotions import FACED
-from vaxis.set_study import fit_axis, load_sets, study_sets
-from vaxis.zero_shot import Instrument, human_ceiling, measure, recover_lexicon
+from vaxis.validity import rated_texts as zero_shot
+from vaxis.validity.controls import arousal_axes, margin, null_band, prototype_scores, random_directions, ridge
+from vaxis.validity.corpora import Corpus
+from vaxis.validity.rated_texts import Instrument, human_ceiling, measure, recover_lexicon
+from vaxis.validity.sentence_sets import fit_axis, load_sets, study_sets
 
 
 @pytest.fixture
@@ -150,7 +150,7 @@ def test_one_rater_is_compared_with_the_mean_of_the_others():
 def test_words_are_recovered_and_the_sentences_own_words_left_out(monkeypatch):
     seen = []
     words = VALENCES | {f"{word}y": (-1) ** i * 0.1 for i, word in enumerate(PLAIN)}
-    monkeypatch.setattr("vaxis.lexicons.lexicon", lambda name: words)
+    monkeypatch.setattr("vaxis.validity.lexicons.lexicon", lambda name: words)
     instrument = Instrument(fit_axis(read, SENTENCES), lambda texts: seen.extend(texts) or read(texts), draws=50)
     found = recover_lexicon(instrument, "vader", carrier="The word is {}.", samples=100)
     used = {sentence[0].split()[2] for sentence in SENTENCES.values()}

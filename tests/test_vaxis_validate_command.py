@@ -9,14 +9,15 @@ import torch
 from tests.conftest import make_axis
 from tests.rated_texts import PLAIN, SENTENCES, VALENCES, texts_and_ratings
 from tests.small_language_models import save_llama
-from vaxis import lexicons, zero_shot
 from vaxis.__main__ import main
 from vaxis.axis import Axis
-from vaxis.axis_report import _validity
-from vaxis.corpora import Corpus
-from vaxis.extraction import extract
-from vaxis.hidden_states import HiddenStates
-from vaxis.validity_text import describe
+from vaxis.language.extraction import extract
+from vaxis.language.hidden_states import HiddenStates
+from vaxis.validity import lexicons
+from vaxis.validity import rated_texts as zero_shot
+from vaxis.validity.corpora import Corpus
+from vaxis.validity.figure import _validity
+from vaxis.validity.text import describe
 
 REAL_LEXICON = lexicons.lexicon
 
@@ -141,7 +142,7 @@ def test_errors_are_one_line_each(monkeypatch, capsys, error):
     def fail(args, llm):
         raise error
 
-    monkeypatch.setattr("vaxis.validate.validate", fail)
+    monkeypatch.setattr("vaxis.commands.validate.validate", fail)
     assert main(["validate", "--llm", "x", "y"]) == 1  # and none stops the next model
     assert capsys.readouterr().err == "error: a b\n" * 2
 
@@ -183,9 +184,11 @@ def test_too_few_samples_are_refused(flags, capsys):
 
 def test_a_model_that_does_not_load_does_not_stop_the_next(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("VAXIS_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr("vaxis.validate.validate", lambda args, llm: {"a": llm} if llm == "b" else int("no number"))
-    monkeypatch.setattr("vaxis.validate.describe", lambda result: f"table of {result['a']}")
-    monkeypatch.setattr("vaxis.validate._path", lambda *args, **kwargs: tmp_path / "b.json")
+    monkeypatch.setattr(
+        "vaxis.commands.validate.validate", lambda args, llm: {"a": llm} if llm == "b" else int("no number")
+    )
+    monkeypatch.setattr("vaxis.commands.validate.describe", lambda result: f"table of {result['a']}")
+    monkeypatch.setattr("vaxis.commands.validate._path", lambda *args, **kwargs: tmp_path / "b.json")
     assert main(["validate", "--llm", "a", "b"]) == 1
     printed = capsys.readouterr()
     assert "table of b" in printed.out

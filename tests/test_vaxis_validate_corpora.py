@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 
 from tests.rated_texts import VALENCES
-from vaxis import corpora, lexicons, pypi
-from vaxis.corpora import RATED, by_name, load, reported, sample, selection
+from vaxis.language import pypi
+from vaxis.validity import corpora, lexicons
+from vaxis.validity.corpora import RATED, by_name, load, reported, sample, selection
 
 
 def packed(files):

@@ -14,13 +14,13 @@ import numpy as np
 import pytest
 import requests
 
-from callbacks import wandb_server
-from callbacks.wandb_logger import facts
 from callbacks.wandb_scalp import electrode_r
 from tests.conftest import ROOT
 from tests.runs import SMALL, TWO_RANKS, environment, train
 from tests.wandb_records import records
 from tests.wandb_server import KEY, FakeServer, SilentServer
+from tracking import server as wandb_server
+from tracking.run_logger import facts
 
 EPOCHS = 2
 WORDS = (*SMALL, "--loss", "rsa", f"--trainer.max_epochs={EPOCHS}")
@@ -129,7 +129,7 @@ def test_electrodes_that_carry_the_axis_are_found():
 
 
 def test_without_wandb_it_is_not_imported():
-    code = "import callbacks.loggers, callbacks.wandb_tables, callbacks.wandb_results, callbacks.wandb_scalp, sys; "
+    code = "import tracking.loggers, callbacks.wandb_tables, callbacks.wandb_results, callbacks.wandb_scalp, sys; "
     code += "assert not {'wandb', 'mne', 'requests', 'wandb_workspaces'} & sys.modules.keys()"
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, timeout=100)
 

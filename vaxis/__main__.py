@@ -14,7 +14,6 @@ COMMANDS = {
     "ablate": "remove the axis from the model's own features",
     "steer": "add the axis while the model writes",
 }
-_MODULES = {"extract": "vaxis.extract_command"}
 
 
 def parser(argv: Sequence[str]) -> argparse.ArgumentParser:
@@ -49,7 +48,7 @@ def main(args: Sequence[str] | None = None) -> int:
 
 
 def _module(command: str):
-    return import_module(_MODULES.get(command, f"vaxis.{command}"))
+    return import_module(f"vaxis.commands.{command}")
 
 
 if __name__ == "__main__":

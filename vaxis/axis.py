@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from eeg.files import atomic
+from records.files import atomic
 from vaxis.emotions import TAXONOMIES, Taxonomy
 
 FORMAT = 1

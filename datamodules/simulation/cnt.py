@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from datamodules.simulation.truth import scalp_position
-from eeg.files import atomic
+from records.files import atomic
 
 HEADER_BYTES, ELECTRODE_BYTES = 900, 75
 CALIBRATION = 6.1  # with sensitivity 1 one step is CALIBRATION / 204.8 = 0.0298 microvolt

@@ -9,7 +9,7 @@ import numpy as np
 
 from datamodules.simulation.signal import Cohort
 from datamodules.simulation.truth import planted_axis
-from eeg.files import atomic
+from records.files import atomic
 from vaxis.axis import Axis
 from vaxis.emotions import Taxonomy
 

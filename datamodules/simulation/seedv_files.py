@@ -13,8 +13,8 @@ from datamodules.simulation.folder import choose_axis, claim, write_truth
 from datamodules.simulation.signal import Cohort
 from datamodules.simulation.truth import Truth
 from eeg.bands import SEEDV_BANDS
-from eeg.files import atomic
 from eeg.montage import SEEDV_FILE_CHANNELS, SEEDV_NOT_EEG
+from records.files import atomic
 from vaxis.axis import Axis
 from vaxis.emotions import SEEDV
 

@@ -1,0 +1,1 @@
+"""This project against what users do today, as ratios in one run."""

@@ -1,0 +1,92 @@
+"""A sweep whose trials are processes against Optuna inside one process with ``ddp_spawn``, two ranks each.
+
+``python -m benchmarks.sweeps`` trains three configurations either way, for one epoch on the same simulated cohort.
+Processor seconds are of all processes together and say more than wall time on a machine that does other
+things. The search also validates and tests its best checkpoint and writes a run directory; the other one only fits.
+"""
+
+import os
+import re
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from sweeps import show
+from tests.conftest import ROOT
+from tests.runs import SMALL, environment, train
+from tests.sweep_runs import QUICK, Search
+
+TRIALS = 3
+IN_PROCESS = """
+import sys, optuna
+from command_line.parser import parse
+from command_line.words import normalise
+
+def objective(trial):
+    weight = trial.suggest_float("weight", 0.01, 10, log=True)
+    cli = parse(normalise(["--loss", "rsa", f"--loss.weight={weight}", "--config", "configs/simulated.yaml",
+        "--trainer.max_epochs=1", "--trainer.devices=2", "--trainer.strategy=ddp_spawn", "--trainer.accelerator=cpu",
+        "--trainer.enable_progress_bar=false", f"--run_dir={sys.argv[1]}-{trial.number}"]))
+    cli.trainer.fit(cli.model, datamodule=cli.datamodule)
+    return float(cli.trainer.callback_metrics["val/balanced_accuracy"])
+
+if __name__ == "__main__":
+    study = optuna.create_study(direction="maximize", storage=f"sqlite:///{sys.argv[1]}.db")
+    study.optimize(objective, n_trials=int(sys.argv[2]))
+"""
+
+
+def children_seconds() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def measured(action) -> tuple[float, float]:
+    """Wall and processor seconds."""
+    wall, used = time.perf_counter(), children_seconds()
+    action()
+    return time.perf_counter() - wall, children_seconds() - used
+
+
+def worker_import() -> str:
+    code = (
+        "import time; start = time.process_time(); import sweeps.worker, re;"
+        "kb = re.search(r'VmHWM:\\s+(\\d+)', open('/proc/self/status').read())[1];"
+        "print(time.process_time() - start, int(kb) / 1024)"
+    )
+    said = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    return "{:.2f} processor seconds, {:.0f} MB".format(*map(float, said.split()))
+
+
+def in_process(folder: Path, cache: Path) -> None:
+    script = folder / "in_process.py"
+    script.write_text(IN_PROCESS)
+    command = [sys.executable, str(script), str(folder / "other"), str(TRIALS)]
+    done = subprocess.run(
+        command, cwd=ROOT, env=environment(cache, PYTHONPATH=str(ROOT)), stdin=subprocess.DEVNULL, capture_output=True,
+        text=True,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+
+
+def main() -> None:
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    print(f"worker import: {worker_import()}", flush=True)
+    with tempfile.TemporaryDirectory() as name:
+        folder, cache = Path(name), Path(name) / "cache"
+        train(*SMALL, "--trainer.fast_dev_run=1", cache=cache)
+        words = ("--loss=rsa", f"--trials={TRIALS}", "--workers=1", "--devices-per-trial=2")
+        search = Search(folder, cache, *words, *QUICK)
+        wall, used = measured(search.run)
+        print(f"processes: {wall / TRIALS:.1f} s a trial, {used / TRIALS:.1f} processor seconds")
+        print(f"  {re.search(r'[0-9.]+ s between trials', show.summary(search.study(), best=1))[0]}", flush=True)
+        spawn_wall, spawn_used = measured(lambda: in_process(folder, cache))
+        print(f"ddp_spawn: {spawn_wall / TRIALS:.1f} s a trial, {spawn_used / TRIALS:.1f} processor seconds")
+        print(f"ratio (processes / ddp_spawn): wall {wall / spawn_wall:.2f}, processor {used / spawn_used:.2f}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""From words to a typed run: plug-in names, flags, errors of one line."""

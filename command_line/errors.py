@@ -1,0 +1,22 @@
+"""How a command ends when its user can do something: one line on stderr."""
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+
+@contextmanager
+def one_line_errors(explain: Callable[[str], str] = str) -> Iterator[None]:
+    """End the process with one line where its user can do something; ``VAXIS_DEBUG`` shows the traceback.
+
+    Args:
+        explain: makes the line out of the message of an exception.
+    """
+    try:
+        yield
+    except (ValueError, OSError, RuntimeError) as error:
+        if "VAXIS_DEBUG" in os.environ:
+            raise
+        raise SystemExit(f"error: {explain(str(error))}\n(VAXIS_DEBUG=1 shows where)") from None
+    except KeyboardInterrupt:
+        raise SystemExit("stopped; the same command goes on where it was") from None

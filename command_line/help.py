@@ -1,0 +1,31 @@
+"""The short help of ``train.py``, before any heavy import."""
+
+from command_line.catalogue import plugins
+
+HELP = """\
+Does your alignment loss beat saturation?
+
+  python train.py                                             the main job: verdict on a simulated FACED cohort
+  python train.py --loss NAME [--data FACED --data.root DIR]  the same verdict for your loss, your data
+  python train.py fit --loss NAME --loss.weight W ...         one training run
+  python train.py fit --config configs/faced.yaml ...         settings from files, later ones win
+  python train.py --loss A+B --loss.A.weight W ...            two strategies at once
+  python train.py --loss xeeg --source SEEDV --source.root DIR ...  a strategy that also trains on a second data set
+  python train.py fit --loss.help NAME                        the flags of one loss (also --network.help, --data.help)
+  python train.py fit --help                                  every flag
+  python train.py validate | test | predict ...               the same on a checkpoint (--ckpt_path FILE)
+
+The paper's table: python -m paper interventions   Sweeps: python -m sweeps.search   The axis: python -m vaxis
+
+Flags of the verdict: --seeds 42,123,456,789,2025   --devices 0,1,...   --devices_per_run N   --planted
+Short flags:          --seed N   --axis FILE   --run_dir DIR   --online (W&B server; offline otherwise)
+"""
+
+
+def short_help() -> str:
+    """Usage and the plug-ins in the folders, each with the first line of its docstring."""
+    parts = [HELP]
+    for kind in ("loss", "network", "data"):
+        rows = "\n".join(f"  {plugin.name:<17} {plugin.summary}" for plugin in plugins(kind))
+        parts.append(f"--{kind}\n{rows}\n")
+    return "\n".join(parts)

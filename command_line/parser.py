@@ -1,0 +1,270 @@
+"""LightningCLI at the edge: flags from typed constructors, one run directory a run, resume without being asked."""
+
+import difflib
+import importlib
+import inspect
+import logging
+import re
+import sys
+import tempfile
+import warnings
+from pathlib import Path
+
+import yaml
+from jsonargparse import Namespace, _typehints
+from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
+from lightning.pytorch.loggers import CSVLogger
+from lightning.pytorch.plugins.environments import SLURMEnvironment
+from lightning.pytorch.utilities.rank_zero import rank_zero_only
+
+from callbacks.trial_report import TrialReport
+from command_line.catalogue import class_path, plugins
+from datamodules.base import EEGDataModule
+from datamodules.transfer import Transfer
+from lightning_modules.checkpointing import AtomicCheckpointIO, RunCheckpoint, resumable
+from lightning_modules.decoder import Decoder
+from losses.base import AlignmentLoss
+from networks.base import Network
+from records.lock import lock
+from tracking.loggers import logger_configs
+
+TRAINER_DEFAULTS = {
+    "accelerator": "auto",
+    "devices": 1,
+    "max_epochs": 10,
+    "deterministic": "warn",
+    "num_sanity_val_steps": 0,
+    "log_every_n_steps": 25,
+    "use_distributed_sampler": False,
+    "enable_model_summary": False,
+}
+CHECKPOINT_DEFAULTS = {
+    "monitor": "val/balanced_accuracy",
+    "mode": "max",
+    "filename": "best",
+    "save_last": True,
+    "enable_version_counter": False,
+}
+
+
+def _start_from_own_defaults(parser_or_action, before, value) -> None:
+    """Forget the arguments of a class when another is chosen.
+
+    jsonargparse keeps those of the same name, so ``--network emod`` would inherit ``depth`` from the default network
+    and ``--loss rsa`` the weight of the loss in a settings file, silently.
+    """
+    if before and "init_args" in before and before["class_path"] != value["class_path"]:
+        before["init_args"] = Namespace()
+
+
+_typehints.discard_init_args_on_class_path_change = _start_from_own_defaults  # jsonargparse is pinned; a test watches
+
+
+class Parser(LightningArgumentParser):
+    """Replaces the two errors that every user meets, a wrong name and a wrong argument, by short ones."""
+
+    def error(self, message, ex=None):
+        if not self.exit_on_error:
+            return super().error(message, ex)
+        sys.stderr.write(f"error: {explain(message)}\n")
+        self.exit(2)
+
+
+def explain(message: str) -> str:
+    """The parser's message, or a shorter one where a name or an argument of a plug-in is wrong."""
+    # The last class named before it: a composition wraps the message of its part.
+    wrong_argument = r".*class_path '([\w.]+)\.(\w+)'.*?(?:Option|Key) '([\w.]+)' is not (?:accepted|expected)"
+    if found := re.search(wrong_argument, message, re.S):
+        module, cls, argument = found.groups()
+        signature = inspect.signature(getattr(importlib.import_module(module), cls).__init__)
+        known = [name for name in signature.parameters if name != "self"]
+        near = difflib.get_close_matches(argument, known, n=1, cutoff=0.5)
+        hint = f" Did you mean '{near[0]}'?" if near else ""
+        return f"{cls} has no argument '{argument}'.{hint} It has: {', '.join(known) or 'none'}"
+    wrong_value = r"class_path '[\w.]+\.(\w+)':\s+Parser key \"([\w.]+)\":\s+Expected an? (.+?)\. Got value: (.+)"
+    if found := re.search(wrong_value, message):
+        cls, argument, expected, value = found.groups()
+        expected = re.sub(r"<class '([\w.]+)'>|typing\.Literal", r"\1", expected).strip("[]")
+        return f"{cls}.{argument} must be {'one of ' if ',' in expected else 'a '}{expected}, not '{value}'"
+    if found := re.search(r'key "(\w+)":.*?(\w+)\':\s+the following arguments are required: (\w+)', message, re.S):
+        kind, cls, argument = found.groups()
+        return f"{cls} needs --{kind}.{argument}"
+    if found := re.search(r"Errors:\s+- (.+?)\s+- Expected a <class 'NoneType'>", message, re.S):
+        return found[1]
+    if found := re.search(r"[Uu]nrecognized arguments?: (--[\w.]+)", message):
+        return f"unknown flag {found[1]}; every flag: python train.py fit --help, short help: python train.py --help"
+    return message
+
+
+class DecoderCLI(LightningCLI):
+    """``--loss``, ``--network`` and ``--data`` at the top level; every file in ``callbacks/`` with flags of its own."""
+
+    def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
+        parser.add_subclass_arguments(AlignmentLoss, "loss", help="alignment strategy (a file in losses/)")
+        parser.add_subclass_arguments(Network, "network", help="encoder (a file in networks/)")
+        parser.add_subclass_arguments(
+            EEGDataModule, "source", required=False, help="second data set, for strategies that train on one"
+        )
+        parser.add_argument(
+            "--online", action="store_true", help="log to the W&B server when a key and a network are there"
+        )
+        parser.add_argument("--project", default="vaxis-align", help="W&B project")
+        parser.add_argument("--group", type=str | None, default=None, help="W&B group; by default the loss")
+        parser.add_lightning_class_args(RunCheckpoint, "checkpoint")
+        for plugin in plugins("callback"):
+            module, name = plugin.class_path.rsplit(".", 1)
+            parser.add_lightning_class_args(getattr(importlib.import_module(module), name), plugin.name)
+        parser.set_defaults(
+            {
+                "loss": {"class_path": class_path("loss", "none")},
+                "network": {"class_path": class_path("network", "axial_de")},
+                "data": {"class_path": class_path("data", "SimulatedFACED")},
+                **{f"checkpoint.{key}": value for key, value in CHECKPOINT_DEFAULTS.items()},
+            }
+        )
+        parser.link_arguments("loss", "model.loss", apply_on="instantiate")
+        parser.link_arguments("network", "model.network", apply_on="instantiate")
+
+    def before_instantiate_classes(self) -> None:
+        if self.subcommand is None:
+            self.config.trainer.logger = False  # only parsed: nothing is to be logged
+            return
+        config = self.config[self.subcommand]
+        loss, data = _short(config.loss), config.data.class_path.rsplit(".", 1)[1]
+        if config.trainer.max_steps != -1:
+            raise ValueError("the length of a run is counted in epochs; use --trainer.max_epochs, not max_steps")
+        if config.trainer.fast_dev_run:
+            config.trainer.default_root_dir = tempfile.mkdtemp(prefix="fast-dev-run-")  # a try must touch no run
+        if config.trainer.default_root_dir is None:
+            weighed = ((_short(part), part.get("init_args", {}).get("weight")) for part in _chosen(config.loss))
+            arm = "+".join(name if weight is None else f"{name}-w{weight:g}" for name, weight in weighed)
+            config.trainer.default_root_dir = f"runs/{data}-{arm}-s{config.seed_everything}"
+        run_dir = Path(config.trainer.default_root_dir)
+        if self.subcommand == "fit" and not config.trainer.fast_dev_run:
+            self._resume(config, run_dir)
+        if config.trainer.fast_dev_run or self.subcommand != "fit":
+            config.trainer.logger = False
+        elif config.trainer.logger is None:
+            config.trainer.logger = logger_configs(
+                run_dir=str(run_dir),
+                online=config.online,
+                project=config.project,
+                group=config.group or f"{data}-{loss}",
+                job_type="train",
+                tags=[loss, data, _short(config.network)],
+            )
+        _describe(config, run_dir)
+
+    def after_instantiate_classes(self) -> None:
+        # Said now and not after the data has been prepared for an hour.
+        source = self._get(self.config_init, "source")
+        if kind := self.model.loss.second_data:
+            self.datamodule = Transfer(source=source or self.datamodule.counterpart(kind), target=self.datamodule)
+        elif source:
+            raise ValueError(f"--source is given, but {self.model.loss.name} does not train on a second data set")
+        network, features = self.model.network, self.datamodule.features
+        if features not in network.reads:
+            raise ValueError(
+                f"{type(network).__name__} reads {' or '.join(network.reads)}, --data.features is {features}; change "
+                "either: --network emod reads raw, --network axial_de reads de and psd"
+            )
+        for data, named in ((self.datamodule, self.model.axis), (self.datamodule.source, None)):
+            axis = data and Path(named or data.axis_path)
+            made_later = hasattr(data, "simulation") and named is None
+            if self.subcommand == "fit" and data and not made_later and not axis.is_file():
+                name = data.taxonomy.name
+                raise FileNotFoundError(f"no axis at {axis}; make one with: python -m vaxis extract --taxonomy {name}")
+
+    def _resume(self, config, run_dir: Path) -> None:
+        if rank_zero_only.rank == 0:
+            self.lock = lock(run_dir)
+        parser = self._parser(self.subcommand)
+        settings = yaml.safe_load(parser.dump(config, skip_none=False, format="yaml"))
+        last = resumable(run_dir, settings)
+        if config.ckpt_path is None and last is not None:
+            config.ckpt_path = str(last)
+            rank_zero_only(print)(f"resuming {run_dir} from its last complete epoch", flush=True)
+        config.weights_only = True
+
+    def instantiate_trainer(self, **kwargs):
+        # On SIGUSR1 Lightning would save in mid-epoch and requeue; a run goes on after its last whole epoch.
+        slurm = [SLURMEnvironment(auto_requeue=False)] if SLURMEnvironment.detect() else []
+        return super().instantiate_trainer(plugins=[AtomicCheckpointIO(), *slurm], **kwargs)
+
+    def before_fit(self) -> None:
+        """Give the whole configuration to loggers that filter runs by it; the run directory has it as config.yaml."""
+        for logger in self.trainer.loggers:
+            if not isinstance(logger, CSVLogger):
+                logger.log_hyperparams(self.config_dump)
+
+    def after_fit(self) -> None:
+        """Score the epoch that validation chose: on validation, then once on test."""
+        if any(isinstance(callback, TrialReport) and callback.stopped for callback in self.trainer.callbacks):
+            return  # on every rank: a trial that its sweep has stopped is not tested
+        best = None if self.trainer.fast_dev_run else "best"
+        options = {"datamodule": self.datamodule, "ckpt_path": best, "weights_only": True, "verbose": False}
+        # The validation scores of that epoch are in the log already; a second row would read as one epoch more.
+        loggers, self.trainer.loggers = self.trainer.loggers, []
+        self.trainer.validate(self.model, **options)
+        self.trainer.loggers = loggers
+        self.trainer.test(self.model, **options)
+
+
+def _short(choice) -> str:
+    """Registry name of a chosen plug-in: the name of its file; of several strategies all their names."""
+    return "+".join(part.class_path.split(".")[-2] for part in _chosen(choice))
+
+
+def _chosen(choice) -> list:
+    """The plug-ins that a flag names: none, one, or the parts of a composition."""
+    if choice is None:
+        return []
+    return choice.get("init_args", {}).get("parts") or [choice]
+
+
+@rank_zero_only
+def _describe(config, run_dir: Path) -> None:
+    for kind in ("loss", "network", "data", "source"):
+        for choice in _chosen(config.get(kind)):
+            arguments = "  ".join(f"{k}={v}" for k, v in choice.get("init_args", {}).items() if v is not None)
+            print(f"{kind:<8} {choice.class_path.rsplit('.', 1)[1]}  {arguments}")
+    print(f"seed     {config.seed_everything}\nrun      {run_dir}", flush=True)
+
+
+def run(argv: list[str]) -> None:
+    """Run one subcommand; ``argv`` is normalised (``command_line.normalise``)."""
+    # DDP starts the other ranks by running the words of this process again.
+    sys.argv[1:] = argv
+    _command_line(run=True)
+
+
+def parse(argv: list[str]) -> DecoderCLI:
+    """Data module, decoder and settings that ``fit`` would use with these flags; nothing is run or written."""
+    words, sys.argv[1:] = sys.argv[1:], argv
+    try:
+        return _command_line(run=False)
+    finally:
+        sys.argv[1:] = words
+
+
+def _command_line(*, run: bool) -> DecoderCLI:
+    for name in ("lightning.pytorch", "lightning.fabric"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    warnings.filterwarnings("ignore", message=".*isinstance.treespec, LeafSpec.*")
+    warnings.filterwarnings("ignore", message=".*does not have many workers.*")
+    warnings.filterwarnings("ignore", message=".*in eval mode at the start of training.*")  # frozen parts
+    # The confusion matrix is summed over ranks, so what comes of it is equal on all of them already.
+    warnings.filterwarnings("ignore", message=".*when logging on epoch level in distributed setting.*")
+    return DecoderCLI(
+        Decoder,
+        EEGDataModule,
+        subclass_mode_data=True,
+        auto_configure_optimizers=False,
+        parser_class=Parser,
+        seed_everything_default=42,
+        trainer_defaults=TRAINER_DEFAULTS,
+        # Only a fit describes the run in its folder; a later test there must not.
+        save_config_callback=SaveConfigCallback if sys.argv[1:2] == ["fit"] else None,
+        save_config_kwargs={"overwrite": True},
+        run=run,
+    )

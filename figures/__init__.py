@@ -1,0 +1,1 @@
+"""What all figures share: colours, and one map of the scalp."""

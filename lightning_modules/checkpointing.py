@@ -1,0 +1,95 @@
+"""Checkpoints that are whole or absent, and what a run may be resumed from."""
+
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+import torch
+import yaml
+from lightning.fabric.plugins import TorchCheckpointIO
+from lightning.pytorch.callbacks import ModelCheckpoint
+
+from records.files import atomic
+
+# What may differ between the start of a run and its resumption without making it another run.
+FREE = (
+    *("ckpt_path", "weights_only", "online", "project", "group"),
+    *("trainer.logger", "trainer.enable_progress_bar", "trainer.default_root_dir"),
+)
+
+
+class AtomicCheckpointIO(TorchCheckpointIO):
+    """Writes a checkpoint beside its place and renames it.
+
+    Lightning writes to the temporary folder and copies where that is another file system, so a kill or a full disk
+    could leave half a ``last.ckpt``.
+    """
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None) -> None:
+        with atomic(path) as partial:
+            torch.save(checkpoint, partial)
+
+
+class RunCheckpoint(ModelCheckpoint):
+    """The best epoch of the last phase, and the last epoch whatever its score.
+
+    Lightning's own writes ``last.ckpt`` only when it writes a best one, so a run on a plateau would lose all its epochs
+    to a kill; and it would let an epoch of pretraining be the best.
+    """
+
+    validated = False
+
+    def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        if self._should_skip_saving_checkpoint(trainer):
+            return
+        candidates = self._monitor_candidates(trainer)
+        if pl_module.in_last_phase and self.validated:
+            self._save_topk_checkpoint(trainer, candidates)
+        self._save_last_checkpoint(trainer, candidates)
+
+    def on_train_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        self.validated = False  # where not every epoch is validated, the score that stands there is of an earlier one
+
+    def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Save nothing yet: written after the callbacks of the epoch, a checkpoint holds all that they know."""
+        self.validated = True
+
+
+def resumable(run_dir: Path, settings: dict) -> Path | None:
+    """The last checkpoint of an interrupted run with these settings; None where there is none.
+
+    Raises:
+        ValueError: the run is finished, was started with other settings, or its checkpoint is damaged.
+    """
+    if (run_dir / "result.json").exists():
+        raise ValueError(f"{run_dir} holds a finished run; delete it or name another folder with --run_dir")
+    last = run_dir / "checkpoints" / "last.ckpt"
+    if not last.exists():
+        return None
+    started = yaml.safe_load((run_dir / "config.yaml").read_text())
+    if other := _differences(_plain(started), _plain(settings)):
+        raise ValueError(
+            f"{run_dir} was started with other settings ({'; '.join(other[:3])}); repeat those, delete the folder, or "
+            "name another with --run_dir"
+        )
+    try:
+        torch.load(last, weights_only=True, map_location="cpu", mmap=True)
+    except Exception as error:
+        raise ValueError(f"{last} is damaged ({error}); delete it to start this run again") from error
+    return last
+
+
+def _plain(settings: dict, prefix: str = "") -> dict[str, Any]:
+    """Nested settings as one level of dotted names, without what is free to change."""
+    flat: dict[str, Any] = {}
+    for name, value in settings.items():
+        path = f"{prefix}{name}"
+        if path in FREE:
+            continue
+        flat |= _plain(value, f"{path}.") if isinstance(value, dict) and value else {path: value}
+    return flat
+
+
+def _differences(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
+    names = sorted(before.keys() | now.keys())
+    return [f"{n} was {before.get(n)}, now {now.get(n)}" for n in names if before.get(n) != now.get(n)]

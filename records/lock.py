@@ -1,0 +1,23 @@
+"""Who may write into a run directory: one process at a time."""
+
+import fcntl
+from pathlib import Path
+from typing import TextIO
+
+
+def lock(run_dir: Path) -> TextIO:
+    """Claim the folder for this process; the kernel lets go when it dies, however it dies.
+
+    Raises:
+        ValueError: another process trains there.
+    """
+    run_dir.mkdir(parents=True, exist_ok=True)
+    file = open(run_dir / ".lock", "w")  # noqa: SIM115 - held for the life of the process
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        file.close()
+        raise ValueError(
+            f"{run_dir} is being trained by another process; wait for it or name another --run_dir"
+        ) from None
+    return file

@@ -1,0 +1,1 @@
+"""Many runs for one question: jobs on devices, arms of paired seeds, the verdict."""

@@ -1,0 +1,164 @@
+"""Runs many ``train.py`` processes over the device slots of one machine; finished ones are skipped, none orphaned."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from tqdm import tqdm
+
+from studies.processes import PARENT
+
+TRAIN = Path(__file__).resolve().parents[1] / "train.py"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """One training run.
+
+    Attributes:
+        argv: words after ``train.py fit``, without run directory and device.
+        run_dir: folder of the run; ``result.json`` in it means finished.
+        epochs: length of the run, for the progress bar.
+    """
+
+    argv: list[str]
+    run_dir: Path
+    epochs: int
+
+    @property
+    def finished(self) -> bool:
+        return (self.run_dir / "result.json").exists()
+
+    @property
+    def epochs_done(self) -> int:
+        """Epochs whose validation scores are in ``metrics.csv``."""
+        if self.finished:
+            return self.epochs
+        try:
+            header, *rows = (self.run_dir / "metrics.csv").read_text().splitlines()
+        except (OSError, ValueError):
+            return 0
+        epoch, score = (header.split(",").index(c) if c in header else -1 for c in ("epoch", "val/balanced_accuracy"))
+        cells = [row.split(",") for row in rows] if min(epoch, score) >= 0 else []
+        done = [int(float(row[epoch])) for row in cells if len(row) > max(epoch, score) and row[score] and row[epoch]]
+        return min(self.epochs, max(done, default=-1) + 1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Slot:
+    """Where one run at a time may compute: CUDA devices, or a share of the processor when there are none."""
+
+    devices: tuple[str, ...] = ()
+    threads: int = 1
+    ranks: int = 1
+
+    def command(self, job: Job) -> list[str]:
+        words = [sys.executable, str(TRAIN), "fit", *job.argv, f"--trainer.default_root_dir={job.run_dir}"]
+        words.append("--trainer.enable_progress_bar=false")
+        if len(self.devices) > 1:
+            words += [f"--trainer.devices={len(self.devices)}", "--trainer.strategy=ddp"]
+        elif self.ranks > 1:
+            words += [f"--trainer.devices={self.ranks}", "--trainer.strategy=ddp", "--trainer.accelerator=cpu"]
+        return words
+
+    def environment(self) -> dict[str, str]:
+        # Inside a cluster allocation Lightning would take the allocation's shape for that of this run.
+        environment = {k: v for k, v in os.environ.items() if not k.startswith("SLURM_")}
+        if self.devices:
+            return environment | {"CUDA_VISIBLE_DEVICES": ",".join(self.devices)}
+        return environment | {"OMP_NUM_THREADS": str(self.threads), "MKL_NUM_THREADS": str(self.threads)}
+
+
+def slots(*, devices: Iterable[str] = (), per_run: int = 1, jobs: int = 1) -> list[Slot]:
+    """Slots for the named CUDA devices, ``per_run`` each; without devices one a processor core, as many as jobs."""
+    named = list(devices)
+    if per_run < 1 or (named and per_run > len(named)) or (per_run > 1 and not named):
+        raise ValueError(f"--devices_per_run {per_run} does not fit --devices {','.join(named) or '(none named)'}")
+    if named:
+        return [Slot(devices=tuple(named[i : i + per_run])) for i in range(0, len(named) - per_run + 1, per_run)]
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    count = max(1, min(cores, jobs))
+    return [Slot(threads=max(1, cores // count)) for _ in range(count)]
+
+
+class RunFailed(RuntimeError):
+    """One or more runs ended with an error; the message carries the end of their logs."""
+
+
+def launch(jobs: list[Job], *, on: list[Slot], poll_seconds: float = 0.25) -> None:
+    """Run all unfinished jobs, at most one a slot; a failing run does not stop the others.
+
+    Raises:
+        RunFailed: after all others have ended, with the last lines of each failing log.
+    """
+    waiting = [job for job in jobs if not job.finished]
+    running: dict[int, tuple[Job, subprocess.Popen]] = {}
+    failed: list[Job] = []
+    bar = tqdm(total=sum(job.epochs for job in jobs), unit="epoch", desc="training", mininterval=0.5)
+    try:
+        while waiting or running:
+            for index in [i for i in range(len(on)) if i not in running][: len(waiting)]:
+                job = waiting.pop(0)
+                running[index] = (job, start(job, on[index]))
+            time.sleep(poll_seconds)
+            for index, (job, process) in list(running.items()):
+                if process.poll() is not None:
+                    del running[index]
+                    if process.returncode or not job.finished:
+                        failed.append(job)
+            _show(bar, jobs, [job for job, _ in running.values()])
+    finally:
+        bar.close()
+        _stop([process for _, process in running.values()])
+    if failed:
+        raise RunFailed("\n\n".join(_end_of_log(job) for job in failed))
+
+
+def start(
+    job: Job, slot: Slot, *, extra: dict[str, str | None] | None = None, own_group: bool = False
+) -> subprocess.Popen:
+    """Start a run; its output goes to ``log.txt`` in its folder.
+
+    Args:
+        job: what to run.
+        slot: where.
+        extra: environment variables to set, or to leave out where None.
+        own_group: lead a process group, so that all ranks can be ended together.
+    """
+    environment = slot.environment() | {PARENT: str(os.getpid())} | (extra or {})
+    job.run_dir.mkdir(parents=True, exist_ok=True)
+    with open(job.run_dir / "log.txt", "ab") as log:
+        return subprocess.Popen(
+            slot.command(job),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            env={name: value for name, value in environment.items() if value is not None},
+            start_new_session=own_group,
+        )
+
+
+def _stop(processes: list[subprocess.Popen], *, grace_seconds: float = 5.0) -> None:
+    for process in processes:
+        process.terminate()
+    deadline = time.monotonic() + grace_seconds
+    for process in processes:
+        try:
+            process.wait(max(0.0, deadline - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            process.kill()
+
+
+def _show(bar: tqdm, jobs: list[Job], running: list[Job]) -> None:
+    now = ", ".join(f"{job.run_dir.parent.name}/{job.run_dir.name}" for job in running)
+    bar.set_postfix_str(f"{sum(job.finished for job in jobs)}/{len(jobs)} runs {now}", refresh=False)
+    bar.update(sum(job.epochs_done for job in jobs) - bar.n)
+
+
+def _end_of_log(job: Job, *, lines: int = 15) -> str:
+    text = (job.run_dir / "log.txt").read_text(errors="replace").splitlines()[-lines:]
+    return f"run {job.run_dir} failed; the end of its log.txt:\n" + "\n".join(f"  {line}" for line in text)

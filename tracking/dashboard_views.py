@@ -1,0 +1,128 @@
+"""The four W&B workspaces: which runs each shows, how they are grouped, and its panels."""
+
+from collections.abc import Sequence
+
+import wandb_workspaces.reports.v2 as wr
+import wandb_workspaces.workspaces as ws
+
+STEP = "trainer/global_step"
+WITH_CHANCE = ("val/balanced_accuracy", "val/chance")
+ACCURACY, CLASS_R, RESIDUAL_R = "final/val/balanced_accuracy", "final/val/class_pc1_r", "final/val/within_class_r"
+PICTURES = ("test/confusion", "test/leading_direction", "test/scalp")
+
+
+def saturation(entity: str, project: str) -> ws.Workspace:
+    """Is there anything left to gain? Accuracy against what of the axis the decoder has without being told."""
+    sections = [
+        _section(
+            "Accuracy against alignment, at the epoch that validation chose",
+            _scatter("Accuracy against class PC1", x=CLASS_R, y=ACCURACY),
+            _scatter("Accuracy against the within-class residual", x=RESIDUAL_R, y=ACCURACY),
+            _scatter("Residual against its null (95 %)", x="final/val/within_class_r_null95", y=RESIDUAL_R),
+        ),
+        _section(
+            "Where the gradients point",
+            _scatter("Accuracy against the task's share", x="final/grad/task_feature_share", y=ACCURACY),
+            _scatter("Accuracy against the alignment's share", x="final/grad/alignment_feature_share", y=ACCURACY),
+            *(_share(source, space) for source in ("task", "alignment") for space in ("feature", "sample")),
+        ),
+        _section("Along training", *(_curve(name) for name in ("class_pc1_r", "within_class_r", "vaxis_cosine"))),
+    ]
+    return _workspace(entity, project, "Saturation", sections, kinds=("train", "trial"), groups=("dataset", "strategy"))
+
+
+def interventions(entity: str, project: str) -> ws.Workspace:
+    """What each strategy changed on paired seeds: runs of ``tracking.comparison``, one a strategy."""
+    bars = {
+        "Change of test balanced accuracy": ("comparison/change",),
+        "95 % interval": ("comparison/low", "comparison/high"),
+        "Accuracy without and with": ("comparison/base", "comparison/with", "comparison/chance"),
+        "p: t test, sign flip": ("comparison/p", "comparison/p_sign_flip"),
+        "Smallest change that the seeds resolve": ("comparison/smallest_resolvable",),
+    }
+    panels = [wr.BarPlot(title=title, metrics=list(names), max_bars_to_show=40) for title, names in bars.items()]
+    sections = [
+        _section("Paired differences", *panels),
+        _section("Pictures", wr.MediaBrowser(title="Forest and verdict", media_keys=["comparison/picture"])),
+    ]
+    return _workspace(entity, project, "Interventions", sections, kinds=("comparison",))
+
+
+def sweep(entity: str, project: str, *, parameters: Sequence[str] = ("loss_weight",)) -> ws.Workspace:
+    """What a search found: runs of trials, the pruned ones with the last epoch they reached."""
+    objective = "val/balanced_accuracy"
+    columns = [wr.Config(name) for name in ("strategy", *parameters)]
+    columns += [wr.SummaryMetric("val/within_class_r"), wr.SummaryMetric(objective)]
+    sections = [
+        _section(
+            "Parameters",
+            wr.ParallelCoordinatesPlot(
+                title="Parallel coordinates", columns=[wr.ParallelCoordinatesPlotColumn(metric=c) for c in columns]
+            ),
+            wr.ParameterImportancePlot(with_respect_to=objective),
+            *(wr.ScatterPlot(title=name, x=wr.Config(name), y=wr.SummaryMetric(objective)) for name in parameters),
+        ),
+        _section(
+            "Trials",
+            wr.LinePlot(title="Every trial", x="epoch", y=list(WITH_CHANCE)),
+            _scatter("Accuracy against the residual", x="val/within_class_r", y=objective),
+        ),
+    ]
+    return _workspace(entity, project, "Sweep", sections, kinds=("trial",))  # grouped, trials would be averaged
+
+
+def one_run(entity: str, project: str) -> ws.Workspace:
+    """Everything that a run logs, measures beside their null or chance."""
+    measures = ("class_pc1_r", "within_class_r", "vaxis_cosine", "effective_rank")
+    losses = wr.LinePlot(title="Losses", x=STEP, y=["train/task", "train/total", "train/alignment"])
+    scores = wr.LinePlot(title="Scores", x="epoch", y=[*WITH_CHANCE, "val/kappa", "val/weighted_f1"])
+    sections = [
+        _section("Training", losses, scores),
+        _section("Alignment", *(_curve(name) for name in measures)),
+        _section(
+            "Gradients", *(_share(source, space) for source in ("task", "alignment") for space in ("feature", "sample"))
+        ),
+        _section(
+            "Test",
+            wr.BarPlot(title="Accuracy and chance", metrics=["final/test/balanced_accuracy", "final/test/chance"]),
+            *(wr.MediaBrowser(title=key, media_keys=[key]) for key in PICTURES),
+            wr.WeavePanelSummaryTable(table_name="test/recall"),
+            wr.WeavePanelSummaryTable(table_name="test/predictions"),
+        ),
+    ]
+    return _workspace(entity, project, "Run", sections, kinds=("train", "trial"))
+
+
+def _curve(name: str) -> wr.LinePlot:
+    return wr.LinePlot(title=f"{name} and 95 % of its null", x="epoch", y=[f"val/{name}", f"val/{name}_null95"])
+
+
+def _share(source: str, space: str) -> wr.LinePlot:
+    names = [f"grad/{source}_{space}_{what}" for what in ("share", "chance")]
+    return wr.LinePlot(title=f"Gradient of the {source} loss in the class means, {space} space", x=STEP, y=names)
+
+
+def _scatter(title: str, *, x: str, y: str) -> wr.ScatterPlot:
+    return wr.ScatterPlot(title=title, x=wr.SummaryMetric(x), y=wr.SummaryMetric(y))
+
+
+def _section(name: str, *panels: object) -> ws.Section:
+    return ws.Section(name=name, panels=list(panels), is_open=True)
+
+
+def _workspace(
+    entity: str,
+    project: str,
+    name: str,
+    sections: list[ws.Section],
+    *,
+    kinds: Sequence[str],
+    groups: Sequence[str] = (),
+) -> ws.Workspace:
+    runs = ws.RunsetSettings(
+        filters=[ws.Config("kind").isin(list(kinds))], groupby=[ws.Config(group) for group in groups]
+    )
+    settings = ws.WorkspaceSettings(max_runs=200)
+    return ws.Workspace(
+        entity=entity, project=project, name=name, sections=sections, runset_settings=runs, settings=settings
+    )

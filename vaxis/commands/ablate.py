@@ -1,0 +1,105 @@
+"""``python -m vaxis ablate``: what is left of valence in a model's features once the axis is projected out."""
+
+import argparse
+import json
+import sys
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from records.files import atomic, cache_dir
+from vaxis.commands.extract import add_model_arguments, model_options
+
+if TYPE_CHECKING:
+    from vaxis.validity.rated_texts import Instrument
+
+
+MEASURES = {
+    "zero-shot, whole": "zero_shot",
+    "zero-shot, axis removed (0.5)": "zero_shot_without",
+    "axis made again, sign-free": "axis_again",
+    "linear probe, whole": "probe",
+    "linear probe, axis removed": "probe_without",
+    "linear probe, loss": "probe_loss",
+}
+NULLS = {"isotropic": "isotropic", "covariance": "texts' covariance", "random_texts": "PC1 of nine texts"}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The flags; imports nothing heavy."""
+    parser.add_argument("--llm", default="bundled", metavar="MODEL", help="bundled, a folder, a .gguf file or a hub id")
+    parser.add_argument("--layer", default="penultimate", metavar="N", help="penultimate, or a number of blocks")
+    parser.add_argument("--readout", default="framed", help="ensemble, or one of extract's")
+    parser.add_argument("--sentences", metavar="FILE", help="YAML with your own nine sentences")
+    parser.add_argument("--corpora", nargs="+", default=["tweets", "movies", "amazon", "nyt"], help="as in validate")
+    parser.add_argument("--samples", type=int, default=1000, help="texts of each corpus")
+    parser.add_argument(
+        "--draws", type=int, default=200, help="random directions of each kind that are removed instead"
+    )
+    add_model_arguments(parser)
+    parser.add_argument("--out", metavar="JSON", help="the results; by default in the cache")
+
+
+def main(args: argparse.Namespace) -> int:
+    """Ablate on every corpus, print the table and keep the numbers."""
+    from tqdm import tqdm
+
+    from vaxis.validity.ablation import ablation
+    from vaxis.validity.corpora import by_name, sample
+
+    if args.samples < 50 or args.draws < 20:
+        raise ValueError("--samples must be at least 50 and --draws at least 20")
+    corpora = by_name(sample(name, args.samples) for name in args.corpora)
+    instrument = open_instrument(args)
+    result: dict = {"model": args.llm, "readout": args.readout, "draws": args.draws, "corpora": {}}
+    for corpus in tqdm(corpora.values(), desc="removing the axis", unit="corpus", disable=not sys.stderr.isatty()):
+        states = instrument.read(corpus.texts)
+        result["corpora"][corpus.name] = ablation(instrument.axis, states, corpus.ratings > 0, draws=args.draws)
+    print(describe(result))
+    path = Path(args.out) if args.out else cache_dir() / "validity" / f"ablate-{instrument.axis.fingerprint}.json"
+    with atomic(path) as partial_path:
+        partial_path.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    print(f"\n{path}")
+    return 0
+
+
+def open_instrument(args: argparse.Namespace) -> "Instrument":
+    """The model and the axis of its nine sentences, as the flags ask for them."""
+    from vaxis.language.cached_states import Reader
+    from vaxis.language.hidden_states import HiddenStates
+    from vaxis.language.texts import load_texts
+    from vaxis.validity.rated_texts import Instrument
+    from vaxis.validity.sentence_sets import fit_axis
+
+    sentences = load_texts("faced", args.sentences).sentences
+    states = HiddenStates(args.llm, layer=args.layer, **model_options(args))
+    reader = Reader(states, progress=sys.stderr.isatty())
+    read = partial(reader, readout=args.readout)
+    return Instrument(fit_axis(read, sentences), read, layer=states.layer)
+
+
+def describe(result: dict) -> str:
+    """The table that the command prints."""
+    corpora, draws = result["corpora"], result["draws"]
+    lines = [
+        f"{result['model']} | {result['readout']} read-out | probe: ridge, five folds, trained again after the removal",
+        "chance 0.5, where zero-shot without the axis is by construction: its p says nothing",
+        "value [95 % over texts]; under it the same with one of "
+        f"{draws} random directions removed instead: median [95 %], p (at least {1 / (1 + draws):.3f})",
+        f"{'AUC':<32}" + "".join(f"{name:<34}" for name in corpora).rstrip(),
+    ]
+    for label, name in MEASURES.items():
+        lines.append(f"{label:<32}" + "".join(f"{_value(row[name]):<34}" for row in corpora.values()).rstrip())
+        for kind, removed in NULLS.items():
+            if name in next(iter(corpora.values()))["nulls"][kind]:
+                cells = "".join(f"{_null(row['nulls'][kind][name]):<34}" for row in corpora.values())
+                lines.append(f"  {removed:<30}{cells}".rstrip())
+    return "\n".join(lines)
+
+
+def _value(row: dict[str, float]) -> str:
+    return f"{row['value']:.4f} [{row['low']:.4f}, {row['high']:.4f}]"
+
+
+def _null(row: dict[str, float]) -> str:
+    return f"{_value(row | {'value': row['median']})} p {row['p']:.3f}"

