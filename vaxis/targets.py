@@ -1,6 +1,6 @@
 """What an alignment loss learns from: positions of stimuli and classes on the axis, in z units, as constant tensors."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -10,6 +10,7 @@ from vaxis.axis import Axis
 
 # Where a file offers several sources of stimulus positions, the most informative one is taken.
 SOURCES = ("planted", "rich", "bare", "class")
+UNRELATED = 0.3  # highest |r| of a control's positions with those of the axis
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,6 +70,39 @@ class Targets:
             spread=float(raw.std()),
         )
 
+    def permuted(self, *, seed: int) -> "Targets":
+        """The same content in an order that means nothing: what a loss gains without the axis.
+
+        Class means move among classes as wholes, and what clips have beyond their class moves within the class, for
+        positions, embeddings and prototypes alike. So the control has the spread, the class structure and the geometry
+        of the real targets (arXiv 2606.00129, revision of September 2026, asks for such a control beside every loss).
+        Orders that still follow the axis are drawn again: the nine classes give many with a correlation of .5.
+
+        Args:
+            seed: of the order; runs of different seeds see different ones.
+        """
+        rng, v, class_of = np.random.default_rng([seed, 5]), self.v.double().numpy(), self.class_of.numpy()
+        for _ in range(1000):
+            classes = rng.permutation(len(self.v_class))
+            # Sorting by class plus a fraction shuffles within every class at once.
+            within = np.empty(len(v), dtype=np.int64)
+            within[np.argsort(class_of, kind="stable")] = np.argsort(class_of + rng.random(len(v)))
+            moved = _moved(v[:, None], class_of, classes=classes, within=within)[:, 0]
+            if abs(np.corrcoef(moved, v)[0, 1]) < UNRELATED:
+                break
+        else:
+            raise ValueError(f"no order of {len(classes)} classes is unrelated to the axis; random targets need more")
+        moved = (moved - moved.mean()) / moved.std()
+        embeddings = _moved(self.embeddings.double().numpy(), class_of, classes=classes, within=within)
+        return replace(
+            self,
+            v=torch.tensor(moved, dtype=torch.float32),
+            v_class=torch.tensor([moved[class_of == k].mean() for k in range(len(classes))], dtype=torch.float32),
+            prototypes=self.prototypes[torch.from_numpy(classes)],
+            embeddings=_centred_unit_rows(embeddings),
+            source=f"{self.source}, permuted",
+        )
+
     @property
     def class_constant(self) -> bool:
         """True when ``v`` does not vary within classes: every within-class quantity is then zero by construction."""
@@ -86,6 +120,13 @@ class Targets:
         gaps = (self.v_class[:, None] - self.v_class[None]).abs()
         gaps.fill_diagonal_(torch.inf)
         return float(gaps.min())
+
+
+def _moved(values: np.ndarray, class_of: np.ndarray, *, classes: np.ndarray, within: np.ndarray) -> np.ndarray:
+    """Rows (S, m) with the class means of other classes and the deviations of other clips of the same class."""
+    centres = np.stack([values[class_of == k].mean(axis=0) for k in range(len(classes))])
+    deviations = values - centres[class_of]
+    return centres[classes][class_of] + deviations[within]
 
 
 def _centred_unit_rows(rows: np.ndarray) -> Tensor:
