@@ -12,9 +12,10 @@ from tests.conftest import ROOT
 from tests.words_model import GOOD
 from vaxis.__main__ import COMMANDS, main
 from vaxis.axis import Axis
+from vaxis.emotions import load_taxonomy
 from vaxis.language.extraction import ensure_axis, extract
 from vaxis.language.layer_choice import choose_layer, held_out_auc
-from vaxis.language.texts import load_taxonomy, load_texts
+from vaxis.language.texts import load_texts
 from vaxis.targets import Targets
 
 MINE = {
