@@ -4,12 +4,16 @@ import numpy as np
 import pytest
 
 from datamodules import faced, seedv
-from datamodules.splits import ROLES, SPLITS, split_indices
+from datamodules.splits import ROLES, by_name
 from datamodules.store import Trials
 
 FACED_TRIALS = faced.windows(faced.SUBJECTS, seconds=10)
 SEEDV_TRIALS = seedv.windows(seedv.OFFICIAL, seconds=1)
-FOLDS = {"official_10fold": 10, "trial_5_5_5": 3}
+SPLITS = {"faced": faced.FACED.splits, "seedv": seedv.SEEDV.splits}
+
+
+def split_indices(trials: Trials, *, dataset: str, split: str, fold: int) -> dict[str, np.ndarray]:
+    return by_name(SPLITS[dataset], split, dataset=dataset).indices(trials, fold=fold)
 
 
 def sizes(indices: dict) -> list[int]:
@@ -26,10 +30,10 @@ def disjoint(sets: list[set]) -> bool:
 
 def cases() -> list[tuple[str, str, int]]:
     return [
-        (dataset, split, fold)
+        (dataset, split.name, fold)
         for dataset, splits in SPLITS.items()
         for split in splits
-        for fold in ({0, 1, 15} if split == "loso" else range(FOLDS.get(split, 1)))
+        for fold in ({0, 1, 15} if split.folds is None else range(split.folds))
     ]
 
 
