@@ -6,7 +6,7 @@ import warnings
 from abc import ABC, abstractmethod
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import lightning as L
 import numpy as np
@@ -22,7 +22,7 @@ from datamodules.slices import Residence, TrialSlices
 from datamodules.splits import Split, by_name
 from datamodules.store import Recipe, Store, build
 from eeg.bands import Bands
-from eeg.batch import Batch, DataSpec
+from eeg.batch import Batch, DataSpec, Features
 from records.files import cache_dir
 from vaxis.emotions import Taxonomy
 from vaxis.language.extraction import default_path
@@ -58,7 +58,7 @@ class EEGDataModule(L.LightningDataModule, ABC):
         self,
         *,
         root: str,
-        features: str,
+        features: Features,
         split: str,
         fold: int = 0,
         train_fraction: float = 1.0,
@@ -97,7 +97,8 @@ class EEGDataModule(L.LightningDataModule, ABC):
         if not 0 < train_fraction <= 1:
             raise ValueError(f"--data.train_fraction must lie above 0 and at most at 1, got {train_fraction}")
         by_name(self.splits, split, dataset=self.taxonomy.name)  # a typo shows before any file is read
-        self.root, self.features, self.split, self.fold = root, features, split, fold
+        self.root, self.split, self.fold = root, split, fold
+        self.features: Features = features
         self.train_fraction = train_fraction
         self.batch_size, self.residence, self.workers = batch_size, residence, workers
         self.normalise: Normalise = normalise or ("none" if features == "raw" else "train")
@@ -113,7 +114,12 @@ class EEGDataModule(L.LightningDataModule, ABC):
             )
 
     def describe(
-        self, *, shape: tuple[int, ...], sampling_rate: float, window_seconds: float, **other: Any
+        self,
+        *,
+        shape: tuple[int, ...],
+        sampling_rate: float,
+        window_seconds: float,
+        channels: tuple[str, ...] | None = None,
     ) -> DataSpec:
         """The spec whose other facts are those of the class.
 
@@ -121,19 +127,21 @@ class EEGDataModule(L.LightningDataModule, ABC):
             shape: of one trial.
             sampling_rate: of raw signals, Hz; of band features, windows per second.
             window_seconds: length of one trial.
-            **other: fields of ``DataSpec`` that are otherwise here.
+            channels: electrodes in the order of ``x``, where they are not all of the montage.
         """
-        facts = {
-            "dataset": self.taxonomy.name,
-            "features": self.features,
-            "channels": self.montage,
-            "classes": self.taxonomy.classes,
-            "class_of": self.taxonomy.class_of,
-            "subjects": self.subjects,
-            "simulated": is_simulated(self.root),
-            "bands": {} if self.features == "raw" else self.bands,
-        }
-        return DataSpec(shape=shape, sampling_rate=sampling_rate, window_seconds=window_seconds, **(facts | other))
+        return DataSpec(
+            dataset=self.taxonomy.name,
+            features=self.features,
+            channels=self.montage if channels is None else channels,
+            shape=shape,
+            sampling_rate=sampling_rate,
+            window_seconds=window_seconds,
+            classes=self.taxonomy.classes,
+            class_of=self.taxonomy.class_of,
+            subjects=self.subjects,
+            simulated=is_simulated(self.root),
+            bands={} if self.features == "raw" else self.bands,
+        )
 
     @property
     @abstractmethod

@@ -105,7 +105,7 @@ class FACED(EEGDataModule):
         )
 
     def recipe(self) -> Recipe:
-        parameters = {
+        parameters: dict[str, object] = {
             "features": self.features,
             "channels": self.channels,
             "window_seconds": self.window_seconds,
@@ -141,14 +141,14 @@ def find_files(root: str | Path, *, features: str, subjects: tuple[str, ...]) ->
     """
     folder = source_folder(root, FOLDERS[features], dataset="FACED")
     suffixes = (".pkl",) if features == "raw" else (".pkl.pkl", ".pkl")
-    files = {s: next((p for end in suffixes if (p := folder / f"{s}{end}").is_file()), None) for s in subjects}
-    missing = [subject for subject, path in files.items() if path is None]
+    files = {s: [p for end in suffixes if (p := folder / f"{s}{end}").is_file()][:1] for s in subjects}
+    missing = [subject for subject, paths in files.items() if not paths]
     if missing:
         raise FileNotFoundError(
             f"{folder} has no {suffixes[0]} file of {', '.join(missing)}; complete the download, choose others with "
             "--data.subjects or leave them out with --data.exclude"
         )
-    return tuple((path,) for path in files.values())
+    return tuple(tuple(paths) for paths in files.values())
 
 
 def read_subject(path: str | Path, *, features: str) -> np.ndarray:

@@ -52,12 +52,14 @@ class Trials:
             if len(ids) and not 0 <= ids.min() <= ids.max() < len(class_of):
                 raise ValueError(f"subject {name}: clip ids must lie in 0..{len(class_of) - 1}, found {ids.max()}")
         stimulus = np.concatenate(clips).astype(np.int64)
-        one = clips_per_session is None
+        session, trial = np.zeros_like(stimulus), stimulus
+        if clips_per_session is not None:
+            session, trial = stimulus // clips_per_session + 1, stimulus % clips_per_session
         return cls(
             subject=np.repeat(np.arange(len(clips)), [len(ids) for ids in clips]),
             stimulus=stimulus,
-            session=np.zeros_like(stimulus) if one else stimulus // clips_per_session + 1,
-            trial=stimulus if one else stimulus % clips_per_session,
+            session=session,
+            trial=trial,
             window=np.concatenate([_occurrence(ids) for ids in clips]),
             y=np.array(class_of)[stimulus],
             subjects=subjects,

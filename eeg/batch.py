@@ -7,6 +7,8 @@ from torch import Tensor
 
 from eeg.bands import Bands
 
+Features = Literal["raw", "de", "psd"]
+
 
 class Batch(NamedTuple):
     """A batch of B trials, sliced from a store in one go.
@@ -23,7 +25,7 @@ class Batch(NamedTuple):
     y: Tensor
     stimulus: Tensor
     subject: Tensor
-    index: Tensor
+    index: Tensor  # type: ignore[assignment]  # a batch is never searched, so tuple.index may go
 
 
 class SourceBatch(Batch):
@@ -49,7 +51,7 @@ class DataSpec:
     """
 
     dataset: str
-    features: Literal["raw", "de", "psd"]
+    features: Features
     channels: tuple[str, ...]
     shape: tuple[int, ...]
     sampling_rate: float

@@ -33,7 +33,13 @@ class Taxonomy:
     @classmethod
     def from_lists(cls, values: dict) -> "Taxonomy":
         """The taxonomy whose ``facts`` went through JSON."""
-        return cls(**{key: tuple(value) if isinstance(value, list) else value for key, value in values.items()})
+        return cls(
+            name=values["name"],
+            classes=tuple(values["classes"]),
+            valence=tuple(values["valence"]),
+            joy=values["joy"],
+            class_of=tuple(values["class_of"]),
+        )
 
     @property
     def facts(self) -> dict:
@@ -105,12 +111,13 @@ def read_yaml(path: Path, what: str) -> dict:
 
 
 def _valence(classes: object, path: Path) -> dict[str, int]:
-    numbers = isinstance(classes, dict) and all(value in (-1, 0, 1) for value in classes.values())
-    if not numbers or len(classes) < 3 or not {-1, 1} <= set(classes.values()):
+    found = classes if isinstance(classes, dict) else {}
+    numbers = all(value in (-1, 0, 1) for value in found.values())  # before the set, which a list cannot enter
+    if len(found) < 3 or not numbers or not {-1, 1} <= set(found.values()):
         raise ValueError(
             f"{path}: 'classes' must map three or more classes to -1, 0 or 1, such as 'anger: -1', with both signs"
         )
-    return {str(name): value for name, value in classes.items()}
+    return {str(name): value for name, value in found.items()}
 
 
 def _class_of(listed: object, names: tuple[str, ...], path: Path) -> tuple[int, ...]:

@@ -111,8 +111,9 @@ def _our_sets(kind: Taxonomy, synonyms: object) -> tuple[tuple[str, ...], ...]:
 def _stimuli(found: object, kind: Taxonomy) -> list[str] | None:
     if found is None:
         return None
-    lines = [entry.get("text") if isinstance(entry, dict) else entry for entry in found if entry] if found else []
-    if not isinstance(found, list) or len(lines) != len(kind.class_of) or not all(lines):
+    entries = found if isinstance(found, list) else []
+    lines = [entry.get("text") if isinstance(entry, dict) else entry for entry in entries]
+    if len(lines) != len(kind.class_of) or not all(lines):
         raise ValueError(f"{kind.file}: 'stimuli' must be {len(kind.class_of)} lines, one for each entry of class_of")
     return list(map(str, lines))
 
