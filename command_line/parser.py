@@ -172,8 +172,7 @@ class DecoderCLI(LightningCLI):
             axis = data and Path(named or data.axis_path)
             made_later = hasattr(data, "simulation") and named is None
             if self.subcommand == "fit" and data and not made_later and not axis.is_file():
-                name = data.taxonomy.name
-                raise FileNotFoundError(f"no axis at {axis}; make one with: python -m vaxis extract --taxonomy {name}")
+                raise FileNotFoundError(f"no axis at {axis}; make one with: {data.extract_command(out=named)}")
 
     def _resume(self, config, run_dir: Path) -> None:
         if rank_zero_only.rank == 0:

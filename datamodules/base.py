@@ -1,6 +1,7 @@
 """The data module that FACED and SEED-V share: store, split, normalisation and batches."""
 
 import difflib
+import shlex
 import warnings
 from abc import ABC, abstractmethod
 from functools import cached_property
@@ -14,14 +15,17 @@ from torch.utils.data import DataLoader
 
 from datamodules import normalisation
 from datamodules.augmentation import Augmentation
+from datamodules.folders import is_simulated
 from datamodules.normalisation import Normalise
 from datamodules.sampler import EpochBatches
 from datamodules.slices import Residence, TrialSlices
-from datamodules.splits import split_indices
+from datamodules.splits import Split, by_name
 from datamodules.store import Recipe, Store, build
-from eeg.batch import Batch, DataSpec
+from eeg.bands import Bands
+from eeg.batch import Batch, DataSpec, Features
 from records.files import cache_dir
 from vaxis.emotions import Taxonomy
+from vaxis.language.extraction import default_path
 
 LOUDEST = (
     1000.0  # microvolt; cortical EEG stays below a tenth of it, so a larger root mean square is a broken recording
@@ -31,22 +35,30 @@ LOUDEST = (
 class EEGDataModule(L.LightningDataModule, ABC):
     """A cohort of EEG trials, preprocessed once, then sliced.
 
+    A class states the facts of its data set, from which everything else follows; docs/extending/data.md writes one.
+
     Attributes:
-        taxonomy: classes and stimuli.
+        taxonomy: classes and stimuli, from a YAML file.
         catalogue: every subject the official release holds.
+        montage: electrode names in the order of its files.
+        bands: edges of its band features, Hz; empty where it has only raw signals.
+        splits: its partitions; the first is the usual one.
         store: the preprocessed cohort, after ``setup``.
         indices: rows of ``train``, ``val`` and ``test`` in it, after ``setup``.
     """
 
     taxonomy: ClassVar[Taxonomy]
     catalogue: ClassVar[tuple[str, ...]]
+    montage: ClassVar[tuple[str, ...]]
+    bands: ClassVar[Bands] = {}
+    splits: ClassVar[tuple[Split, ...]]
     source: ClassVar[None] = None  # a second data set; only ``Transfer`` has one
 
     def __init__(
         self,
         *,
         root: str,
-        features: str,
+        features: Features,
         split: str,
         fold: int = 0,
         train_fraction: float = 1.0,
@@ -84,7 +96,9 @@ class EEGDataModule(L.LightningDataModule, ABC):
         super().__init__()
         if not 0 < train_fraction <= 1:
             raise ValueError(f"--data.train_fraction must lie above 0 and at most at 1, got {train_fraction}")
-        self.root, self.features, self.split, self.fold = root, features, split, fold
+        by_name(self.splits, split, dataset=self.taxonomy.name)  # a typo shows before any file is read
+        self.root, self.split, self.fold = root, split, fold
+        self.features: Features = features
         self.train_fraction = train_fraction
         self.batch_size, self.residence, self.workers = batch_size, residence, workers
         self.normalise: Normalise = normalise or ("none" if features == "raw" else "train")
@@ -99,6 +113,36 @@ class EEGDataModule(L.LightningDataModule, ABC):
                 "--data.augmentation.time_mask 0 --data.augmentation.jitter_samples 0"
             )
 
+    def describe(
+        self,
+        *,
+        shape: tuple[int, ...],
+        sampling_rate: float,
+        window_seconds: float,
+        channels: tuple[str, ...] | None = None,
+    ) -> DataSpec:
+        """The spec whose other facts are those of the class.
+
+        Args:
+            shape: of one trial.
+            sampling_rate: of raw signals, Hz; of band features, windows per second.
+            window_seconds: length of one trial.
+            channels: electrodes in the order of ``x``, where they are not all of the montage.
+        """
+        return DataSpec(
+            dataset=self.taxonomy.name,
+            features=self.features,
+            channels=self.montage if channels is None else channels,
+            shape=shape,
+            sampling_rate=sampling_rate,
+            window_seconds=window_seconds,
+            classes=self.taxonomy.classes,
+            class_of=self.taxonomy.class_of,
+            subjects=self.subjects,
+            simulated=is_simulated(self.root),
+            bands={} if self.features == "raw" else self.bands,
+        )
+
     @property
     @abstractmethod
     def spec(self) -> DataSpec:
@@ -109,11 +153,25 @@ class EEGDataModule(L.LightningDataModule, ABC):
         """How to make the store; raises an error that names the files that are missing."""
 
     @property
+    def partition(self) -> Split:
+        """The chosen one of ``splits``."""
+        return by_name(self.splits, self.split, dataset=self.taxonomy.name)
+
+    @property
     def axis_path(self) -> Path:
         """The axis that belongs to the data unless another is named: the planted one, or the bundled model's."""
         if self.spec.simulated:
             return Path(self.root) / "axis.npz"
-        return cache_dir() / "axis" / f"bundled-{self.taxonomy.name}.npz"
+        return default_path(llm="bundled", taxonomy=self.taxonomy.reference)
+
+    def extract_command(self, out: str | Path | None = None) -> str:
+        """The command that makes the axis where it is looked for.
+
+        Args:
+            out: path of an axis that the user named; by default ``axis_path``.
+        """
+        words = ["python", "-m", "vaxis", "extract", "--taxonomy", self.taxonomy.reference]
+        return shlex.join([*words, *(["--out", str(out)] if out else [])])
 
     @property
     def fingerprint(self) -> str:
@@ -164,7 +222,7 @@ class EEGDataModule(L.LightningDataModule, ABC):
         if hasattr(self, "store"):
             return
         self.store: Store = build(self._recipe, cache=self.cache, workers=self.workers)
-        self.indices = split_indices(self.store.trials, dataset=self.taxonomy.name, split=self.split, fold=self.fold)
+        self.indices = self.partition.indices(self.store.trials, fold=self.fold)
         self.indices["train"] = self._kept(self.indices["train"])
         loud = [n for n, rms in zip(self.subjects, self.store.meta["rms"]) if self.features == "raw" and rms > LOUDEST]
         if loud:

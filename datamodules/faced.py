@@ -10,12 +10,16 @@ import numpy as np
 
 from datamodules import unpickling
 from datamodules.base import EEGDataModule
-from datamodules.folders import is_simulated, source_folder
-from datamodules.store import Recipe, Trials, check_finite
+from datamodules.folders import source_folder
+from datamodules.splits import Roles, loso, numbers, rotate, split
+from datamodules.store import Recipe, check_finite
+from datamodules.trials import Trials
+from eeg.bands import FACED_BANDS
 from eeg.batch import DataSpec
 from eeg.montage import FACED_CHANNELS
-from vaxis import emotions
+from vaxis.emotions import load_taxonomy
 
+TAXONOMY = load_taxonomy(Path(__file__).with_suffix(".yaml"))
 SUBJECTS = tuple(f"sub{i:03d}" for i in range(123))
 CLIPS = 28
 CLIP_SECONDS = 30  # the last 30 s of each clip
@@ -33,11 +37,34 @@ RATING_ITEMS = (
 ).split()
 
 
+@split(apart="subject")
+def subject_80_20_23(trials: Trials, fold: int) -> Roles:
+    """People sub000-079 / 080-099 / 100-122, the split of CBraMod (arXiv 2412.07236) and arXiv 2606.00129.
+
+    Subjects are disjoint, stimuli shared. Validation and test hold second-cohort recordings only.
+    """
+    number = numbers(trials)
+    return {"train": number < 80, "val": (number >= 80) & (number < 100), "test": number >= 100}
+
+
+@split(apart="subject", folds=10)
+def official_10fold(trials: Trials, fold: int) -> Roles:
+    """Ten contiguous blocks of twelve subjects, fifteen in the last (doi 10.1038/s41597-023-02650-w).
+
+    The official script has no validation set and chooses its regularisation on the test block; here the next block
+    validates, so that nothing is chosen on the test and each subject validates once.
+    """
+    return rotate(np.minimum(numbers(trials) // 12, 9), fold, 10)
+
+
 class FACED(EEGDataModule):
     """FACED from its official folders: pieces of the last 30 s of each clip, raw or as the shipped band features."""
 
-    taxonomy = emotions.FACED
+    taxonomy = TAXONOMY
     catalogue = SUBJECTS
+    montage = tuple(FACED_CHANNELS)
+    bands = FACED_BANDS
+    splits = (subject_80_20_23, official_10fold, loso)
 
     def __init__(
         self,
@@ -65,26 +92,20 @@ class FACED(EEGDataModule):
         if window_seconds < 1 or CLIP_SECONDS % window_seconds:
             raise ValueError(f"--data.window_seconds {window_seconds} must divide the {CLIP_SECONDS} s of a clip")
         self.window_seconds, self.sampling_rate = window_seconds, sampling_rate
-        self.channels = tuple(FACED_CHANNELS if channels == "all" else FACED_CHANNELS[:30])
+        self.channels = self.montage if channels == "all" else self.montage[:30]
 
     @property
     def spec(self) -> DataSpec:
         raw = self.features == "raw"
-        return DataSpec(
-            dataset=self.taxonomy.name,
-            features=self.features,
+        return self.describe(
             channels=self.channels,
             shape=(len(self.channels), self.window_seconds * self.sampling_rate if raw else BANDS),
             sampling_rate=self.sampling_rate if raw else 1 / self.window_seconds,
             window_seconds=self.window_seconds,
-            classes=self.taxonomy.classes,
-            class_of=self.taxonomy.class_of,
-            subjects=self.subjects,
-            simulated=is_simulated(self.root),
         )
 
     def recipe(self) -> Recipe:
-        parameters = {
+        parameters: dict[str, object] = {
             "features": self.features,
             "channels": self.channels,
             "window_seconds": self.window_seconds,
@@ -108,17 +129,8 @@ class FACED(EEGDataModule):
 
 def windows(subjects: tuple[str, ...], *, seconds: int) -> Trials:
     """The trial table: every piece of every clip of every subject, clips in catalogue order."""
-    shape = (len(subjects), CLIPS, CLIP_SECONDS // seconds)
-    subject, stimulus, window = (axis.ravel().astype(np.int64) for axis in np.indices(shape))
-    return Trials(
-        subject=subject,
-        stimulus=stimulus,
-        session=np.zeros_like(subject),
-        trial=stimulus,
-        window=window,
-        y=np.array(emotions.FACED.class_of)[stimulus],
-        subjects=subjects,
-    )
+    clips = np.repeat(np.arange(CLIPS), CLIP_SECONDS // seconds)
+    return Trials.of_clips([clips] * len(subjects), subjects=subjects, class_of=TAXONOMY.class_of)
 
 
 def find_files(root: str | Path, *, features: str, subjects: tuple[str, ...]) -> tuple[tuple[Path, ...], ...]:
@@ -129,14 +141,14 @@ def find_files(root: str | Path, *, features: str, subjects: tuple[str, ...]) ->
     """
     folder = source_folder(root, FOLDERS[features], dataset="FACED")
     suffixes = (".pkl",) if features == "raw" else (".pkl.pkl", ".pkl")
-    files = {s: next((p for end in suffixes if (p := folder / f"{s}{end}").is_file()), None) for s in subjects}
-    missing = [subject for subject, path in files.items() if path is None]
+    files = {s: [p for end in suffixes if (p := folder / f"{s}{end}").is_file()][:1] for s in subjects}
+    missing = [subject for subject, paths in files.items() if not paths]
     if missing:
         raise FileNotFoundError(
             f"{folder} has no {suffixes[0]} file of {', '.join(missing)}; complete the download, choose others with "
             "--data.subjects or leave them out with --data.exclude"
         )
-    return tuple((path,) for path in files.values())
+    return tuple(tuple(paths) for paths in files.values())
 
 
 def read_subject(path: str | Path, *, features: str) -> np.ndarray:

@@ -75,7 +75,8 @@ def fit(
 
 def _moments(x: np.ndarray, rows: np.ndarray, *, pool_time: bool) -> tuple[np.ndarray, np.ndarray]:
     """Mean and standard deviation per channel (and band), a few hundred trials in memory at a time."""
-    axes, total, squares, count = ((0, 2) if pool_time else (0,)), 0.0, 0.0, 0
+    axes, count = ((0, 2) if pool_time else (0,)), 0
+    total = squares = np.zeros(1)  # takes the shape of the first sum
     for block in np.array_split(rows, -(-len(rows) // 256)):
         values = x[block].astype(np.float64)
         total = total + values.sum(axis=axes, keepdims=True)

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import torch.distributed as dist
@@ -39,7 +40,8 @@ class EpochBatches(DistributedSampler):
             replicas: number of ranks; None asks torch.distributed when iteration starts.
             rank: this rank; None asks torch.distributed.
         """
-        super().__init__(indices, num_replicas=1, rank=0, shuffle=shuffle, seed=seed, drop_last=shuffle)
+        dataset: Any = indices  # of which torch's sampler asks only the length
+        super().__init__(dataset, num_replicas=1, rank=0, shuffle=shuffle, seed=seed, drop_last=shuffle)
         if batch_size < 1:
             raise ValueError(f"batch_size must be at least 1, got {batch_size}")
         if shuffle and len(indices) < batch_size:

@@ -11,11 +11,15 @@ import numpy as np
 from datamodules.base import EEGDataModule
 from datamodules.folders import is_simulated, source_folder
 from datamodules.seedv_files import read_features, read_recordings
-from datamodules.store import Recipe, Trials
+from datamodules.splits import ROLES, Roles, loso, numbers, split
+from datamodules.store import Recipe
+from datamodules.trials import Trials
+from eeg.bands import SEEDV_BANDS
 from eeg.batch import DataSpec
 from eeg.montage import SEEDV_CHANNELS
-from vaxis import emotions
+from vaxis.emotions import load_taxonomy
 
+TAXONOMY = load_taxonomy(Path(__file__).with_suffix(".yaml"))
 SUBJECTS = tuple(str(i) for i in range(1, 17))
 SESSIONS, CLIPS = 3, 15
 FEATURE_SECONDS = 4  # the shipped differential entropy comes in windows of 4 s without overlap
@@ -49,11 +53,32 @@ OFFICIAL = TrialTable(
 )
 
 
+@split(apart="stimulus", folds=3)
+def trial_5_5_5(trials: Trials, fold: int) -> Roles:
+    """Clips 0-4 / 5-9 / 10-14 of every session, the split of CBraMod (arXiv 2412.07236).
+
+    Clips are disjoint, subjects are NOT: everyone is in all three sets. Folds 1 and 2 rotate the roles of the three
+    blocks, so that the three folds are the data set's classic cross-validation.
+    """
+    block = (trials.trial // 5 - fold) % 3
+    return {role: block == i for i, role in enumerate(ROLES)}
+
+
+@split(apart="subject")
+def subject_10_3_3(trials: Trials, fold: int) -> Roles:
+    """Subjects 1-10 / 11-13 / 14-16; subject-disjoint and much harder than, not comparable to, trial_5_5_5."""
+    number = numbers(trials)
+    return {"train": number <= 10, "val": (number > 10) & (number <= 13), "test": number > 13}
+
+
 class SEEDV(EEGDataModule):
     """SEED-V from its official folders: one-second pieces of raw EEG, or the shipped 4 s differential entropy."""
 
-    taxonomy = emotions.SEEDV
+    taxonomy = TAXONOMY
     catalogue = SUBJECTS
+    montage = tuple(SEEDV_CHANNELS)
+    bands = SEEDV_BANDS
+    splits = (trial_5_5_5, subject_10_3_3, loso)
 
     def __init__(
         self,
@@ -86,17 +111,10 @@ class SEEDV(EEGDataModule):
     @property
     def spec(self) -> DataSpec:
         raw = self.features == "raw"
-        return DataSpec(
-            dataset=self.taxonomy.name,
-            features=self.features,
-            channels=tuple(SEEDV_CHANNELS),
-            shape=(len(SEEDV_CHANNELS), self.window_seconds * SAMPLING_RATE if raw else 5),
+        return self.describe(
+            shape=(len(self.montage), self.window_seconds * SAMPLING_RATE if raw else len(self.bands)),
             sampling_rate=SAMPLING_RATE if raw else 1 / self.window_seconds,
             window_seconds=self.window_seconds,
-            classes=self.taxonomy.classes,
-            class_of=self.taxonomy.class_of,
-            subjects=self.subjects,
-            simulated=is_simulated(self.root),
         )
 
     def recipe(self) -> Recipe:
@@ -163,16 +181,9 @@ def window_counts(table: TrialTable, *, seconds: int) -> np.ndarray:
 def windows(table: TrialTable, *, seconds: int, subjects: tuple[str, ...] = SUBJECTS) -> Trials:
     """The trial table of the windows: every whole window of every clip of every subject."""
     counts = window_counts(table, seconds=seconds)
-    stimulus = np.tile(np.repeat(np.arange(len(counts)), counts), len(subjects))
-    window = np.tile(np.concatenate([np.arange(count) for count in counts]), len(subjects))
-    return Trials(
-        subject=np.repeat(np.arange(len(subjects)), counts.sum()),
-        stimulus=stimulus,
-        session=stimulus // CLIPS + 1,
-        trial=stimulus % CLIPS,
-        window=window,
-        y=np.array(emotions.SEEDV.class_of)[stimulus],
-        subjects=subjects,
+    clips = np.repeat(np.arange(len(counts)), counts)
+    return Trials.of_clips(
+        [clips] * len(subjects), subjects=subjects, class_of=TAXONOMY.class_of, clips_per_session=CLIPS
     )
 
 

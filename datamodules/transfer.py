@@ -74,7 +74,8 @@ class Transfer(L.LightningDataModule):
                 )
 
     def train_dataloader(self) -> Any:
-        data = self.trainer.lightning_module.phase.data
+        trainer: Any = self.trainer  # the module is a Decoder, which this room may not import
+        data = trainer.lightning_module.phase.data
         if data == "main":
             return self.target.train_dataloader()
         source = _Tagged(self.source.train_dataloader())
@@ -107,7 +108,8 @@ class _Tagged:
     """Batches of a loader as ``SourceBatch``."""
 
     def __init__(self, loader: DataLoader) -> None:
-        self.loader, self.sampler = loader, loader.sampler
+        self.loader = loader
+        self.sampler: Any = loader.sampler  # an EpochBatches
 
     def __len__(self) -> int:
         return len(self.loader)
@@ -125,7 +127,8 @@ class _InTurn:
 
     def set_epoch(self, epoch: int) -> None:
         self.source.sampler.set_epoch(epoch)
-        self.target.sampler.set_epoch(epoch)
+        ours: Any = self.target.sampler
+        ours.set_epoch(epoch)
 
     def __len__(self) -> int:
         return 2 * len(self.target)

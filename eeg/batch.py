@@ -1,9 +1,13 @@
 """What every part of the framework agrees on: one batch of trials and the facts of the data set it comes from."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
 from torch import Tensor
+
+from eeg.bands import Bands
+
+Features = Literal["raw", "de", "psd"]
 
 
 class Batch(NamedTuple):
@@ -21,7 +25,7 @@ class Batch(NamedTuple):
     y: Tensor
     stimulus: Tensor
     subject: Tensor
-    index: Tensor
+    index: Tensor  # type: ignore[assignment]  # a batch is never searched, so tuple.index may go
 
 
 class SourceBatch(Batch):
@@ -33,20 +37,21 @@ class DataSpec:
     """The facts a network, a loss or a callback may need to size itself.
 
     Attributes:
-        dataset: name of the data set and of its taxonomy, ``"faced"`` or ``"seedv"``.
+        dataset: name of the data set and of its taxonomy, for example ``"faced"``.
         features: what ``x`` holds: raw signal, differential entropy (nats) or power spectral density.
         channels: C electrode names in the order of ``x``.
-        shape: shape of one trial, (C, T) or (C, 5).
+        shape: shape of one trial, (C, T) or (C, F) with F bands.
         sampling_rate: of raw signals, Hz; of band features, windows per second.
         window_seconds: length of one trial in seconds.
         classes: K class names, position = class id.
         class_of: S class ids, position = stimulus id.
         subjects: subject names, position = subject id.
         simulated: True where the signal was made by ``datamodules.simulate``; reports repeat it.
+        bands: the F bands of band features in the order of ``x``, their edges in Hz; empty for raw signals.
     """
 
     dataset: str
-    features: Literal["raw", "de", "psd"]
+    features: Features
     channels: tuple[str, ...]
     shape: tuple[int, ...]
     sampling_rate: float
@@ -55,6 +60,7 @@ class DataSpec:
     class_of: tuple[int, ...]
     subjects: tuple[str, ...]
     simulated: bool = False
+    bands: Bands = field(default_factory=dict, hash=False)
 
 
 class Record(NamedTuple):

@@ -100,7 +100,7 @@ class Campaign:
 
         if self.planted:
             raise ValueError("with --planted the axes of further language models must be named: --axes A,B")
-        taxonomy = self.base.data.taxonomy.name
+        taxonomy = self.base.data.taxonomy.reference
         return [ensure_axis(llm="bundled", taxonomy=taxonomy, layer=layer, quiet=True) for layer in STAND_IN_LAYERS]
 
     def _launch(self, jobs: list[Job]) -> bool:

@@ -159,7 +159,7 @@ def _axis_of_a_language_model(data, *, quiet: bool) -> list[str]:
 
     if not quiet:
         print("1  The axis: nine sentences read by a language model")
-    path = ensure_axis(llm="bundled", taxonomy=data.taxonomy.name)
+    path = ensure_axis(llm="bundled", taxonomy=data.taxonomy.reference)
     if not quiet:
         print(summary(Axis.load(path)))
     return [f"--data.axis={path}" if hasattr(data, "simulation") else f"--model.axis={path}"]

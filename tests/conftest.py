@@ -42,6 +42,16 @@ def make_axis(taxonomy: str = "faced", *, width: int = 16, seed: int = 0) -> Axi
     )
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--data-root",
+        action="append",
+        default=[],
+        metavar="CLASS=DIR",
+        help="files of a data set, for tests/test_datamodules_contract.py; may be repeated",
+    )
+
+
 @pytest.fixture(autouse=True)
 def _one_precision(monkeypatch: pytest.MonkeyPatch) -> None:
     """Processors with AMX read language models in bfloat16; the tests' numbers are those of float32 everywhere."""

@@ -87,6 +87,7 @@ def test_feature_trials_are_means_over_their_windows(features_root: Path, tmp_pa
 
 def test_raw_pieces(raw_root: Path, tmp_path: Path) -> None:
     data = module(raw_root, tmp_path, features="raw", channels="scalp", subjects=SUBJECTS[:2], split="loso", fold=0)
+    assert data.spec.channels == data.montage[:30]
     data.recipe()
     files = (raw_root / "Processed_data" / "sub000.pkl",)
     source = pickle.loads(files[0].read_bytes())

@@ -4,12 +4,16 @@ import numpy as np
 import pytest
 
 from datamodules import faced, seedv
-from datamodules.splits import ROLES, SPLITS, split_indices
-from datamodules.store import Trials
+from datamodules.splits import ROLES, by_name
+from datamodules.trials import Trials
 
 FACED_TRIALS = faced.windows(faced.SUBJECTS, seconds=10)
 SEEDV_TRIALS = seedv.windows(seedv.OFFICIAL, seconds=1)
-FOLDS = {"official_10fold": 10, "trial_5_5_5": 3}
+SPLITS = {"faced": faced.FACED.splits, "seedv": seedv.SEEDV.splits}
+
+
+def split_indices(trials: Trials, *, dataset: str, split: str, fold: int) -> dict[str, np.ndarray]:
+    return by_name(SPLITS[dataset], split, dataset=dataset).indices(trials, fold=fold)
 
 
 def sizes(indices: dict) -> list[int]:
@@ -26,10 +30,10 @@ def disjoint(sets: list[set]) -> bool:
 
 def cases() -> list[tuple[str, str, int]]:
     return [
-        (dataset, split, fold)
+        (dataset, split.name, fold)
         for dataset, splits in SPLITS.items()
         for split in splits
-        for fold in ({0, 1, 15} if split == "loso" else range(FOLDS.get(split, 1)))
+        for fold in ({0, 1, 15} if split.folds is None else range(split.folds))
     ]
 
 
@@ -107,3 +111,13 @@ def test_bad_names_and_folds(split: str, fold: int, message: str) -> None:
 def test_rows_of_a_subject() -> None:
     assert isinstance(FACED_TRIALS, Trials)
     assert FACED_TRIALS.rows(3) == slice(252, 336)
+
+
+def test_a_table_made_of_clip_ids() -> None:
+    trials = Trials.of_clips(
+        [np.array([3, 0, 3]), np.array([1])], subjects=("a1", "a2"), class_of=(5, 6, 7, 8), clips_per_session=2
+    )
+    rows = np.stack([trials.subject, trials.stimulus, trials.session, trials.trial, trials.window, trials.y])
+    assert rows.T.tolist() == [[0, 3, 2, 1, 0, 8], [0, 0, 1, 0, 0, 5], [0, 3, 2, 1, 1, 8], [1, 1, 1, 1, 0, 6]]
+    with pytest.raises(ValueError, match=r"subject a2: clip ids must lie in 0\.\.3, found 4"):
+        Trials.of_clips([np.array([0]), np.array([4])], subjects=("a1", "a2"), class_of=(5, 6, 7, 8))

@@ -12,9 +12,10 @@ from tests.conftest import ROOT
 from tests.words_model import GOOD
 from vaxis.__main__ import COMMANDS, main
 from vaxis.axis import Axis
-from vaxis.language.extraction import ensure_axis, extract
+from vaxis.emotions import load_taxonomy
+from vaxis.language.extraction import default_path, ensure_axis, extract
 from vaxis.language.layer_choice import choose_layer, held_out_auc
-from vaxis.language.texts import load_taxonomy, load_texts
+from vaxis.language.texts import load_texts
 from vaxis.targets import Targets
 
 MINE = {
@@ -66,6 +67,7 @@ def test_descriptions_for_seedv_make_an_axis_that_its_data_accept(words, tmp_pat
     file.write_text(yaml.safe_dump(mine, sort_keys=False))
     ours, theirs = (ensure_axis(llm="words", taxonomy=str(name), quiet=True) for name in ("seedv", file))
     assert ours.name == "words-seedv.npz" != theirs.name
+    assert default_path(llm="words", taxonomy=load_taxonomy(file).reference) == theirs  # where a data module looks
     axis = Axis.load(theirs)
     assert (axis.taxonomy, axis.own_classes) == ("seedv", None)
     assert axis.embeddings.shape == (45, 12)
@@ -93,6 +95,8 @@ def test_a_changed_taxonomy_is_extracted_again(words, mine):
         ({"class_of": ["rage", ["calm"]]}, "'class_of' must list the class of each stimulus"),
         ({"class_of": ["rage", "fun"]}, "'class_of' must list the class of each stimulus"),
         ({"stimuli": ["one line"]}, "'stimuli' must be 5 lines"),
+        ({"stimuli": ["a", "b", "c", "d", {"film": "untold"}]}, "'stimuli' must be 5 lines"),
+        ({"synonyms": {"rage": "fury"}}, "'synonyms' must map classes to those of anger, disgust"),
         ({"sentences": {"rage": "I am angry."}}, "needs one entry for each of rage, calm, bliss, gloom"),
     ],
 )
@@ -167,7 +171,17 @@ def test_errors_are_one_line(capsys):
     assert "no such folder or file" in capsys.readouterr().err
 
 
+def test_classes_that_are_those_of_faced_get_our_sentence_sets(mine):
+    assert len(load_texts(mine).sets) == 2  # its own two sentences a class
+    named = {"rage": "anger", "calm": "neutral", "bliss": "joy", "gloom": "sadness"}
+    mine.write_text(yaml.safe_dump(MINE | {"synonyms": named}, sort_keys=False))
+    assert len(load_texts(mine).sets) > 10
+    assert "angry" in load_texts(mine, paraphrases=3).sentences["rage"][0]
+    assert len(load_texts(mine, paraphrases=3).sentences["rage"]) == 3
+
+
 def test_a_taxonomy_is_named_or_a_file():
-    assert load_taxonomy("seedv").joy == "happy"
+    assert load_taxonomy("seedv").joy == load_taxonomy("SEEDV").joy == "happy"
+    assert load_taxonomy("seedv").reference == "seedv"
     with pytest.raises(ValueError, match="--taxonomy deap"):
         load_taxonomy("deap")

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -109,7 +109,7 @@ class Axis:
             "taxonomy": self.taxonomy,
             "explained_variance": self.explained_variance,
             "provenance": self.provenance,
-            **({} if self.own_classes is None else {"own_classes": asdict(self.own_classes)}),
+            **({} if self.own_classes is None else {"own_classes": self.own_classes.facts}),
         }
         with atomic(path) as partial, open(partial, "wb") as file:
             np.savez(
@@ -134,7 +134,8 @@ class Axis:
         path = Path(path)
         if not path.is_file():
             raise FileNotFoundError(
-                f"no axis at {path}; make one with: python -m vaxis extract --taxonomy faced|seedv --out {path}"
+                f"no axis at {path}; make one with: python -m vaxis extract --out {path} (with --taxonomy for other "
+                "emotions than FACED's)"
             )
         try:
             with np.load(path, allow_pickle=False) as file:

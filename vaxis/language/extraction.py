@@ -5,7 +5,7 @@ import re
 import shlex
 import sys
 import warnings
-from dataclasses import asdict, replace
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,11 +14,11 @@ import numpy as np
 
 from records.files import cache_dir
 from vaxis.axis import GATE, Axis, orient, principal_axis
-from vaxis.emotions import TAXONOMIES
+from vaxis.emotions import TAXONOMIES, load_taxonomy
 from vaxis.language.layer_choice import choose_layer
 from vaxis.language.null_texts import null_distributions
 from vaxis.language.readouts import readout_of
-from vaxis.language.texts import Texts, digest, load_taxonomy, load_texts
+from vaxis.language.texts import Texts, digest, load_texts
 from vaxis.summary import summary
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def extract(
 
     Args:
         llm: ``bundled`` (SmolLM2-135M, needs no hub), a folder, a ``.gguf`` file, or a Hugging Face id.
-        taxonomy: ``faced``, ``seedv`` or a YAML file; see ``load_taxonomy``.
+        taxonomy: ``faced``, ``seedv``, another one beside the data modules, or a YAML file; see ``load_taxonomy``.
         readout: ``framed``, ``ensemble``, ``last`` for the paper's own (last token, bare sentence), ``mean`` or
             ``prompt:TEXT``.
         layer: ``penultimate``, a number of blocks, or ``auto``; see ``choose_layer``.
@@ -127,8 +127,7 @@ def ensure_axis(
         **model: see ``extract``.
     """
     texts = load_texts(taxonomy, sentences, paraphrases=paraphrases)
-    same_name = Path(taxonomy).suffix and Path(taxonomy).stem in TAXONOMIES
-    others = texts.fingerprint[:8] if sentences or paraphrases is not None or same_name else None
+    others = texts.fingerprint[:8] if sentences or paraphrases is not None else None
     settings = {"llm": llm, "taxonomy": taxonomy, "readout": readout, "layer": layer}
     path = Path(out) if out else default_path(**settings, texts=others)
     if path.is_file() and not again:
@@ -148,7 +147,10 @@ def default_path(
     texts: str | None = None,
 ) -> Path:
     """Where the artifact of these settings is cached; ``texts`` is the start of the fingerprint of other sentences."""
-    parts = [llm, Path(taxonomy).stem, *([readout] if readout != "framed" else [])]
+    kind = load_taxonomy(taxonomy)
+    if kind.shadows:  # a user's own faced.yaml: its artifact must not stand in the place of ours
+        texts = texts or load_texts(taxonomy).fingerprint[:8]
+    parts = [llm, kind.name, *([readout] if readout != "framed" else [])]
     parts += [f"layer{layer}"] if layer != "penultimate" else []
     parts += [texts] if texts else []
     return cache_dir() / "axis" / f"{'-'.join(_plain(part) for part in parts)}.npz"
@@ -219,7 +221,7 @@ def _request(llm: str, taxonomy: str, readout: str, layer: str | int, texts: Tex
     kind = load_taxonomy(taxonomy)
     settings = {"llm": llm, "taxonomy": kind.name, "readout": readout, "layer": str(layer)}
     settings |= {"texts": texts.fingerprint, "recipe": str(RECIPE)}
-    settings |= {} if kind in TAXONOMIES.values() else {"classes": digest(asdict(kind))}
+    settings |= {} if kind in TAXONOMIES.values() else {"classes": digest(kind.facts)}
     settings |= {"sets": digest(texts.sets)} if layer == "auto" else {}
     return settings | ({"dtype": _name(model["dtype"])} if model.get("dtype") else {})
 
