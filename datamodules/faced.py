@@ -11,7 +11,7 @@ import numpy as np
 from datamodules import unpickling
 from datamodules.base import EEGDataModule
 from datamodules.folders import source_folder
-from datamodules.splits import Roles, loso, numbers, rotate, split
+from datamodules.splits import SEEN, Roles, loso, numbers, rank_in_class, rotate, split
 from datamodules.store import Recipe, check_finite
 from datamodules.trials import Trials
 from eeg.bands import FACED_BANDS
@@ -57,6 +57,35 @@ def official_10fold(trials: Trials, fold: int) -> Roles:
     return rotate(np.minimum(numbers(trials) // 12, 9), fold, 10)
 
 
+@split(apart="subject", folds=3, new_clips=True)
+def subject_clip_disjoint(trials: Trials, fold: int) -> Roles:
+    """The people of subject_80_20_23, and clip ``fold`` of every emotion only in the test: new people, new clips.
+
+    Two clips of an emotion train (of neutral, which has four, two or three). Splits by subject alone let a decoder
+    recognise clips: published scores fall to a fifth of their height above chance on clips that were not seen (frozen
+    REVE, 30 s windows: .717 seen, .205 new; Gerster 2026, doi 10.64898/2026.06.12.731889).
+    """
+    people = subject_80_20_23.roles(trials, 0)
+    held_out = np.minimum(rank_in_class(trials), 2) == fold  # the fourth neutral clip goes with the third
+    return {
+        "train": people["train"] & ~held_out,
+        "val": people["val"] & ~held_out,
+        "test": people["test"] & held_out,
+        SEEN: people["test"] & ~held_out,
+    }
+
+
+@split(apart="subject", folds=3)
+def subject_one_clip(trials: Trials, fold: int) -> Roles:
+    """The people of subject_80_20_23 and one clip an emotion: a third of the data, and the clip names the emotion.
+
+    Where this scores higher than all clips together, the decoder recognises clips (Gerster 2026, doi
+    10.64898/2026.06.12.731889: .449 against .394 with three times as much data).
+    """
+    kept = rank_in_class(trials) == fold
+    return {role: mask & kept for role, mask in subject_80_20_23.roles(trials, 0).items()}
+
+
 class FACED(EEGDataModule):
     """FACED from its official folders: pieces of the last 30 s of each clip, raw or as the shipped band features."""
 
@@ -64,14 +93,16 @@ class FACED(EEGDataModule):
     catalogue = SUBJECTS
     montage = tuple(FACED_CHANNELS)
     bands = FACED_BANDS
-    splits = (subject_80_20_23, official_10fold, loso)
+    splits = (subject_80_20_23, official_10fold, loso, subject_clip_disjoint, subject_one_clip)
 
     def __init__(
         self,
         *,
         root: str,
         features: Literal["raw", "de", "psd"] = "de",
-        split: Literal["subject_80_20_23", "official_10fold", "loso"] = "subject_80_20_23",
+        split: Literal[
+            "subject_80_20_23", "official_10fold", "loso", "subject_clip_disjoint", "subject_one_clip"
+        ] = "subject_80_20_23",
         window_seconds: int = 10,
         sampling_rate: Literal[200, 250] = 200,
         channels: Literal["all", "scalp"] = "all",
@@ -82,7 +113,9 @@ class FACED(EEGDataModule):
         Args:
             root: folder that holds Processed_data (raw) or EEG_Features (de, psd).
             features: raw = Processed_data in microvolt; de, psd = mean of the shipped one-second features over a piece.
-            split: subject_80_20_23 (train sub000-079, validation 080-099, test 100-122), official_10fold or loso.
+            split: subject_80_20_23 (train sub000-079, validation 080-099, test 100-122; what CBraMod, EMOD and arXiv
+                2606.00129 report), official_10fold (the data set's own article), loso, subject_clip_disjoint (those
+                people, and clips that were not seen in training; 3 folds) or subject_one_clip (one clip an emotion).
             window_seconds: length of a piece, a divisor of 30.
             sampling_rate: of raw signals. 250 is as shipped; 200 resamples each 30 s clip in the Fourier domain, as the
                 published CBraMod pipeline does (the signal ends at 47 Hz, so nothing is lost).

@@ -15,6 +15,7 @@ from datamodules.trials import Trials
 
 Roles = dict[str, np.ndarray]
 ROLES = ("train", "val", "test")
+SEEN = "test_seen"  # the test people on clips of the training, where a split holds clips back
 Apart = Literal["subject", "stimulus"]
 
 
@@ -24,16 +25,20 @@ class Split:
 
     Attributes:
         name: what ``--data.split`` takes.
-        roles: trial table and fold -> a mask (n,) for each of ``train``, ``val`` and ``test``.
+        roles: trial table and fold -> a mask (n,) for each of ``train``, ``val`` and ``test``; where ``new_clips``, for
+            ``test_seen`` too.
         apart: what no two roles share: ``subject`` (generalises to new people) or ``stimulus`` (to new clips). The
             contract test holds every split to it.
         folds: how many; None = one a subject.
+        new_clips: no clip of the test is in training or validation. What is then lost against ``test_seen``, the same
+            people on the other clips, was recognition of clips and not of emotions.
     """
 
     name: str
     roles: Callable[[Trials, int], Roles]
     apart: Apart
     folds: int | None
+    new_clips: bool = False
 
     def count(self, trials: Trials) -> int:
         """How many folds these trials have."""
@@ -58,16 +63,19 @@ class Split:
         return indices
 
 
-def split(*, apart: Apart, folds: int | None = 1) -> Callable[[Callable[[Trials, int], Roles]], Split]:
+def split(
+    *, apart: Apart, folds: int | None = 1, new_clips: bool = False
+) -> Callable[[Callable[[Trials, int], Roles]], Split]:
     """Make a function a ``Split`` of its own name.
 
     Args:
         apart: see ``Split``.
         folds: see ``Split``.
+        new_clips: see ``Split``.
     """
 
     def named(roles: Callable[[Trials, int], Roles]) -> Split:
-        return Split(name=roles.__name__, roles=roles, apart=apart, folds=folds)
+        return Split(name=roles.__name__, roles=roles, apart=apart, folds=folds, new_clips=new_clips)
 
     return named
 
@@ -92,6 +100,14 @@ def by_name(splits: tuple[Split, ...], name: str, *, dataset: str) -> Split:
 def numbers(trials: Trials) -> np.ndarray:
     """(n,) number in the subject's name: sub023 -> 23."""
     return np.array([int(re.sub(r"\D", "", name)) for name in trials.subjects])[trials.subject]
+
+
+def rank_in_class(trials: Trials) -> np.ndarray:
+    """(n,) position of the trial's clip among the clips of its class, in catalogue order, from 0."""
+    pairs = np.unique(np.column_stack([trials.y, trials.stimulus]), axis=0)
+    first = np.searchsorted(pairs[:, 0], pairs[:, 0])
+    rank = dict(zip(pairs[:, 1].tolist(), (np.arange(len(pairs)) - first).tolist()))
+    return np.array([rank[clip] for clip in trials.stimulus.tolist()])
 
 
 def rotate(groups: np.ndarray, fold: int, count: int) -> Roles:

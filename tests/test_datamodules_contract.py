@@ -177,4 +177,7 @@ def test_no_split_shares_what_it_keeps_apart(ready: EEGDataModule) -> None:
             column = getattr(trials, split.apart)
             sets = [set(column[indices[role]].tolist()) for role in ROLES]
             assert sum(map(len, sets)) == len(set.union(*sets)), f"{split.name} shares a {split.apart}"
+            if split.new_clips:
+                train, val, new = (set(trials.stimulus[indices[role]].tolist()) for role in ROLES)
+                assert not new & (train | val), f"{split.name} trains on clips of its test"
     assert ready.splits[0].name in usable

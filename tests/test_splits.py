@@ -41,7 +41,11 @@ def cases() -> list[tuple[str, str, int]]:
 def test_every_trial_has_one_role_and_no_leak(dataset: str, split: str, fold: int) -> None:
     trials = FACED_TRIALS if dataset == "faced" else SEEDV_TRIALS
     indices = split_indices(trials, dataset=dataset, split=split, fold=fold)
-    np.testing.assert_array_equal(np.sort(np.concatenate(list(indices.values()))), np.arange(len(trials)))
+    rows = np.sort(np.concatenate(list(indices.values())))
+    if split in ("subject_clip_disjoint", "subject_one_clip"):  # these leave trials out
+        assert len(np.unique(rows)) == len(rows)
+    else:
+        np.testing.assert_array_equal(rows, np.arange(len(trials)))
     if split == "trial_5_5_5":
         assert disjoint(roles_of(indices, trials.stimulus))
         assert all(subjects == set(range(16)) for subjects in roles_of(indices, trials.subject))
@@ -76,6 +80,28 @@ def test_official_10fold_blocks() -> None:
     assert [len(block) for block in tested] == [12] * 9 + [15]
     assert min(tested[9]) == "sub108"
     assert set.union(*tested) == set(faced.SUBJECTS)
+
+
+def test_new_clips_are_in_no_other_role_and_every_clip_is_new_once() -> None:
+    tested = []
+    for fold in range(3):
+        indices = split_indices(FACED_TRIALS, dataset="faced", split="subject_clip_disjoint", fold=fold)
+        train, val, new = roles_of(indices, FACED_TRIALS.stimulus)
+        seen = set(FACED_TRIALS.stimulus[indices["test_seen"]].tolist())
+        assert disjoint([train | val, new])
+        assert train == val == seen
+        people = [set(FACED_TRIALS.subject[indices[role]].tolist()) for role in ("test", "test_seen")]
+        assert people[0] == people[1] == set(range(100, 123))
+        tested += sorted(new)
+    assert sorted(tested) == list(range(28))
+
+
+def test_one_clip_an_emotion_is_a_third_of_the_data() -> None:
+    for fold in range(3):
+        indices = split_indices(FACED_TRIALS, dataset="faced", split="subject_one_clip", fold=fold)
+        clips = roles_of(indices, FACED_TRIALS.stimulus)
+        assert clips[0] == clips[1] == clips[2]
+        assert sorted(faced.TAXONOMY.class_of[clip] for clip in clips[0]) == list(range(9))
 
 
 def test_a_subset_keeps_the_roles_of_the_names() -> None:
