@@ -3,6 +3,7 @@
 import argparse
 import json
 from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from functools import cache
 from typing import Any
 
@@ -77,7 +78,8 @@ def instantiate(settings: RunSettings) -> tuple[EEGDataModule | Transfer, Decode
     if seed is not False:
         seed_everything(None if seed is True else seed, workers=True)
     try:
-        made = parser.instantiate(parser.parse_object(dict(settings.content)))
+        # A copy: the parser puts objects of its own into the lists that it is given.
+        made = parser.instantiate(parser.parse_object(deepcopy(dict(settings.content))))
         data = joined(made.model, made.data, made.get("source"))
     except (argparse.ArgumentError, ValueError) as error:
         raise ValueError(explain(str(error))) from error

@@ -186,7 +186,9 @@ def differences(before: Any, now: Any, path: str = "") -> list[str]:
 
 def digest(*parts: object) -> str:
     """A short name for whatever settings and texts decide the numbers of a run."""
-    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:6]
+    # Where a float is expected, 5 of a constructor and 5.0 of a file are one setting.
+    content = json.loads(json.dumps(parts), parse_int=float)
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:6]
 
 
 def _keys(content: Mapping[str, Any], path: str) -> list[Any]:
