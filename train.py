@@ -2,9 +2,10 @@
 
 import sys
 
-from command_line.errors import one_line_errors
+from command_line.explain import explain
 from command_line.help import short_help
 from command_line.words import SUBCOMMANDS, normalise
+from console.errors import one_line_errors
 from studies.processes import follow_parent
 
 
@@ -19,7 +20,7 @@ def main(args: list[str] | None = None) -> None:
         print(short_help())
         return
     argv = normalise(argv)
-    with one_line_errors(_explain):
+    with one_line_errors(explain):
         if argv and argv[0] in SUBCOMMANDS:
             from command_line.parser import run
 
@@ -28,12 +29,6 @@ def main(args: list[str] | None = None) -> None:
             from studies.head_to_head import main as head_to_head
 
             head_to_head(argv)
-
-
-def _explain(message: str) -> str:
-    from command_line.parser import explain
-
-    return explain(message)
 
 
 if __name__ == "__main__":

@@ -5,7 +5,6 @@ same configurations. What a pruner does depends on the order, so many random one
 pruned trials is left out.
 """
 
-import argparse
 import random
 import sys
 import warnings
@@ -15,7 +14,8 @@ import optuna
 from optuna.trial import FrozenTrial, TrialState
 from tqdm import tqdm
 
-from command_line.errors import one_line_errors
+from console.arguments import Arguments
+from console.errors import one_line_errors
 from sweeps import pruning, show
 from sweeps.sweep import Sweep
 
@@ -115,7 +115,7 @@ def main(argv: list[str]) -> None:
     Args:
         argv: names of the studies and where they are.
     """
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.replay", description=__doc__, allow_abbrev=False)
+    parser = Arguments("python -m benchmarks.replay", about=__doc__)
     parser.add_argument("study", nargs="+")
     parser.add_argument("--storage")
     parser.add_argument("--folder", default="runs/sweeps")

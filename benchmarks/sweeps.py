@@ -78,7 +78,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder, cache = Path(name), Path(name) / "cache"
         train(*SMALL, "--trainer.fast_dev_run=1", cache=cache)
-        words = ("--loss=rsa", f"--trials={TRIALS}", "--workers=1", "--devices-per-trial=2")
+        words = ("--loss=rsa", f"--trials={TRIALS}", "--workers=1", "--devices_per_trial=2")
         search = Search(folder, cache, *words, *QUICK)
         wall, used = measured(search.run)
         print(f"processes: {wall / TRIALS:.1f} s a trial, {used / TRIALS:.1f} processor seconds")

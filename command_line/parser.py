@@ -1,14 +1,12 @@
 """LightningCLI at the edge: flags from typed constructors, one run directory a run, resume without being asked."""
 
-import difflib
 import importlib
-import inspect
 import logging
-import re
 import sys
 import tempfile
 import warnings
 from pathlib import Path
+from typing import Any
 
 import yaml
 from jsonargparse import Namespace, _typehints
@@ -19,6 +17,7 @@ from lightning.pytorch.utilities.rank_zero import rank_zero_only
 
 from callbacks.trial_report import TrialReport
 from command_line.catalogue import class_path, plugins
+from command_line.explain import explain
 from datamodules.base import EEGDataModule
 from datamodules.transfer import Transfer
 from lightning_modules.checkpointing import AtomicCheckpointIO, RunCheckpoint, resumable
@@ -68,32 +67,6 @@ class Parser(LightningArgumentParser):
             return super().error(message, ex)
         sys.stderr.write(f"error: {explain(message)}\n")
         self.exit(2)
-
-
-def explain(message: str) -> str:
-    """The parser's message, or a shorter one where a name or an argument of a plug-in is wrong."""
-    # The last class named before it: a composition wraps the message of its part.
-    wrong_argument = r".*class_path '([\w.]+)\.(\w+)'.*?(?:Option|Key) '([\w.]+)' is not (?:accepted|expected)"
-    if found := re.search(wrong_argument, message, re.S):
-        module, cls, argument = found.groups()
-        signature = inspect.signature(getattr(importlib.import_module(module), cls).__init__)
-        known = [name for name in signature.parameters if name != "self"]
-        near = difflib.get_close_matches(argument, known, n=1, cutoff=0.5)
-        hint = f" Did you mean '{near[0]}'?" if near else ""
-        return f"{cls} has no argument '{argument}'.{hint} It has: {', '.join(known) or 'none'}"
-    wrong_value = r"class_path '[\w.]+\.(\w+)':\s+Parser key \"([\w.]+)\":\s+Expected an? (.+?)\. Got value: (.+)"
-    if found := re.search(wrong_value, message):
-        cls, argument, expected, value = found.groups()
-        expected = re.sub(r"<class '([\w.]+)'>|typing\.Literal", r"\1", expected).strip("[]")
-        return f"{cls}.{argument} must be {'one of ' if ',' in expected else 'a '}{expected}, not '{value}'"
-    if found := re.search(r'key "(\w+)":.*?(\w+)\':\s+the following arguments are required: (\w+)', message, re.S):
-        kind, cls, argument = found.groups()
-        return f"{cls} needs --{kind}.{argument}"
-    if found := re.search(r"Errors:\s+- (.+?)\s+- Expected a <class 'NoneType'>", message, re.S):
-        return found[1]
-    if found := re.search(r"[Uu]nrecognized arguments?: (--[\w.]+)", message):
-        return f"unknown flag {found[1]}; every flag: python train.py fit --help, short help: python train.py --help"
-    return message
 
 
 class DecoderCLI(LightningCLI):
@@ -156,18 +129,8 @@ class DecoderCLI(LightningCLI):
         _describe(config, run_dir)
 
     def after_instantiate_classes(self) -> None:
+        self.datamodule = joined(self.model, self.datamodule, self._get(self.config_init, "source"))
         # Said now and not after the data has been prepared for an hour.
-        source = self._get(self.config_init, "source")
-        if kind := self.model.loss.second_data:
-            self.datamodule = Transfer(source=source or self.datamodule.counterpart(kind), target=self.datamodule)
-        elif source:
-            raise ValueError(f"--source is given, but {self.model.loss.name} does not train on a second data set")
-        network, features = self.model.network, self.datamodule.features
-        if features not in network.reads:
-            raise ValueError(
-                f"{type(network).__name__} reads {' or '.join(network.reads)}, --data.features is {features}; change "
-                "either: --network emod reads raw, --network axial_de reads de and psd"
-            )
         for data, named in ((self.datamodule, self.model.axis), (self.datamodule.source, None)):
             axis = data and Path(named or data.axis_path)
             made_later = hasattr(data, "simulation") and named is None
@@ -209,6 +172,26 @@ class DecoderCLI(LightningCLI):
         self.trainer.test(self.model, **options)
 
 
+def joined(model: Decoder, data: EEGDataModule, source: EEGDataModule | None) -> EEGDataModule | Transfer:
+    """The data of a run, with the second data set where the strategy trains on one.
+
+    Raises:
+        ValueError: a second data set is missing or not wanted, or the network cannot read what the data hold.
+    """
+    joint: EEGDataModule | Transfer = data
+    if kind := model.loss.second_data:
+        joint = Transfer(source=source or data.counterpart(kind), target=data)
+    elif source:
+        raise ValueError(f"--source is given, but {model.loss.name} does not train on a second data set")
+    network, features = model.network, data.features
+    if features not in network.reads:
+        raise ValueError(
+            f"{type(network).__name__} reads {' or '.join(network.reads)}, --data.features is {features}; change "
+            "either: --network emod reads raw, --network axial_de reads de and psd"
+        )
+    return joint
+
+
 def _short(choice) -> str:
     """Registry name of a chosen plug-in: the name of its file; of several strategies all their names."""
     return "+".join(part.class_path.split(".")[-2] for part in _chosen(choice))
@@ -234,19 +217,26 @@ def run(argv: list[str]) -> None:
     """Run one subcommand; ``argv`` is normalised (``command_line.normalise``)."""
     # DDP starts the other ranks by running the words of this process again.
     sys.argv[1:] = argv
-    _command_line(run=True)
+    command_line(DecoderCLI, run=True)
 
 
 def parse(argv: list[str]) -> DecoderCLI:
     """Data module, decoder and settings that ``fit`` would use with these flags; nothing is run or written."""
     words, sys.argv[1:] = sys.argv[1:], argv
     try:
-        return _command_line(run=False)
+        return command_line(DecoderCLI, run=False)
     finally:
         sys.argv[1:] = words
 
 
-def _command_line(*, run: bool) -> DecoderCLI:
+def command_line(kind: type[DecoderCLI], *, run: bool, **options: Any) -> DecoderCLI:
+    """The command line with the project's defaults.
+
+    Args:
+        kind: what becomes of it.
+        run: with the subcommands.
+        options: further ones of ``LightningCLI``.
+    """
     for name in ("lightning.pytorch", "lightning.fabric"):
         logging.getLogger(name).setLevel(logging.WARNING)
     warnings.filterwarnings("ignore", message=".*isinstance.treespec, LeafSpec.*")
@@ -254,7 +244,7 @@ def _command_line(*, run: bool) -> DecoderCLI:
     warnings.filterwarnings("ignore", message=".*in eval mode at the start of training.*")  # frozen parts
     # The confusion matrix is summed over ranks, so what comes of it is equal on all of them already.
     warnings.filterwarnings("ignore", message=".*when logging on epoch level in distributed setting.*")
-    return DecoderCLI(
+    return kind(
         Decoder,
         EEGDataModule,
         subclass_mode_data=True,
@@ -266,4 +256,5 @@ def _command_line(*, run: bool) -> DecoderCLI:
         save_config_callback=SaveConfigCallback if sys.argv[1:2] == ["fit"] else None,
         save_config_kwargs={"overwrite": True},
         run=run,
+        **options,
     )

@@ -1,4 +1,11 @@
-"""The words of a command line before any heavy import: names resolved, flags in one order."""
+"""The words of a command line before any heavy import: names resolved, flags in one order.
+
+Words are what a user types; behind the commands that read them a run is a ``command_line.settings.RunSettings``.
+
+Flags are spelled with underscores everywhere (``--run_dir``, ``--devices_per_run``, ``--devices_per_trial``):
+``train.py`` derives most of its flags from the arguments of constructors, where a dash cannot stand, and one spelling
+is easier to remember than two.
+"""
 
 import json
 from collections.abc import Sequence
@@ -77,13 +84,23 @@ def option(argv: list[str], name: str) -> tuple[str | None, list[str]]:
     return value, rest
 
 
-def split(argv: Sequence[str], *names: str) -> tuple[list[str], list[str]]:
-    """The command without ``--name`` and ``--name.x`` of these names, and what was taken out."""
+def flags(argv: Sequence[str]) -> set[str]:
+    """Names of the flags in a command, without dashes: which settings a user has named, whatever their values."""
+    return {word.partition("=")[0].removeprefix("--") for word in argv if word.startswith("--")}
+
+
+def chooses_strategy(argv: Sequence[str]) -> bool:
+    """Whether a command says anything of the alignment strategy or of the second data set that it trains on."""
+    return any(name.split(".")[0] in ("loss", "source") for name in flags(argv))
+
+
+def without(argv: Sequence[str], name: str) -> list[str]:
+    """The command without ``--name`` and ``--name.x``, to be shown where they are replaced by others."""
     rest: list[str] = []
-    taken: list[str] = []
     value_follows = False
     for word in argv:
-        named = value_follows or word.partition("=")[0].removeprefix("--").split(".")[0] in names
+        named = value_follows or word.partition("=")[0].removeprefix("--").split(".")[0] == name
         value_follows = named and not value_follows and "=" not in word
-        (taken if named else rest).append(word)
-    return rest, taken
+        if not named:
+            rest.append(word)
+    return rest

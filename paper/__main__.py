@@ -1,8 +1,9 @@
 """``python -m paper interventions``: the paper's tables, re-run and rendered beside the published values."""
 
-import os
 import sys
 from collections.abc import Sequence
+
+from console.errors import one_line_errors
 
 HELP = """\
 The experiments of arXiv 2606.00129 as commands:
@@ -19,20 +20,11 @@ def main(args: Sequence[str] | None = None) -> int:
         print(HELP)
         return 0
     if words[0] != "interventions":
-        print(f"error: no experiment '{words[0]}'; there is: interventions", file=sys.stderr)
-        return 2
+        raise SystemExit(f"error: no experiment '{words[0]}'; there is: interventions")
     from paper.interventions import main as interventions
 
-    try:
+    with one_line_errors():
         return interventions(words[1:])
-    except (ValueError, OSError, RuntimeError) as error:
-        if "VAXIS_DEBUG" in os.environ:
-            raise
-        print(f"error: {error}\n(VAXIS_DEBUG=1 shows where)", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("stopped; the same command goes on where it was", file=sys.stderr)
-        return 130
 
 
 if __name__ == "__main__":

@@ -1,65 +1,81 @@
 """Running rows of the table of interventions: arms shared between rows, every run once, failures kept to their rows."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from tqdm import tqdm
 
-from paper import row_flags as commands
+from command_line.settings import RunSettings, digest
+from paper import row_flags
 from paper.rows import Row
-from paper.rows import seeds as paper_seeds
 from paper.table import Table
-from studies.arms import Arm, Setting
-from studies.head_to_head import numbers
+from studies.arms import Arm, Conditions, prepare
 from studies.jobs import Job, RunFailed, launch, slots
 
 STAND_IN_LAYERS = (10, 20)  # of SmolLM2's 30: their axes correlate 0.2 and 0.6 with that of the last but one
 STAND_INS = "further axes: two other layers of the bundled model stand in for other models (--axes names real ones)"
 
 
+@dataclass(kw_only=True)
 class Campaign:
-    """The rows of one table in one base setting.
+    """The rows of one table under one set of conditions, or under those that a row changes.
 
-    Args:
-        argv: flags of ``train.py fit`` for all rows.
-        command: as it was typed, for the record.
+    Attributes:
+        base: conditions of the rows that change none.
+        shared: what all rows start from: settings of the base, and the second data set where the user named one.
+        table: the record.
+        seeds: of the pairs.
         planted: a simulated cohort draws its own axis.
-        seeds: of the pairs, separated by commas.
-        devices: CUDA devices, separated by commas.
-        devices_per_run: how many a run takes.
-        axes: artifacts of further language models, separated by commas.
-        run_dir: where settings and their runs go.
-        table: where the record goes.
-        rows: not used here; the caller has chosen.
+        root: where the folders of all conditions lie.
+        devices: CUDA devices.
+        per_run: how many a run takes.
+        axes: artifacts of further language models.
+        known: conditions that are ready, by what they depend on.
     """
 
-    def __init__(
-        self,
-        argv: list[str],
+    base: Conditions
+    shared: RunSettings
+    table: Table
+    seeds: Sequence[int]
+    planted: bool
+    root: Path
+    devices: Sequence[str] = ()
+    per_run: int = 1
+    axes: Sequence[Path] = ()
+    known: dict[str, Conditions] = field(default_factory=dict)
+
+    @classmethod
+    def prepare(
+        cls,
+        run: RunSettings,
         *,
         command: str,
+        folder: str | None,
         planted: bool,
-        seeds: str | None,
-        devices: str | None,
-        devices_per_run: str | None,
-        axes: str | None,
-        run_dir: str | None,
-        table: str | None,
-        rows: str | None = None,
-    ) -> None:
-        self.devices = devices.split(",") if devices else []
-        self.per_run = numbers(devices_per_run or "1", flag="--devices_per_run")[0]
-        slots(devices=self.devices, per_run=self.per_run)  # refuses what does not fit before anything is made
-        self.seeds = numbers(seeds, flag="--seeds") if seeds else paper_seeds()
-        self.planted, self.root = planted, Path(run_dir or "runs")
-        self.axes = _existing(axes)
-        self.base = Setting(argv, planted=planted, root=self.root, per_run=self.per_run)
-        self.settings = {tuple(self.base.argv): self.base}
-        folder = Path(table) if table else self.base.folder / "interventions"
-        facts = {"data": type(self.base.data).__name__, "simulated": self.base.data.spec.simulated}
-        self.table = Table(folder=folder, epochs=self.base.epochs, command=command, **facts)
-        if (folder / "table.json").is_file():
-            self.table.rows = Table.load(folder).rows
+        root: Path,
+        per_run: int = 1,
+        **options,
+    ) -> "Campaign":
+        """Make the axis and the data of the base ready, and open the table.
+
+        Args:
+            run: settings of all rows.
+            command: as it was typed, for the record.
+            folder: of the table; by default beside the runs.
+            planted: a simulated cohort draws its own axis.
+            root: where the folders of all conditions lie.
+            per_run: devices a run.
+            options: further fields.
+        """
+        base = prepare(run, planted=planted, root=root, per_run=per_run)
+        place = Path(folder) if folder else base.folder / "interventions"
+        facts = {"data": type(base.data).__name__, "simulated": base.data.spec.simulated}
+        table = Table(folder=place, epochs=base.settings.epochs, command=command, **facts)
+        if (place / "table.json").is_file():
+            table.rows = Table.load(place).rows
+        shared = base.settings.with_value("source", run.value("source"))
+        return cls(base=base, shared=shared, table=table, planted=planted, root=root, per_run=per_run, **options)
 
     def run(self, chosen: Sequence[Row]) -> bool:
         """Run what is not finished; True if a run failed or a row could not be started."""
@@ -87,13 +103,18 @@ class Campaign:
             ValueError: the row cannot be run like this.
             SystemExit: there is no such strategy.
         """
-        words = commands.setting(row, self.base.argv)
         axes = (self.axes or self._stand_ins()) if row.axes else ()
-        flags = commands.arms(row, self.base.argv, axes=axes)
-        key = tuple(words)
-        if key not in self.settings:
-            self.settings[key] = Setting(words, planted=self.planted, root=self.root, per_run=self.per_run, quiet=True)
-        return {arm: self.settings[key].arm(flags[arm]) for arm in ("control", "treated")}
+        runs = row_flags.arms(row, self.shared, axes=axes)
+        return {arm: self._conditions(run).arm(run) for arm, run in runs.items()}
+
+    def _conditions(self, run: RunSettings) -> Conditions:
+        """Axis and data of a run, made ready once; the base serves every row that changes the strategy alone."""
+        plain = run.with_strategy(self.base.settings)
+        if plain == self.base.settings:
+            return self.base
+        if (key := digest(plain.content)) not in self.known:
+            self.known[key] = prepare(plain, planted=self.planted, root=self.root, per_run=self.per_run, quiet=True)
+        return self.known[key]
 
     def _stand_ins(self) -> list[Path]:
         from vaxis.language.extraction import ensure_axis
@@ -115,7 +136,12 @@ class Campaign:
         return False
 
 
-def _existing(axes: str | None) -> list[Path]:
+def existing(axes: str | None) -> list[Path]:
+    """Files of the axes in a comma-separated list.
+
+    Raises:
+        FileNotFoundError: one is not there.
+    """
     found = [Path(name) for name in axes.split(",")] if axes else []
     for path in found:
         if not path.is_file():

@@ -1,8 +1,11 @@
 """The paper's table of interventions as one command: run any subset of its rows, render ours beside the published."""
 
+import argparse
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
+
+from console.arguments import Arguments
 
 HELP = """\
 The interventions of arXiv 2606.00129: every strategy against its control arm on paired seeds, ours beside published.
@@ -35,38 +38,60 @@ def main(argv: Sequence[str]) -> int:
     if "-h" in words or "--help" in words:
         print(HELP)
         return 0
-    from command_line.words import option
+    from command_line.words import flags
     from paper.rows import rows, select
 
-    run, show, planted = ("--run" in words, "--list" in words, "--planted" in words)
-    words = [word for word in words if word not in ("--run", "--list", "--planted")]
-    options = {}
-    for name in ("rows", "seeds", "devices", "devices_per_run", "axes", "run_dir", "table"):
-        options[name], words = option(words, f"--{name}")
-    chosen = select(options["rows"].split(",")) if options["rows"] else list(rows().values())
-    if loss := next((word for word in words if word.split("=")[0].split(".")[0] == "--loss"), None):
+    args, words = _parser().parse_known_args(words)
+    chosen = select(args.rows.split(",")) if args.rows else list(rows().values())
+    if loss := next((f"--{name}" for name in sorted(flags(words)) if name.split(".")[0] == "loss"), None):
         raise ValueError(f"{loss}: the rows choose the loss; python train.py --loss ... gives the verdict on any other")
-    if show:
+    if args.list:
         print(_listing(chosen, words))
         return 0
-    if run:
-        from paper.campaign import Campaign
-
-        campaign = Campaign(words, command=shlex.join(["python", "-m", "paper", "interventions", *argv]),
-                            planted=planted, **options)  # fmt: skip
+    if args.run:
+        campaign = _campaign(args, words, command=shlex.join(["python", "-m", "paper", "interventions", *argv]))
         failed = campaign.run(chosen)
         folder = campaign.table.folder
-    elif words or planted or options["seeds"] or options["devices"] or options["axes"]:
+    elif words or args.planted or args.seeds or args.devices or args.axes:
         given = words[0] if words else "this flag"
         raise ValueError(
             f"{given} only means something with --run or --list; rendering takes --rows, --run_dir and --table"
         )
     else:
-        failed, folder = False, _newest(options["table"], root=options["run_dir"] or "runs")
+        failed, folder = False, _newest(args.table, root=args.run_dir)
     from paper.table import Table, render
 
     print(render(Table.load(folder), chosen))
     return int(failed)
+
+
+def _parser() -> Arguments:
+    parser = Arguments("python -m paper interventions", add_help=False)
+    for switch in ("--run", "--list", "--planted"):
+        parser.add_argument(switch, action="store_true")
+    for name in ("--rows", "--seeds", "--devices", "--axes", "--table"):
+        parser.add_argument(name)
+    parser.add_argument("--devices_per_run", default="1")
+    parser.add_argument("--run_dir", default="runs")
+    return parser
+
+
+def _campaign(args: argparse.Namespace, words: Sequence[str], *, command: str):
+    """Everything that the flags ask for, made ready; what does not fit is refused before anything is made."""
+    from command_line.settings import RunSettings
+    from paper.campaign import Campaign, existing
+    from paper.rows import seeds
+    from studies.head_to_head import numbers
+    from studies.jobs import slots
+
+    devices = args.devices.split(",") if args.devices else []
+    per_run = numbers(args.devices_per_run, flag="--devices_per_run")[0]
+    slots(devices=devices, per_run=per_run)
+    wanted = {"seeds": numbers(args.seeds, flag="--seeds") if args.seeds else seeds(), "axes": existing(args.axes)}
+    return Campaign.prepare(
+        RunSettings.parse(words), command=command, folder=args.table, planted=args.planted, root=Path(args.run_dir),
+        devices=devices, per_run=per_run, **wanted,
+    )  # fmt: skip
 
 
 def _newest(named: str | None, *, root: str) -> Path:
@@ -85,10 +110,11 @@ def _newest(named: str | None, *, root: str) -> Path:
 
 def _listing(chosen, argv: Sequence[str]) -> str:
     """Every row with its published result and the commands of both arms."""
+    from command_line.settings import RunSettings
     from paper.row_flags import readable
     from paper.rows import GROUPS
 
-    text = [LISTED]
+    text, base = [LISTED], RunSettings.parse(argv)
     group = None
     for row in chosen:
         if row.group != group:
@@ -99,7 +125,7 @@ def _listing(chosen, argv: Sequence[str]) -> str:
         text += [f"       note: {row.note}"] if row.note else []
         for arm in ("control", "treated"):
             try:
-                text.append(f"       {arm:<8} python train.py fit {shlex.join(readable(row, argv, arm))}")
+                text.append(f"       {arm:<8} python train.py fit {shlex.join(readable(row, base, arm, typed=argv))}")
             except (ValueError, SystemExit) as error:
                 text.append(f"       {arm:<8} {error}")
                 break

@@ -2,14 +2,17 @@
 
 import shlex
 from collections.abc import Sequence
+from dataclasses import dataclass
 
-from command_line.words import option
+from command_line.settings import RunSettings
+from command_line.words import chooses_strategy
+from console.arguments import Arguments
 from records.files import atomic
-from studies.arms import NO_LOSS, Setting, loss_words
+from studies.arms import Arm, Conditions, prepare
 from studies.jobs import Job, launch, slots
 
 SEEDS = (42, 123, 456, 789, 2025)  # the paper's five paired seeds
-DEFAULT_LOSS = ["--loss", "losses.vaxis_mse.VAxisMSE", "--loss.weight=0.5"]
+DEFAULT_LOSS = ("--loss", "vaxis_mse", "--loss.weight=0.5")
 
 
 def main(argv: list[str]) -> None:
@@ -19,47 +22,59 @@ def main(argv: list[str]) -> None:
         argv: normalised flags of ``train.py fit`` and, beside them, ``--seeds 1,2,..``, ``--devices 0,1,..``,
             ``--devices_per_run N`` and ``--planted`` (a simulated cohort draws its axis; no language model is used).
     """
-    command = shlex.join(["python", "train.py", *argv])
-    planted, argv = "--planted" in argv, [word for word in argv if word != "--planted"]
-    seeds, argv = option(argv, "--seeds")
-    devices, argv = option(argv, "--devices")
-    per_run, argv = option(argv, "--devices_per_run")
-    folder, argv = option(argv, "--trainer.default_root_dir")
-    names = devices.split(",") if devices else ()
-    size = numbers(per_run or "1", flag="--devices_per_run")[0]
-    slots(devices=names, per_run=size)  # refuses what does not fit before anything is made
-    chosen = numbers(seeds, flag="--seeds") if seeds else SEEDS
-    study = Study(argv, seeds=chosen, planted=planted, folder=folder, per_run=size)
-    study.train(devices=names, per_run=size)
-    study.judge(command=command)
+    parser = Arguments("python train.py", add_help=False)
+    parser.add_argument("--seeds")
+    parser.add_argument("--devices")
+    parser.add_argument("--devices_per_run", default="1")
+    parser.add_argument("--planted", action="store_true")
+    args, words = parser.parse_known_args(argv)
+    devices = args.devices.split(",") if args.devices else []
+    per_run = numbers(args.devices_per_run, flag="--devices_per_run")[0]
+    slots(devices=devices, per_run=per_run)  # refuses what does not fit before anything is made
+    seeds = numbers(args.seeds, flag="--seeds") if args.seeds else SEEDS
+    run = RunSettings.parse(words)
+    if run.plain and not chooses_strategy(words):
+        run = run.with_loss(DEFAULT_LOSS)
+    study = Study.prepare(run, seeds=seeds, planted=args.planted, per_run=per_run)
+    study.train(devices=devices, per_run=per_run)
+    study.judge(command=shlex.join(["python", "train.py", *argv]))
 
 
+@dataclass(frozen=True, kw_only=True)
 class Study:
-    """One comparison: axis and data made ready, two arms of runs, a verdict.
+    """One comparison: two arms of runs under the same conditions, and a verdict on their difference.
 
-    Args:
-        argv: flags of ``train.py fit``, loss included.
+    Attributes:
+        conditions: axis, data and folder of both arms.
+        arms: ``baseline`` and ``treated``.
         seeds: one run of each arm a seed.
-        planted: let a simulated cohort draw its own axis.
-        folder: where runs and verdict go; by default a folder that all studies of the same setting share.
-        per_run: devices a run.
     """
 
-    def __init__(
-        self, argv: list[str], *, seeds: Sequence[int], planted: bool, folder: str | None, per_run: int = 1
-    ) -> None:
-        setting = Setting(argv, planted=planted, folder=folder, per_run=per_run)
-        baseline = setting.arm(["--loss", NO_LOSS])
-        treated = setting.arm(loss_words(argv))
-        if treated.path == baseline.path and not loss_words(argv):
-            treated = setting.arm(DEFAULT_LOSS)
-        if treated.path == baseline.path:
+    conditions: Conditions
+    arms: dict[str, Arm]
+    seeds: Sequence[int]
+
+    @classmethod
+    def prepare(cls, run: RunSettings, *, seeds: Sequence[int], planted: bool, per_run: int = 1) -> "Study":
+        """Make axis, data and both arms ready.
+
+        Args:
+            run: of the treated arm; its run directory, where one is named, is that of the study, by default a folder
+                that all studies of the same conditions share.
+            seeds: one run of each arm a seed.
+            planted: let a simulated cohort draw its own axis.
+            per_run: devices a run.
+
+        Raises:
+            ValueError: the run has no strategy, or its settings are refused.
+        """
+        if run.plain:
             raise ValueError("--loss none is the baseline itself; name a loss to compare with it")
-        if treated.structural:
-            baseline = setting.arm([*loss_words(argv), "--loss.weight=0"])
-        self.seeds, self.folder = seeds, setting.folder
-        self.data, self.axis_path = setting.data, setting.axis_path
-        self.arms = {"baseline": baseline, "treated": treated}
+        conditions = prepare(run, planted=planted, folder=run.run_dir, per_run=per_run)
+        treated = conditions.arm(run)
+        # Adapters and second data sets are there in the control arm as well; only what teaches the axis is off.
+        control = run.with_value("loss.weight", 0.0) if treated.structural else None
+        return cls(conditions=conditions, arms={"baseline": conditions.arm(control), "treated": treated}, seeds=seeds)
 
     def jobs(self, arm: str) -> list[Job]:
         """The runs of an arm, ``treated`` or ``baseline``."""
@@ -69,9 +84,8 @@ class Study:
         """Run what is not finished yet, the two arms of a seed side by side."""
         jobs = [job for pair in zip(self.jobs("baseline"), self.jobs("treated")) for job in pair]
         finished = sum(job.finished for job in jobs)
-        print(
-            f"\n3  Training: {len(jobs)} runs of {jobs[0].epochs} epochs in {self.folder}/, {finished} finished before"
-        )
+        where = f"{self.conditions.folder}/, {finished} finished before"
+        print(f"\n3  Training: {len(jobs)} runs of {jobs[0].epochs} epochs in {where}")
         launch(jobs, on=slots(devices=devices, per_run=per_run, jobs=len(jobs)))
 
     def judge(self, *, command: str) -> None:
@@ -83,7 +97,7 @@ class Study:
         from vaxis.axis import Axis
 
         runs = {arm: [Run.load(job.run_dir) for job in self.jobs(arm)] for arm in self.arms}
-        verdict, axis = Verdict.from_runs(runs["baseline"], runs["treated"]), Axis.load(self.axis_path)
+        verdict, axis = Verdict.from_runs(runs["baseline"], runs["treated"]), Axis.load(self.conditions.axis_path)
         folder = self.arms["treated"].path
         saved = verdict.save(folder)
         report = write_report(
@@ -91,7 +105,7 @@ class Study:
             verdict=verdict,
             runs=[*runs["baseline"], *runs["treated"]],
             axis=axis,
-            topographies=topographies(self.data, axis),
+            topographies=topographies(self.conditions.data, axis),
             command=command,
         )
         with atomic(folder / "verdict.png") as partial:

@@ -10,8 +10,10 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from command_line.settings import RunSettings
 from studies.processes import PARENT
 
+SETTINGS = "settings.yaml"  # beside config.yaml, which the run itself writes: what it was asked, and what it made of it
 TRAIN = Path(__file__).resolve().parents[1] / "train.py"
 
 
@@ -20,14 +22,22 @@ class Job:
     """One training run.
 
     Attributes:
-        argv: words after ``train.py fit``, without run directory and device.
+        settings: of the run, seed included; where it computes and its folder come on top.
         run_dir: folder of the run; ``result.json`` in it means finished.
-        epochs: length of the run, for the progress bar.
     """
 
-    argv: list[str]
+    settings: RunSettings
     run_dir: Path
-    epochs: int
+
+    @property
+    def epochs(self) -> int:
+        """Length of the run, for the progress bar."""
+        return self.settings.epochs
+
+    @property
+    def file(self) -> Path:
+        """The settings as ``train.py fit --config`` reads them, written when the run starts."""
+        return self.run_dir / SETTINGS
 
     @property
     def finished(self) -> bool:
@@ -57,7 +67,7 @@ class Slot:
     ranks: int = 1
 
     def command(self, job: Job) -> list[str]:
-        words = [sys.executable, str(TRAIN), "fit", *job.argv, f"--trainer.default_root_dir={job.run_dir}"]
+        words = [sys.executable, str(TRAIN), "fit", f"--config={job.file}", f"--trainer.default_root_dir={job.run_dir}"]
         words.append("--trainer.enable_progress_bar=false")
         if len(self.devices) > 1:
             words += [f"--trainer.devices={len(self.devices)}", "--trainer.strategy=ddp"]
@@ -121,7 +131,7 @@ def launch(jobs: list[Job], *, on: list[Slot], poll_seconds: float = 0.25) -> No
 def start(
     job: Job, slot: Slot, *, extra: dict[str, str | None] | None = None, own_group: bool = False
 ) -> subprocess.Popen:
-    """Start a run; its output goes to ``log.txt`` in its folder.
+    """Start a run; its settings are written to its folder first, and its output goes to ``log.txt`` there.
 
     Args:
         job: what to run.
@@ -131,6 +141,7 @@ def start(
     """
     environment = slot.environment() | {PARENT: str(os.getpid())} | (extra or {})
     job.run_dir.mkdir(parents=True, exist_ok=True)
+    job.settings.save(job.file)
     with open(job.run_dir / "log.txt", "ab") as log:
         return subprocess.Popen(
             slot.command(job),

@@ -11,10 +11,11 @@ import shlex
 import sys
 from pathlib import Path
 
-from command_line.errors import one_line_errors
-from command_line.words import normalise, option
+from command_line.settings import RunSettings
+from console.arguments import Arguments, before_dashes
+from console.errors import one_line_errors
 from records.files import atomic
-from studies.jobs import TRAIN
+from studies.jobs import SETTINGS, TRAIN
 
 # --gpus-per-node and not --gpus-per-task: a process must see all devices of its node and takes that of its local rank.
 SCRIPT = """\
@@ -39,11 +40,8 @@ def main(argv: list[str]) -> None:
     Args:
         argv: flags of the job, ``--``, flags of ``train.py fit``.
     """
-    before, after = (argv[: argv.index("--")], argv[argv.index("--") + 1 :]) if "--" in argv else (argv, [])
-    parser = argparse.ArgumentParser(
-        prog="python -m studies.nodes", usage="%(prog)s [flags] -- flags of train.py fit", description=__doc__,
-        allow_abbrev=False, formatter_class=argparse.RawDescriptionHelpFormatter,
-    )  # fmt: skip
+    before, after = before_dashes(argv)
+    parser = Arguments("python -m studies.nodes", about=__doc__, usage="%(prog)s [flags] -- flags of train.py fit")
     parser.add_argument("--nodes", type=int, default=2, help="machines")
     parser.add_argument("--gpus", type=int, default=1, help="of a machine; one process each")
     parser.add_argument("--ranks", type=int, default=1, help="processes of a machine where --gpus is 0")
@@ -56,8 +54,10 @@ def main(argv: list[str]) -> None:
         parser.error("flags of the run are missing: ... -- --loss rsa --run_dir DIR")
     if min(args.nodes, args.ranks) < 1:
         raise ValueError("--nodes and --gpus (or --ranks, without GPUs) must be >= 1")
-    words, folder = train_words(after, args)
+    run = checked(RunSettings.parse(after), processes=args.nodes * args.ranks)
+    folder = Path(run.run_dir).absolute()
     folder.mkdir(parents=True, exist_ok=True)
+    words = train_words(run.save(folder / SETTINGS), args, folder=folder)
     with atomic(folder / "job.sbatch") as partial:
         partial.write_text(script(args, words=words, folder=folder))
     print(f"Slurm    sbatch {shlex.quote(str(folder / 'job.sbatch'))}")
@@ -65,22 +65,28 @@ def main(argv: list[str]) -> None:
     print(f"         {torchrun(args, words=words)}")
 
 
-def train_words(argv: list[str], args: argparse.Namespace) -> tuple[list[str], Path]:
-    """Words after ``python`` of every process and the run directory; wrong flags are told now, not after the queue."""
-    from command_line.parser import parse
+def checked(run: RunSettings, *, processes: int) -> RunSettings:
+    """The run itself; what is wrong with it is told now, not after the queue.
 
-    run_dir, argv = option(argv, "--run_dir")
-    if run_dir is None:
+    Raises:
+        ValueError: it has no folder, its parts do not fit each other, or its batches do not divide.
+    """
+    from command_line.reader import instantiate
+
+    if run.run_dir is None:
         raise ValueError("name the folder of the run, which all machines see: --run_dir DIR")
+    data, _, _ = instantiate(run)
+    if data.batch_size % processes:
+        raise ValueError(f"--data.batch_size {data.batch_size} must be a multiple of the {processes} processes")
+    return run
+
+
+def train_words(settings: Path, args: argparse.Namespace, *, folder: Path) -> list[str]:
+    """Words after ``python`` of every process: the settings as they are now, and the shape of the job."""
     shape = [f"--trainer.num_nodes={args.nodes}", f"--trainer.devices={args.ranks}", "--trainer.strategy=ddp"]
     shape += [] if args.gpus else ["--trainer.accelerator=cpu"]
-    data = parse(normalise(argv)).datamodule
-    if data.batch_size % (args.nodes * args.ranks):
-        raise ValueError(
-            f"--data.batch_size {data.batch_size} must be a multiple of the {args.nodes * args.ranks} processes"
-        )
-    folder = Path(run_dir).absolute()
-    return [TRAIN.name, "fit", *argv, *shape, "--trainer.enable_progress_bar=false", f"--run_dir={folder}"], folder
+    named = [f"--config={settings}", *shape, "--trainer.enable_progress_bar=false", f"--run_dir={folder}"]
+    return [TRAIN.name, "fit", *named]
 
 
 def script(args: argparse.Namespace, *, words: list[str], folder: Path) -> str:

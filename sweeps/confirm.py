@@ -34,7 +34,7 @@ def confirm(study: optuna.Study, *, trials: int, seeds: int, on: list[Slot]) -> 
     sweep = Sweep.of(study)
     complete = [trial for trial in study.get_trials(deepcopy=False) if trial.state == TrialState.COMPLETE]
     if not complete or seeds < 2:
-        raise ValueError("there is no complete trial to confirm" if not complete else "--confirm-seeds must be >= 2")
+        raise ValueError("there is no complete trial to confirm" if not complete else "--confirm_seeds must be >= 2")
     best = sorted(complete, key=lambda trial: -trial.values[0])[:trials]
     fresh = [seed for seed in (*SEEDS, *range(3000, 3000 + seeds)) if seed not in sweep.seeds][:seeds]
     jobs = {trial.number: [_job(sweep, trial, seed, study.study_name) for seed in fresh] for trial in best}
@@ -77,9 +77,8 @@ def text(report: dict[str, Any]) -> str:
 
 def _job(sweep: Sweep, trial: optuna.trial.FrozenTrial, seed: int, study: str) -> Job:
     run_dir = Path(sweep.folder) / "confirm" / f"trial-{trial.number:04d}" / f"s{seed}"
-    return Job(
-        argv=[*sweep.command(trial.params, seed=seed), f"--group={study}-confirm"], run_dir=run_dir, epochs=sweep.epochs
-    )
+    run = sweep.run(trial.params, seed=seed).with_value("group", f"{study}-confirm")
+    return Job(settings=run, run_dir=run_dir)
 
 
 def _result(job: Job) -> dict[str, Any]:

@@ -5,24 +5,26 @@ first moment on; the same command goes on with what is left of them, however the
 """
 
 import argparse
-import hashlib
 import json
 import subprocess
 import sys
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
 
 import optuna
 from optuna.trial import TrialState
 
-from command_line.errors import one_line_errors
-from command_line.words import option
-from studies.jobs import TRAIN, Slot, slots
+from command_line.settings import RunSettings, differences, digest
+from console.arguments import Arguments
+from console.errors import one_line_errors
+from studies.jobs import Slot, slots
 from sweeps import pruning
 from sweeps import sweep as settings
 from sweeps.pool import Pool
 from sweeps.storage import Store
 from sweeps.sweep import OBJECTIVES, Sweep
+
+MADE = "wanted"  # an attribute that a study is given last: without it, it was killed while it was made
 
 
 def main(argv: list[str]) -> None:
@@ -48,20 +50,18 @@ def prepare(args: argparse.Namespace, rest: list[str]) -> tuple[Store, optuna.St
     """The study that the flags name, with all its trials, and its folder; made where there is none."""
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     wanted = _wanted(args, rest)
-    name = args.study or f"{'-'.join(wanted['losses'])}-{_digest(wanted)}"
+    name = args.study or f"{'-'.join(wanted.space)}-{digest(_identity(wanted))}"
     folder = Path(args.folder or "runs/sweeps").absolute() / name
     store = Store(args.storage or f"sqlite:///{folder / 'study.db'}")
-    study = _study(store, name, folder=folder, wanted=wanted, trials=args.trials)
+    study = _study(store, name, wanted=replace(wanted, folder=str(folder)), trials=args.trials)
     print(f"study    {name}\ntrials   {args.trials}\nruns     {folder}", flush=True)
     return store, study, folder
 
 
 def parse(argv: list[str]) -> tuple[argparse.Namespace, list[str]]:
     """Flags of the search, and the others, which are those of ``train.py fit``."""
-    parser = argparse.ArgumentParser(
-        prog="python -m sweeps.search", description=__doc__, allow_abbrev=False,
-        epilog="Every other flag goes to train.py fit, for all trials alike; what it names is not searched.",
-    )  # fmt: skip
+    more = "Every other flag goes to train.py fit, for all trials alike; what it names is not searched."
+    parser = Arguments("python -m sweeps.search", about=__doc__, epilog=more)
     parser.add_argument("--loss", required=True, help="one name, or several (a,b) that share the study")
     parser.add_argument("--trials", type=int, default=60, help="of the study in all")
     parser.add_argument("--space", help="YAML of ranges; start from: python -m sweeps.spaces --loss NAME")
@@ -69,52 +69,39 @@ def parse(argv: list[str]) -> tuple[argparse.Namespace, list[str]]:
         "--objective", default="val/balanced_accuracy", help=f"one or two (a,b) of {', '.join(OBJECTIVES)}"
     )
     parser.add_argument("--seeds", help="how many paired seeds, or which (42,123); the mean is the objective")
+    parser.add_argument("--seed", "--seed_everything", type=int, help="one seed, in the place of --seeds")
     parser.add_argument("--pruner", default="saturation", choices=pruning.PRUNERS, help="see docs/pruning.md")
     parser.add_argument("--devices", default="", help="CUDA devices; without, the processor")
-    parser.add_argument("--devices-per-trial", "--devices_per_trial", type=int, default=1, help="more than one: DDP")
+    parser.add_argument("--devices_per_trial", "--devices-per-trial", type=int, default=1, help="more than one: DDP")
     parser.add_argument("--workers", type=int, help="runs at a time without CUDA devices; by default one a core")
     parser.add_argument("--storage", help="sqlite:///FILE (default: in the folder), postgresql://..., journal:FILE")
     parser.add_argument("--study", help="name; by default made of the losses and settings")
     parser.add_argument("--folder", help="of studies; by default runs/sweeps")
     parser.add_argument("--confirm", type=int, default=0, help="train the best N again with fresh seeds")
-    parser.add_argument("--confirm-seeds", "--confirm_seeds", type=int, default=5, help="how many fresh seeds")
+    parser.add_argument("--confirm_seeds", type=int, default=5, help="how many fresh seeds")
     parser.add_argument("--beat", type=float, default=15.0, help="seconds between two signs of life of a worker")
     return parser.parse_known_args(argv)
 
 
-def _wanted(args: argparse.Namespace, rest: list[str]) -> dict[str, Any]:
-    """What makes a study this one and no other."""
+def _wanted(args: argparse.Namespace, rest: list[str]) -> Sweep:
+    """What the flags ask for; the folder follows from its name."""
     if args.trials < 1:
         raise ValueError(f"--trials must be >= 1, got {args.trials}")
     objectives = settings.objectives(args.objective)
     if len(objectives) > 1 and args.pruner != "none":
         args.pruner = "none"  # Optuna prunes by one objective only
-    seed, rest = option(rest, "--seed")
-    seed_everything, rest = option(rest, "--seed_everything")
-    single = seed or seed_everything
-    if args.seeds and single:
+    if args.seeds and args.seed is not None:
         raise ValueError("--seeds and --seed exclude each other")
-    rest = _absolute(rest)
-    return {
-        "losses": args.loss.split(","),
-        "argv": rest,
-        "space": Path(args.space).read_text() if args.space else None,
-        "space_file": args.space and str(Path(args.space).absolute()),
-        "objectives": objectives,
-        "seeds": settings.seeds(args.seeds) if args.seeds else [int(single or settings.SEEDS[0])],
-        "pruner": args.pruner,
-    }
+    single = settings.SEEDS[0] if args.seed is None else args.seed
+    seeds = settings.seeds(args.seeds) if args.seeds else [single]
+    found = _spaces(args, rest)
+    epochs = RunSettings(next(iter(found["settings"].values()))).epochs
+    return Sweep(**found, argv=rest, objectives=objectives, seeds=seeds, epochs=epochs, pruner=args.pruner, folder="")
 
 
-def _absolute(argv: list[str]) -> list[str]:
-    """The same flags with settings files named from the root: workers may run elsewhere."""
-    pairs = zip(["", *argv], argv)
-    return [str(Path(word).absolute()) if before in ("-c", "--config") else word for before, word in pairs]
-
-
-def _digest(wanted: dict[str, Any]) -> str:
-    content = {name: value for name, value in wanted.items() if name != "space_file"}
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:8]
+def _identity(sweep: Sweep) -> dict:
+    """What makes a study this one and no other: what came of the flags, and not how they were typed."""
+    return {name: value for name, value in asdict(sweep).items() if name not in ("argv", "folder", "sampler_seed")}
 
 
 def _slots(args: argparse.Namespace) -> list[Slot]:
@@ -126,50 +113,44 @@ def _slots(args: argparse.Namespace) -> list[Slot]:
     return [Slot(threads=max(1, found[0].threads // ranks), ranks=ranks) for _ in range(count)]
 
 
-def _study(store: Store, name: str, *, folder: Path, wanted: dict[str, Any], trials: int) -> optuna.Study:
+def _study(store: Store, name: str, *, wanted: Sweep, trials: int) -> optuna.Study:
     """The study of that name, made if there is none, with as many trials as asked for; workers only load it."""
     with store.exclusive():
         try:
             study = store.study(name)
         except KeyError:
             study = None
-    if study is None or "wanted" not in study.user_attrs:
-        sweep = _sweep(wanted, folder)
+    if study is None or MADE not in study.user_attrs:
         with store.exclusive():
-            directions = ["maximize"] * len(sweep.objectives)
+            directions = ["maximize"] * len(wanted.objectives)
             study = optuna.create_study(
                 study_name=name, storage=store.storage, directions=directions, load_if_exists=True
             )
-            sweep.save(study)
-            study.set_user_attr("wanted", wanted)
-    before = study.user_attrs["wanted"]
-    if other := [key for key in wanted if key != "space_file" and wanted[key] != before[key]]:
+            wanted.save(study)
+            study.set_user_attr(MADE, True)
+    before = Sweep.of(study)
+    if not before.settings:
+        raise ValueError(f"study {name} was made by an earlier version; name another with --study")
+    if other := differences(_identity(before), _identity(wanted)):
         raise ValueError(
-            f"study {name} was made with other settings ({other[0]} was {before[other[0]]}, now {wanted[other[0]]}); "
-            "repeat those or name another with --study"
+            f"study {name} was made with other settings ({other[0]}); repeat those or name another with --study"
         )
     with store.exclusive():
         known = len(study.get_trials(deepcopy=False))
-        first = Sweep.of(study).defaults()
+        first = before.defaults()
         for number in range(known, trials):
             study.enqueue_trial(first[number] if number < len(first) else {})
     return study
 
 
-def _sweep(wanted: dict[str, Any], folder: Path) -> Sweep:
-    """Ranges and length of a run, from the constructors; in a process of its own, for they need torch."""
-    words = ["--loss", ",".join(wanted["losses"]), *wanted["argv"], "--json"]
-    words += ["--space", wanted["space_file"]] if wanted["space_file"] else []
+def _spaces(args: argparse.Namespace, rest: list[str]) -> dict:
+    """Ranges and settings of the runs, from the constructors; in a process of its own, for they need torch."""
+    words = ["--loss", args.loss, *rest, "--json"] + (["--space", args.space] if args.space else [])
     command = [sys.executable, "-m", "sweeps.spaces", *words]
-    done = subprocess.run(command, cwd=TRAIN.parent, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True)
+    done = subprocess.run(command, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True)
     if done.returncode:
         raise SystemExit(done.returncode)
-    found = json.loads(done.stdout.splitlines()[-1])
-    return Sweep(
-        **found,
-        argv=wanted["argv"], objectives=wanted["objectives"], seeds=wanted["seeds"], pruner=wanted["pruner"],
-        folder=str(folder),
-    )  # fmt: skip
+    return json.loads(done.stdout.splitlines()[-1])
 
 
 def _summary(study: optuna.Study, name: str, storage: str | None) -> None:

@@ -1,6 +1,5 @@
 """What a study has found: ``python -m sweeps.show STUDY`` prints its best trials and draws four pictures."""
 
-import argparse
 import json
 import os
 import sys
@@ -12,7 +11,8 @@ from statistics import median
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
-from command_line.errors import one_line_errors
+from console.arguments import Arguments
+from console.errors import one_line_errors
 from sweeps import confirm
 from sweeps.pictures import origin, pictures, varied
 from sweeps.storage import Store
@@ -25,12 +25,12 @@ def main(argv: list[str]) -> None:
     Args:
         argv: name of the study and where it is.
     """
-    parser = argparse.ArgumentParser(prog="python -m sweeps.show", description=__doc__, allow_abbrev=False)
+    parser = Arguments("python -m sweeps.show", about=__doc__)
     parser.add_argument("study", help="its name, or its folder")
     parser.add_argument("--storage", help="URL, where it is not study.db in the folder")
     parser.add_argument("--folder", default="runs/sweeps", help="of studies")
     parser.add_argument("--best", type=int, default=5, help="how many trials to list")
-    parser.add_argument("--no-pictures", action="store_true", help="text only")
+    parser.add_argument("--no_pictures", action="store_true", help="text only")
     args = parser.parse_args(argv)
     warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
     optuna.logging.set_verbosity(optuna.logging.WARNING)

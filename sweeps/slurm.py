@@ -10,7 +10,8 @@ import shlex
 import sys
 from pathlib import Path
 
-from command_line.errors import one_line_errors
+from console.arguments import Arguments, before_dashes
+from console.errors import one_line_errors
 from records.files import atomic
 from studies.jobs import TRAIN
 from sweeps import search, worker
@@ -57,11 +58,8 @@ def main(argv: list[str]) -> None:
     Args:
         argv: flags of the array, ``--``, flags of the search.
     """
-    before, after = (argv[: argv.index("--")], argv[argv.index("--") + 1 :]) if "--" in argv else (argv, [])
-    parser = argparse.ArgumentParser(
-        prog="python -m sweeps.slurm", usage="%(prog)s [flags] -- flags of sweeps.search", description=__doc__,
-        allow_abbrev=False, formatter_class=argparse.RawDescriptionHelpFormatter,
-    )  # fmt: skip
+    before, after = before_dashes(argv)
+    parser = Arguments("python -m sweeps.slurm", about=__doc__, usage="%(prog)s [flags] -- flags of sweeps.search")
     parser.add_argument("--workers", type=int, default=4, help="size of the array")
     parser.add_argument("--gpus", type=int, default=1, help="of a worker; more than one: its trials are DDP")
     parser.add_argument("--cpus", type=int, default=8, help="of a worker")

@@ -13,8 +13,10 @@ from typing import Any
 
 import yaml
 
-from command_line.errors import one_line_errors
-from command_line.words import normalise, option
+from command_line.settings import RunSettings
+from command_line.words import flags
+from console.arguments import Arguments
+from console.errors import one_line_errors
 
 KINDS = ("float", "int", "categorical")
 
@@ -25,19 +27,23 @@ def main(argv: list[str]) -> None:
     Args:
         argv: ``--loss A,B``, ``--space FILE`` and flags of ``train.py fit``.
     """
-    as_json, argv = "--json" in argv, [word for word in argv if word != "--json"]
-    losses, argv = option(argv, "--loss")
-    file, argv = option(argv, "--space")
-    space, epochs = build(losses.split(",") if losses else [], argv=argv, file=file)
-    if as_json:
-        print(json.dumps({"space": space, "epochs": epochs}))
+    parser = Arguments("python -m sweeps.spaces", about=__doc__)
+    parser.add_argument("--loss", required=True, help="one name, or several (a,b)")
+    parser.add_argument("--space", help="YAML of ranges that come on top")
+    parser.add_argument("--json", action="store_true", help="one line for the search, with the settings of the runs")
+    args, words = parser.parse_known_args(argv)
+    space, runs = build(args.loss.split(","), argv=words, file=args.space)
+    if args.json:
+        print(json.dumps({"space": space, "settings": {loss: run.content for loss, run in runs.items()}}))
     else:
         shown = {name: {k: v for k, v in entry.items() if k != "default"} for name, entry in _merged(space).items()}
         print(yaml.safe_dump(shown, sort_keys=False, default_flow_style=None), end="")
 
 
-def build(losses: list[str], *, argv: list[str], file: str | None = None) -> tuple[dict[str, dict[str, dict]], int]:
-    """Space of every loss and the epochs of a run; the flags are checked as ``train.py fit`` would check them.
+def build(
+    losses: list[str], *, argv: list[str], file: str | None = None
+) -> tuple[dict[str, dict[str, dict]], dict[str, RunSettings]]:
+    """Space of every loss and the settings of its runs; the flags are checked as ``train.py fit`` would check them.
 
     Args:
         losses: names for ``--loss``.
@@ -48,21 +54,20 @@ def build(losses: list[str], *, argv: list[str], file: str | None = None) -> tup
     Raises:
         ValueError: the file has an unknown entry, or nothing is left to search.
     """
-    from command_line.parser import parse
+    from command_line.reader import instantiate
 
     own = _read(file, losses) if file else {}
     shared = {flag: entry for flag, entry in own.items() if flag not in losses}
-    fixed = {word.split("=")[0].removeprefix("--") for word in argv if word.startswith("--")}
-    space, epochs = {}, 0
+    fixed, space, runs = flags(argv), {}, {}
     for loss in losses:
-        cli = parse(normalise(["--loss", loss, *argv]))
-        epochs = cli.trainer.max_epochs
-        found = of_loss(cli.config["loss"])
+        runs[loss] = RunSettings.parse(["--loss", loss, *argv])
+        instantiate(runs[loss])  # a value that a constructor refuses is told now, not by every trial
+        found = of_loss(runs[loss].value("loss"))
         found = {flag: entry for flag, entry in found.items() if flag not in fixed}
         space[loss] = found | shared | own.get(loss, {})
         if not space[loss]:
             raise ValueError(f"{loss} has no parameter to search; name some in a file: --space FILE")
-    return space, epochs
+    return space, runs
 
 
 def of_loss(chosen: Any) -> dict[str, dict[str, Any]]:

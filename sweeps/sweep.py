@@ -3,11 +3,13 @@
 import json
 import math
 import shlex
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 import optuna
+
+from command_line.settings import RunSettings
 
 Space = dict[str, dict[str, dict[str, Any]]]
 
@@ -28,13 +30,14 @@ class Sweep:
     """Settings of a study.
 
     Attributes:
-        argv: flags of ``train.py fit`` that all trials share.
+        argv: the flags that all trials share, as they were typed; only shown, in the command that repeats a trial.
         space: loss -> flag -> what ``sweeps.spaces`` says of it.
         objectives: what is maximised, names in ``OBJECTIVES``.
         seeds: a trial trains its configuration once with each.
         epochs: length of one run.
         pruner: a name in ``sweeps.pruning``.
         folder: holds the run directories.
+        settings: loss -> content of the ``RunSettings`` of its trials, before anything is searched.
         sampler_seed: with one worker a search is repeatable.
     """
 
@@ -45,12 +48,14 @@ class Sweep:
     epochs: int
     pruner: str
     folder: str
+    settings: dict[str, dict[str, Any]] = field(default_factory=dict)
     sampler_seed: int = 0
 
     @classmethod
     def of(cls, study: optuna.Study) -> "Sweep":
+        """The record in a study; one of an earlier version has no settings and can be shown, but not continued."""
         attrs = study.user_attrs
-        return cls(**{field.name: attrs[field.name] for field in fields(cls)})
+        return cls(**{each.name: attrs[each.name] for each in fields(cls) if each.name in attrs})
 
     def save(self, study: optuna.Study) -> None:
         for name, value in asdict(self).items():
@@ -73,18 +78,26 @@ class Sweep:
             else:
                 trial.suggest_float(name, entry["low"], entry["high"], log=entry.get("log", False))
 
-    def command(self, params: dict[str, Any], *, seed: int) -> list[str]:
-        """Words after ``train.py fit`` of one run of a configuration."""
-        loss = params.get("loss", next(iter(self.space)))
-        values = {flag: params[self._name(loss, flag)] for flag in self.space[loss]}
-        flags = [f"--{flag}={v if isinstance(v, str) else json.dumps(v)}" for flag, v in values.items()]
-        return [*self.argv, f"--loss={loss}", *flags, f"--seed_everything={seed}"]
+    def run(self, params: dict[str, Any], *, seed: int) -> RunSettings:
+        """Settings of one run of a configuration."""
+        loss, values = self._chosen(params)
+        run = RunSettings(self.settings[loss]).with_seed(seed)
+        for flag in sorted(values, key=lambda flag: flag.count(".")):  # a class before its arguments
+            run = run.with_value(flag, values[flag])
+        return run
 
     def shell(self, params: dict[str, Any], *, seed: int) -> str:
         """Command line that trains a configuration again, for a folder of its own."""
-        here = f"{Path.cwd()}/"
-        words = [word.removeprefix(here) for word in self.command(params, seed=seed)]
-        return shlex.join(["python", "train.py", "fit", *words])
+        loss, values = self._chosen(params)
+        flags = [f"--{flag}={v if isinstance(v, str) else json.dumps(v)}" for flag, v in values.items()]
+        return shlex.join(
+            ["python", "train.py", "fit", *self.argv, f"--loss={loss}", *flags, f"--seed_everything={seed}"]
+        )
+
+    def _chosen(self, params: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+        """The loss of a configuration, and the value of each flag that is searched for it."""
+        loss = params.get("loss", next(iter(self.space)))
+        return loss, {flag: params[self._name(loss, flag)] for flag in self.space[loss]}
 
     def defaults(self) -> list[dict[str, Any]]:
         """Each loss as its constructor has it; tried first, so that no search ends below them."""

@@ -1,6 +1,5 @@
 """A worker: takes trials of a study one after the other and trains each as a ``train.py`` process. Knows no torch."""
 
-import argparse
 import contextlib
 import json
 import math
@@ -17,6 +16,7 @@ from typing import Any
 import optuna
 from optuna.trial import TrialState
 
+from console.arguments import Arguments
 from records.files import atomic
 from studies.jobs import Job, Slot, start
 from studies.processes import follow_parent
@@ -55,7 +55,6 @@ class Worker:
     def __init__(self, store: Store, name: str, *, slot: Slot, beat_seconds: float) -> None:
         self.study = patiently(lambda: store.study(name))
         self.sweep = Sweep.of(self.study)
-        self.group = [] if any(word.startswith("--group") for word in self.sweep.argv) else [f"--group={name}"]
         self.slot, self.owner = slot, Owner(store, self.study, beat_seconds=beat_seconds)
         self.study.pruner = pruning.build(self.sweep.pruner, epochs=self.sweep.epochs, seeds=len(self.sweep.seeds))
         self.process: subprocess.Popen | None = None
@@ -100,11 +99,9 @@ class Worker:
         finished: list[list[float]] = []
         params = patiently(lambda: trial.params)
         for seed in self.sweep.seeds:
-            job = Job(
-                argv=[*self.sweep.command(params, seed=seed), *self.group],
-                run_dir=self.sweep.run_dir(trial.number, seed),
-                epochs=self.sweep.epochs,
-            )
+            run = self.sweep.run(params, seed=seed)
+            run = run.with_value("group", run.value("group") or self.study.study_name)
+            job = Job(settings=run, run_dir=self.sweep.run_dir(trial.number, seed))
             self._run(job, trial, finished)
             finished.append(self._result(job))
             if len(self.sweep.seeds) > 1:
@@ -235,7 +232,7 @@ def main(argv: list[str]) -> None:
     Args:
         argv: words of the command line.
     """
-    parser = argparse.ArgumentParser(prog="python -m sweeps.worker", description=__doc__, allow_abbrev=False)
+    parser = Arguments("python -m sweeps.worker", about=__doc__)
     parser.add_argument("--study", required=True)
     parser.add_argument("--storage", default=os.environ.get(STORAGE), help=f"URL; by default ${STORAGE}")
     parser.add_argument("--devices", default="", help="CUDA devices of each run")

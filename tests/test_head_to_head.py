@@ -9,6 +9,7 @@ import time
 
 import pytest
 
+from command_line.settings import RunSettings
 from datamodules.simulation.faced_files import write_faced
 from studies.head_to_head import Study
 from studies.jobs import Job, RunFailed, Slot, launch, slots
@@ -78,9 +79,9 @@ def test_a_loss_whose_file_changed_gets_runs_of_its_own(tmp_path, monkeypatch):
     file.write_text('from losses.vaxis_mse import VAxisMSE\n\nclass Edited(VAxisMSE):\n    """Mine."""\n')
     words = ["--config", "configs/simulated.yaml", "--loss", "edited_loss.Edited", f"--data.cache={tmp_path}"]
     words.append(f"--data.root={tmp_path / 'cohort'}")
-    before = Study(words, seeds=(1,), planted=True, folder=None)
+    before = Study.prepare(RunSettings.parse(words), seeds=(1,), planted=True)
     file.write_text(file.read_text() + "    factor = 100\n")
-    after = Study(words, seeds=(1,), planted=True, folder=None)
+    after = Study.prepare(RunSettings.parse(words), seeds=(1,), planted=True)
     assert after.jobs("treated")[0].run_dir != before.jobs("treated")[0].run_dir
     assert after.jobs("baseline")[0].run_dir == before.jobs("baseline")[0].run_dir
 
@@ -89,15 +90,21 @@ def test_a_simulated_cohort_read_as_faced_keeps_its_own_axis(tmp_path):
     write_faced(tmp_path / "cohort", n_subjects=24)
     names = sorted(path.name.split(".")[0] for path in (tmp_path / "cohort" / "EEG_Features" / "DE").iterdir())
     words = ["--data", "datamodules.faced.FACED", f"--data.root={tmp_path / 'cohort'}", f"--data.cache={tmp_path}"]
-    study = Study([*words, f"--data.subjects={json.dumps(names)}"], seeds=(1,), planted=False, folder=None)
-    assert study.axis_path == tmp_path / "cohort" / "axis.npz"
+    run = RunSettings.parse([*words, f"--data.subjects={json.dumps(names)}", "--loss=rsa"])
+    study = Study.prepare(run, seeds=(1,), planted=False)
+    assert study.conditions.axis_path == tmp_path / "cohort" / "axis.npz"
 
 
 class Stand(Slot):
     """Runs a line of Python in the place of ``train.py``."""
 
     def command(self, job: Job) -> list[str]:
-        return [sys.executable, "-c", job.argv[0], str(job.run_dir)]
+        return [sys.executable, "-c", job.settings.value("line"), str(job.run_dir)]
+
+
+def job(line: str, run_dir, *, epochs: int = 1) -> Job:
+    """A run that ``Stand`` makes of a line."""
+    return Job(settings=RunSettings({"line": line, "trainer": {"max_epochs": epochs}}), run_dir=run_dir)
 
 
 FINISH = "import sys, pathlib; pathlib.Path(sys.argv[1], 'result.json').write_text('{}')"
@@ -105,24 +112,24 @@ FINISH = "import sys, pathlib; pathlib.Path(sys.argv[1], 'result.json').write_te
 
 class TestLaunch:
     def test_all_jobs_run_and_finished_ones_do_not(self, tmp_path):
-        jobs = [Job(argv=[FINISH], run_dir=tmp_path / str(n), epochs=1) for n in range(3)]
+        jobs = [job(FINISH, tmp_path / str(n)) for n in range(3)]
         broken = "raise SystemExit('must not run')"
-        done = Job(argv=[broken], run_dir=tmp_path / "done", epochs=1)
+        done = job(broken, tmp_path / "done")
         done.run_dir.mkdir()
         (done.run_dir / "result.json").write_text("{}")
         launch([*jobs, done], on=[Stand(), Stand()])
-        assert all(job.finished for job in jobs)
+        assert all(each.finished for each in jobs)
 
     def test_a_failing_run_stops_no_other_and_shows_the_end_of_its_log(self, tmp_path):
-        bad = Job(argv=["raise SystemExit('out of memory')"], run_dir=tmp_path / "bad", epochs=1)
-        good = Job(argv=[FINISH], run_dir=tmp_path / "good", epochs=1)
+        bad = job("raise SystemExit('out of memory')", tmp_path / "bad")
+        good = job(FINISH, tmp_path / "good")
         with pytest.raises(RunFailed, match=r"bad failed(.|\n)*out of memory"):
             launch([bad, good], on=[Stand()])
         assert good.finished
 
     def test_a_run_that_ends_without_a_result_has_failed(self, tmp_path):
         with pytest.raises(RunFailed):
-            launch([Job(argv=["pass"], run_dir=tmp_path / "empty", epochs=1)], on=[Stand()])
+            launch([job("pass", tmp_path / "empty")], on=[Stand()])
 
     def test_two_slots_run_side_by_side(self, tmp_path):
         meet = (
@@ -130,7 +137,7 @@ class TestLaunch:
             "while len(list(me.parent.glob('*/here'))) < 2 and time.time() < end: time.sleep(0.05)\n"
             "assert len(list(me.parent.glob('*/here'))) == 2; (me / 'result.json').write_text('{}')"
         )
-        launch([Job(argv=[meet], run_dir=tmp_path / n, epochs=1) for n in "ab"], on=[Stand(), Stand()])
+        launch([job(meet, tmp_path / n) for n in "ab"], on=[Stand(), Stand()])
 
     def test_more_devices_a_run_than_there_are(self):
         for devices, per_run in ((["0", "1"], 3), ((), 2), (["0"], 0)):
@@ -141,16 +148,17 @@ class TestLaunch:
         assert slots(devices=["0", "1", "2", "3"], per_run=2) == [Slot(devices=("0", "1")), Slot(devices=("2", "3"))]
         assert len(slots(jobs=1)) == 1
         assert len(slots(jobs=10**6)) == len(os.sched_getaffinity(0))
-        job = Job(argv=["--loss=x"], run_dir=ROOT, epochs=1)
-        assert "--trainer.devices=2" in Slot(devices=("0", "1")).command(job)
+        words = Slot(devices=("0", "1")).command(job("", ROOT / "run"))
+        assert f"--config={ROOT / 'run' / 'settings.yaml'}" in words
+        assert "--trainer.devices=2" in words
         assert Slot(devices=("3",)).environment()["CUDA_VISIBLE_DEVICES"] == "3"
 
     def test_progress_is_read_from_the_log(self, tmp_path):
-        job = Job(argv=[], run_dir=tmp_path, epochs=5)
-        assert job.epochs_done == 0
+        run = job("", tmp_path, epochs=5)
+        assert run.epochs_done == 0
         (tmp_path / "metrics.csv").write_text(
             "epoch,step,train/task,val/balanced_accuracy\n0,4,2.1,\n0,9,,0.3\n1,12,2.0,\n"
         )
-        assert job.epochs_done == 1
+        assert run.epochs_done == 1
         (tmp_path / "result.json").write_text("{}")
-        assert job.epochs_done == 5
+        assert run.epochs_done == 5

@@ -4,13 +4,13 @@ import shlex
 
 import pytest
 
-from command_line.words import normalise
+from command_line.reader import instantiate
+from command_line.settings import RunSettings
 from datamodules.simulated import SimulatedFACED
 from measures.paired import benjamini_hochberg, holm
-from paper import row_flags as commands
+from paper import row_flags
 from paper.campaign import Campaign
 from paper.rows import curves, rows, seeds, select
-from studies.arms import parsed
 from tests.conftest import make_axis
 
 PAPER = [row for row in rows().values() if row.group == "paper"]
@@ -58,23 +58,24 @@ def test_rows_are_chosen_by_number_range_family_loss_and_group():
         select(["1", "99"])
 
 
+TINY = ["--config", "configs/simulated.yaml", "--data.n_subjects=9"]
+
+
 @pytest.fixture(scope="module")
 def campaign(tmp_path_factory):
     """Ready to run on a tiny cohort; nothing is trained here."""
     folder = tmp_path_factory.mktemp("campaign")
-    axes = [str(make_axis(seed=n).save(folder / f"axis{n}.npz")) for n in (1, 2)]
+    axes = [make_axis(seed=n).save(folder / f"axis{n}.npz") for n in (1, 2)]
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("VAXIS_CACHE", str(folder / "cache"))
-        yield Campaign(
-            ["--config", "configs/simulated.yaml", "--data.n_subjects=9"],
+        yield Campaign.prepare(
+            RunSettings.parse(TINY),
             command="a test",
+            folder=None,
             planted=True,
-            seeds="1,2",
-            devices=None,
-            devices_per_run=None,
-            axes=",".join(axes),
-            run_dir=str(folder / "runs"),
-            table=None,
+            root=folder / "runs",
+            seeds=(1, 2),
+            axes=axes,
         )
 
 
@@ -95,12 +96,12 @@ def test_both_arms_parse_and_share_what_they_should(campaign, row):
     assert (control.path.parent == campaign.base.folder) == (not any(ours)), "one baseline a setting"
     jobs = [job for arm in arms.values() for job in arm.jobs(campaign.seeds)]
     assert [job.run_dir.name for job in jobs] == ["s1", "s2"] * 2
-    assert [job.argv[-2] for job in jobs] == ["--seed_everything=1", "--seed_everything=2"] * 2
+    assert [job.settings.seed for job in jobs] == [1, 2] * 2
 
 
 def test_flags_reach_the_strategy(campaign):
     def loss(name, arm="treated"):
-        return parsed(list(campaign.arms(rows()[name])[arm].argv)).model.loss
+        return instantiate(campaign.arms(rows()[name])[arm].settings)[1].loss
 
     assert (loss("10").weight, loss("11").weight) == (5, 1)
     assert loss("12").temperature == 5
@@ -117,7 +118,7 @@ def test_flags_reach_the_strategy(campaign):
 
 def test_settings_reach_the_data(campaign):
     def data(name):
-        return parsed(list(campaign.arms(rows()[name])["treated"].argv)).datamodule
+        return instantiate(campaign.arms(rows()[name])["treated"].settings)[0]
 
     assert data("scaling-0.25").train_fraction == 0.25
     assert data("full-topo").augmentation.probability == 0.6
@@ -131,28 +132,29 @@ def test_two_rows_of_one_configuration_share_their_runs(campaign):
 
 
 def test_the_listed_commands_are_those_that_run(campaign):
-    row = rows()["full-topo"]
-    words = commands.readable(row, ["--config", "configs/simulated.yaml", "--data.n_subjects=9"], "treated")
+    for row in rows().values():
+        if row.axes:
+            continue  # listed with FILE in the place of the artifacts
+        runs = row_flags.arms(row, campaign.shared)
+        for arm, run in runs.items():
+            words = row_flags.readable(row, campaign.shared, arm, typed=TINY)
+            assert RunSettings.parse(words).differences(run) == [], row.id
+    words = row_flags.readable(rows()["full-topo"], campaign.shared, "treated", typed=TINY)
     assert shlex.join(words).startswith("--config configs/simulated.yaml --data.n_subjects=9 --data.augmentation")
-    assert normalise(words) == list(campaign.arms(row)["treated"].argv)
 
 
-def test_data_arguments_follow_files_then_flags(tmp_path):
-    file = tmp_path / "mine.yaml"
-    file.write_text("data:\n  class_path: datamodules.faced.FACED\n  init_args: {root: here, batch_size: 32}\n")
-    found = commands.data_arguments([f"--config={file}", "--config", "configs/emod_d6.yaml", "--data.batch_size=16"])
-    assert found == {
-        "class_path": "datamodules.faced.FACED",
-        "root": "here",
-        "batch_size": "16",
-        "features": "raw",
-        "scale": "1.0",
-    }
-    assert commands.data_arguments(["--config", str(file), "--data", "SEEDV"]) == {"class_path": "SEEDV"}
+def test_a_row_keeps_all_that_the_user_named_but_the_strategy():
+    base = RunSettings.parse([*TINY, "--trainer.max_epochs=7", "--network.dim=16", "--group=mine"])
+    for run in row_flags.arms(rows()["10"], base).values():
+        assert run.with_strategy(base) == base
 
 
 def test_transfer_on_real_data_asks_for_the_second_data_set():
+    real = RunSettings.parse(["--data", "FACED", "--data.root", "here"])
     with pytest.raises(ValueError, match="needs SEED-V: run it as --rows 23 --data SEEDV"):
-        commands.setting(rows()["23"], ["--data", "FACED", "--data.root", "here"])
-    words = ["--data", "SEEDV", "--data.root", "here"]
-    assert commands.setting(rows()["23"], words) == words
+        row_flags.arms(rows()["23"], real)
+    words = ["--data", "SEEDV", "--data.root", "here", "--source", "FACED", "--source.root", "there"]
+    base = RunSettings.parse(words)
+    for run in row_flags.arms(rows()["23"], base).values():
+        assert run.value("data") == base.value("data")
+        assert run.value("source.root") == "there", "as the message says it"

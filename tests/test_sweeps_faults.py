@@ -15,7 +15,7 @@ from tests.postgres import Server
 from tests.sweep_runs import QUICK, Search, kill_everything
 
 pytestmark = pytest.mark.slow
-TWO_RANKS = ("--devices-per-trial=2", "--workers=1")
+TWO_RANKS = ("--devices_per_trial=2", "--workers=1")
 LONG = ("--config", "configs/simulated.yaml", "--trainer.max_epochs=4", "--pruner=none", "--beat=0.5")
 
 
@@ -196,7 +196,7 @@ def test_killed_search_goes_on_from_other_storages(kind, cache, tmp_path, reques
 
 
 def test_paired_seeds_their_mean_and_what_fresh_seeds_say(cache, tmp_path):
-    words = ("--seeds=2", "--confirm=1", "--confirm-seeds=2")
+    words = ("--seeds=2", "--confirm=1", "--confirm_seeds=2")
     search = Search(tmp_path, cache, "--loss=rsa", "--trials=2", "--workers=2", *words, *QUICK)
     said = search.run()
     for trial in search.trials():

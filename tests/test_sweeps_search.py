@@ -95,12 +95,14 @@ def test_median_pruner_lets_a_trial_go_on_and_then_stops_it(tmp_path, monkeypatc
 
     def start(job, *_, **__):
         job.run_dir.mkdir()
+        assert (job.settings.seed, job.settings.value("group")) == (42, "study")
         return subprocess.Popen([sys.executable, "-c", RUN, job.run_dir], start_new_session=True)
 
     monkeypatch.setattr(worker, "start", start)
     store = Store(f"sqlite:///{tmp_path}/study.db")
     study = optuna.create_study(storage=store.storage, study_name="study", direction="maximize")
     shared = {"argv": [], "objectives": ["val/balanced_accuracy"], "seeds": [42], "folder": str(tmp_path)}
+    shared["settings"] = {"rsa": {"seed_everything": 1, "group": None}}
     Sweep(**shared, space={"rsa": {}}, epochs=4, pruner="median").save(study)
     for _ in range(5):
         study.add_trial(create_trial(value=0.5, intermediate_values={0: 0.5, 1: 0.5, 2: 0.9, 3: 0.9}))

@@ -87,6 +87,6 @@ def test_a_study_that_is_not_there_lists_those_that_are(folder):
 
 def test_text_only_needs_no_matplotlib(folder, capsys, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib", None)
-    show.main([str(folder), "--no-pictures"])
+    show.main([str(folder), "--no_pictures"])
     assert "again" in capsys.readouterr().out
     assert not list(folder.glob("*.png"))

@@ -3,6 +3,7 @@
 import importlib
 import inspect
 import json
+import shlex
 from typing import Literal
 
 import optuna
@@ -10,7 +11,7 @@ import pytest
 import yaml
 
 from command_line.catalogue import plugins
-from command_line.words import normalise
+from command_line.settings import RunSettings
 from sweeps import spaces
 from sweeps import sweep as settings
 from sweeps.sweep import Sweep
@@ -97,25 +98,22 @@ def test_a_composition_is_searched_over_the_parameters_of_its_parts():
 
 
 def test_a_composition_beside_a_loss_and_its_values_reach_the_parts():
-    from command_line.parser import parse
-
-    space, _ = spaces.build([COMPOSITION, "rkd"], argv=SIMULATED)
+    space, runs = spaces.build([COMPOSITION, "rkd"], argv=SIMULATED)
     study = optuna.create_study()
     study.enqueue_trial({"loss": COMPOSITION, f"{COMPOSITION}:loss.rsa.weight": 0.02})
     trial = study.ask()
-    sweep = make_sweep(space, argv=SIMULATED)
+    sweep = make_sweep(space, argv=SIMULATED, settings={loss: run.content for loss, run in runs.items()})
     sweep.suggest(trial)
-    flags = dict(word.removeprefix("--").split("=") for word in sweep.command(trial.params, seed=1)[2:])
-    assert flags["loss"] == COMPOSITION
-    assert flags["loss.rsa.weight"] == "0.02"
-    parts = parse(normalise(sweep.command(trial.params, seed=1))).config["loss"]["init_args"]["parts"]
-    for part, name in zip(parts, ("rsa", "vaxis_mse")):
-        assert part["class_path"].startswith(f"losses.{name}.")
-        for flag, value in flags.items():
-            if flag.startswith(f"loss.{name}."):
-                assert str(part["init_args"][flag.split(".")[2]]) == value
-    tiny = sweep.command(trial.params | {f"{COMPOSITION}:loss.rsa.weight": 2e-07}, seed=1)
-    assert parse(normalise(tiny)).config["loss"]["init_args"]["parts"][0]["init_args"]["weight"] == 2e-07
+    run = sweep.run(trial.params, seed=1)
+    assert run.seed == 1
+    assert run.value("loss.rsa.weight") == 0.02
+    for name, value in trial.params.items():
+        if name.startswith(f"{COMPOSITION}:"):
+            assert run.value(name.partition(":")[2]) == value
+    words = shlex.split(sweep.shell(trial.params, seed=1))[3:]
+    assert RunSettings.parse(words) == run, "what is shown is what is trained"
+    tiny = sweep.run(trial.params | {f"{COMPOSITION}:loss.rsa.weight": 2e-07}, seed=1)
+    assert tiny.value("loss.rsa.weight") == 2e-07
 
 
 @pytest.mark.slow
@@ -143,8 +141,8 @@ def test_flags_are_not_searched_and_files_come_on_top(tmp_path):
     file = tmp_path / "space.yaml"
     file.write_text("model.optimisation.lr: {low: 1.0e-4, high: 1.0e-2, log: true}\nrsa:\n  loss.level: trial\n")
     argv = [*SIMULATED, "--loss.compare=cka", "--trainer.max_epochs=4"]
-    space, epochs = spaces.build(["rsa"], argv=argv, file=str(file))
-    assert epochs == 4
+    space, runs = spaces.build(["rsa"], argv=argv, file=str(file))
+    assert runs["rsa"].epochs == 4
     assert space["rsa"].keys() == {"loss.weight", "loss.metric", "loss.level", "model.optimisation.lr"}
     assert space["rsa"]["loss.level"] == {"type": "categorical", "choices": ["trial"]}
     assert space["rsa"]["model.optimisation.lr"] == {"type": "float", "low": 1e-4, "high": 1e-2, "log": True}
@@ -201,8 +199,8 @@ def test_parameters_of_losses_in_one_study_are_kept_apart():
     sweep.suggest(first)
     assert first.params.keys() == {"loss", "a:loss.weight", "model.lr"}
     assert (first.params["loss"], first.params["a:loss.weight"]) == ("a", 0.3)
-    words = sweep.command(first.params, seed=7)
-    assert words[:3] == ["--x=1", "--loss=a", "--loss.weight=0.3"]
+    words = sweep.shell(first.params, seed=7).split()
+    assert words[4:7] == ["--x=1", "--loss=a", "--loss.weight=0.3"]
     assert words[-1] == "--seed_everything=7"
     assert str(sweep.run_dir(3, 2)) == "/f/trial-0003/s2"
     assert str(make_sweep({"a": {}}, seeds=[1]).run_dir(3, 1)) == "/f/trial-0003"
@@ -211,7 +209,7 @@ def test_parameters_of_losses_in_one_study_are_kept_apart():
 def test_flags_are_written_so_that_the_parser_reads_them_back():
     flags = {"loss.a": True, "loss.b": None, "loss.c": "word", "loss.d": 1e-7, "loss.e": 3}
     sweep = make_sweep({"a": {flag: {"type": "categorical", "choices": [value]} for flag, value in flags.items()}})
-    words = sweep.command(flags, seed=1)[2:-1]
+    words = sweep.shell(flags, seed=1).split()[6:-1]
     assert words == ["--loss.a=true", "--loss.b=null", "--loss.c=word", "--loss.d=1e-07", "--loss.e=3"]
     assert [yaml.safe_load(word.split("=")[1]) for word in words[:3]] == [True, None, "word"]
 

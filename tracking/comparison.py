@@ -4,7 +4,6 @@ One run a strategy, with the paired difference in its summary, so that the inter
 each other. Read are the files that ``train.py`` and ``python -m paper interventions`` leave; nothing is computed here.
 """
 
-import argparse
 import csv
 import hashlib
 import json
@@ -12,6 +11,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from console.arguments import Arguments
+from console.errors import one_line_errors
 from tracking.server import prepare_environment, stays_offline, why_offline
 
 NUMBERS = ("change", "low", "high", "sd", "t", "p", "p_sign_flip", "smallest_resolvable", "base", "with", "chance")
@@ -28,7 +29,7 @@ def main(argv: list[str]) -> None:
         FileNotFoundError: the folder holds neither file.
         ValueError: a file is broken, or no row of the table is finished.
     """
-    parser = argparse.ArgumentParser(prog="python -m tracking.comparison", description=__doc__, allow_abbrev=False)
+    parser = Arguments("python -m tracking.comparison", about=__doc__)
     parser.add_argument("folder", type=Path, help="with verdict.json or table.csv")
     parser.add_argument("--project", default="vaxis-align", help="W&B project")
     parser.add_argument("--online", action="store_true", help="send them now; otherwise they wait for: wandb sync")
@@ -105,7 +106,5 @@ def _write(row: dict[str, Any], folder: Path, *, project: str, offline: bool, pi
 
 
 if __name__ == "__main__":
-    try:
+    with one_line_errors():
         main(sys.argv[1:])
-    except (ValueError, OSError) as error:
-        raise SystemExit(f"error: {error}") from None

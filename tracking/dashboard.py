@@ -4,11 +4,12 @@ Four workspaces: saturation, interventions, sweep, run. Without ``--save`` they 
 would be sent; neither a key nor a network is needed for that.
 """
 
-import argparse
 import json
 import os
 import sys
 
+from console.arguments import Arguments
+from console.errors import one_line_errors
 from tracking.server import prepare_environment, why_offline
 
 NAMES = ("saturation", "interventions", "sweep", "run")
@@ -23,7 +24,7 @@ def main(argv: list[str]) -> None:
     Raises:
         ValueError: they cannot be saved; the message says why.
     """
-    parser = argparse.ArgumentParser(prog="python -m tracking.dashboard", description=__doc__, allow_abbrev=False)
+    parser = Arguments("python -m tracking.dashboard", about=__doc__)
     parser.add_argument("--entity", help="W&B user or team; needed to save")
     parser.add_argument("--project", default="vaxis-align", help="W&B project")
     parser.add_argument("--only", choices=NAMES, action="append", help="this workspace; may be given again")
@@ -89,7 +90,5 @@ def save(views: dict) -> None:
 
 
 if __name__ == "__main__":
-    try:
+    with one_line_errors():
         main(sys.argv[1:])
-    except ValueError as error:
-        raise SystemExit(f"error: {error}") from None

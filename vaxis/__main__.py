@@ -34,7 +34,7 @@ def parser(argv: Sequence[str]) -> argparse.ArgumentParser:
 
 def main(args: Sequence[str] | None = None) -> int:
     """Run a command; expected errors are one line on stderr and exit code 1."""
-    argv = sys.argv[1:] if args is None else list(args)
+    argv = (sys.argv[1:] if args is None else list(args)) or ["--help"]
     options = parser(argv).parse_args(argv)
     warnings.showwarning = lambda message, *_: print(f"warning: {message}", file=sys.stderr)
     try:
