@@ -8,16 +8,16 @@ from lightning_modules.heads import ChannelPool, HeadName, build_head
 
 NAMES = HeadName.__args__
 PUBLISHED = [
-    ("emod", {"channels": 32, "n_tokens": 50, "dim": 128, "n_classes": 9}, 3_344_266),
-    ("flatten_mlp", {"channels": 32, "n_tokens": 10, "dim": 200, "n_classes": 9}, 128_404_009),
-    ("flatten_mlp", {"channels": 62, "n_tokens": 1, "dim": 200, "n_classes": 5}, 10_082_005),
-    ("mean_linear", {"channels": 32, "n_tokens": 10, "dim": 200, "n_classes": 9}, 1_809),
+    ("emod", {"rows": 32, "n_tokens": 50, "dim": 128, "n_classes": 9}, 3_344_266),
+    ("flatten_mlp", {"rows": 32, "n_tokens": 10, "dim": 200, "n_classes": 9}, 128_404_009),
+    ("flatten_mlp", {"rows": 62, "n_tokens": 1, "dim": 200, "n_classes": 5}, 10_082_005),
+    ("mean_linear", {"rows": 32, "n_tokens": 10, "dim": 200, "n_classes": 9}, 1_809),
 ]
 
 
 def small(name: str, *, dropout: float = 0.0) -> torch.nn.Module:
     torch.manual_seed(0)
-    return build_head(name, channels=4, n_tokens=3, dim=8, n_classes=5, dropout=dropout)
+    return build_head(name, rows=4, n_tokens=3, dim=8, n_classes=5, dropout=dropout)
 
 
 @pytest.mark.parametrize(("name", "sizes", "parameters"), PUBLISHED)
