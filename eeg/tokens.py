@@ -41,7 +41,7 @@ class TokenGrid:
 def no_electrodes(reader: str, *, network: str) -> str:
     """The one line that a strategy on single electrodes ends with where there are none."""
     return (
-        f"--loss {reader} reads the tokens of single electrodes, but --network {network} mixes the electrodes before its "
-        "tokens; take a network that keeps them (--network axial_de or emod) or a strategy on features "
+        f"--loss {reader} reads the tokens of single electrodes, but --network {network} mixes the electrodes before "
+        "its tokens; take a network that keeps them (--network axial_de or emod) or a strategy on features "
         "(--loss vaxis_mse)"
     )

@@ -14,7 +14,8 @@ from eeg.batch import DataSpec
 from eeg.montage import FACED_CHANNELS, SEEDV_CHANNELS
 from networks.axial_de import AxialDE
 from networks.base import Network
-from networks.emod import ELECTRODE_ID, EMOD, Attention, Block, rename
+from networks.emod import ELECTRODE_ID, EMOD, RENAMED, Attention, Block
+from networks.weights import rename
 
 RAW = DataSpec(
     dataset="faced",
@@ -221,7 +222,7 @@ def released_file(path, network: EMOD):
         theirs = name
         for ours, other in names.items():
             theirs = theirs.replace(ours, other)
-        assert rename(theirs) == name
+        assert rename(theirs, RENAMED) == name
         state[f"module.{theirs}"] = value
     torch.save(state, path)
     return str(path)
@@ -256,7 +257,7 @@ def test_emod_refuses_unfit_weights(tmp_path):
     with pytest.raises(ValueError, match="state dict"):
         make(EMOD, RAW, weights=str(tmp_path / "text.ckpt"))
     path = released_file(tmp_path / "weights.ckpt", make(EMOD, RAW, depth=1, dim=24))
-    with pytest.raises(ValueError, match=r"misshapen.*tokeniser\.fuse\.weight"):
+    with pytest.raises(ValueError, match=r"tokeniser\.time\.0\.weight. is \(24, 1, 1, 25\) there and \(16"):
         make(EMOD, RAW, depth=1, dim=16, weights=path)
 
 
