@@ -62,6 +62,26 @@ def test_channel_pool_is_a_softmax_mean():
     torch.testing.assert_close(pool(tokens), expected)
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_every_head_fits_one_row_of_tokens_and_uses_all_its_parameters(name):
+    torch.manual_seed(0)
+    head = build_head(name, rows=1, n_tokens=3, dim=8, n_classes=5, dropout=0.0)
+    tokens = torch.randn(6, 1, 3, 8, requires_grad=True)
+    F.cross_entropy(head(tokens), torch.arange(6) % 5).backward()
+    assert (tokens.grad.abs().sum(dim=3) > 0).all()
+    assert all(p.grad.abs().sum() > 0 for p in head.parameters())
+
+
+def test_emod_head_says_that_it_has_nothing_to_pool(caplog):
+    small("emod")
+    assert not caplog.text
+    one = build_head("emod", rows=1, n_tokens=3, dim=8, n_classes=5, dropout=0.25)
+    assert "one row of tokens" in caplog.text
+    # What the pool makes of one row, but for two parameters that nothing depends on.
+    pooled, tokens = ChannelPool(dim=8, dropout=0.25).eval(), torch.randn(6, 1, 3, 8)
+    torch.testing.assert_close(one.eval()(tokens), one(pooled(tokens)))
+
+
 def test_unknown_head_lists_the_names():
     with pytest.raises(ValueError, match="mean_linear"):
         small("linear")
