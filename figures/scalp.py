@@ -66,7 +66,7 @@ def _map(
     import mne
     from matplotlib.patheffects import withStroke
 
-    finite = np.flatnonzero(np.isfinite(value))
+    finite = np.flatnonzero(np.isfinite(value)).tolist()
     if len(finite) < 4:
         raise ValueError(f"map '{ax.get_title()}' has {len(finite)} electrodes with a value; need 4 or more")
     image, _ = mne.viz.plot_topomap(

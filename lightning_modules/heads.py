@@ -39,7 +39,7 @@ class ChannelPool(nn.Module):
 
 def _mlp(sizes: list[int], *, dropout: float) -> nn.Sequential:
     """Linear layers with ELU and dropout between them."""
-    layers = [nn.Linear(sizes[0], sizes[1])]
+    layers: list[nn.Module] = [nn.Linear(sizes[0], sizes[1])]
     for width, following in pairwise(sizes[1:]):
         layers += [nn.ELU(), nn.Dropout(dropout), nn.Linear(width, following)]
     return nn.Sequential(*layers)

@@ -1,7 +1,7 @@
 """EMOD: raw EEG to five tokens a second, mixed along electrodes and along time by axial attention."""
 
 import logging
-from typing import Literal
+from typing import Literal, cast
 
 import torch
 import torch.nn.functional as F
@@ -68,14 +68,14 @@ class Attention(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         q, k, v = self.qkv(x).unflatten(-1, (3, self.heads, HEAD_DIM)).permute(2, 0, 3, 1, 4)
-        position = None if self.relative is None else self._position_logits(q)
+        position = None if self.relative is None else self._position_logits(q, self.relative)
         out = F.scaled_dot_product_attention(q, k, v, attn_mask=position)
         return self.proj(out.transpose(1, 2).flatten(2))
 
-    def _position_logits(self, q: Tensor) -> Tensor:
+    def _position_logits(self, q: Tensor, relative: Tensor) -> Tensor:
         """(M, H, L, L): query i times the vector of distance i - j, not scaled by the head width (as released)."""
         steps = torch.arange(q.shape[2], device=q.device)
-        table = self.relative[steps[:, None] - steps + MAX_TOKENS - 1]
+        table = relative[steps[:, None] - steps + MAX_TOKENS - 1]
         return torch.einsum("mhid,ijd->mhij", q, table)
 
 
@@ -174,11 +174,12 @@ class EMOD(Network):
         return self.blocks(self.tokeniser(x) + self.electrode_table(self.electrodes)[:, None])
 
     def adaptable(self) -> list[Adaptable]:
-        attention = [a for block in self.blocks for a in (block.channel_attention, block.time_attention)]
+        blocks = cast("list[Block]", list(self.blocks))
+        attention = [a for block in blocks for a in (block.channel_attention, block.time_attention)]
         # One fused layer makes queries, keys and values; only the last two thirds of its outputs are attended to.
         mixing = [Adaptable(a.qkv, "weight", "mixing", slice(self.dim, 3 * self.dim)) for a in attention]
         mixing += [Adaptable(a.proj, "weight", "mixing") for a in attention]
-        return mixing + [Adaptable(block.ffn[3], "weight", "ffn_out") for block in self.blocks]
+        return mixing + [Adaptable(block.ffn[3], "weight", "ffn_out") for block in blocks]
 
 
 def electrode_ids(channels: tuple[str, ...]) -> Tensor:

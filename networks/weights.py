@@ -86,6 +86,7 @@ def _tensors(path: Path) -> dict[str, Tensor]:
     """The state dict of a file, taken out of what it is nested in."""
     if not path.is_file():
         raise FileNotFoundError(f"{FLAG}: no file at {path}; give the path of a checkpoint")
+    content: object
     try:
         if path.suffix == ".safetensors":
             from safetensors.torch import load_file
@@ -99,8 +100,8 @@ def _tensors(path: Path) -> dict[str, Tensor]:
             f"{FLAG}: {path} cannot be read as a state dict of tensors ({kind}); save model.state_dict() and give that"
         ) from error
     for key in NESTED:
-        if isinstance(content, dict) and isinstance(content.get(key), dict):
-            content = content[key]
+        if isinstance(content, dict) and isinstance(inner := content.get(key), dict):
+            content = inner
     if not isinstance(content, dict) or not content or not all(isinstance(value, Tensor) for value in content.values()):
         raise ValueError(f"{FLAG}: {path} holds no state dict of tensors; save model.state_dict() and give that")
     return content
