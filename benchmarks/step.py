@@ -72,7 +72,7 @@ def by_hand(data: SimulatedFACED, *, epochs: int, depth: int) -> float:
     network.build(data.spec)
     head = torch.nn.Linear(network.dim, len(data.spec.classes))
     targets = Targets.from_axis(Axis.load(data.axis_path))
-    loss.build(LossSpec(targets=targets, dim=network.dim, channels=data.spec.channels, classes=data.spec.classes))
+    loss.build(LossSpec(targets=targets, dim=network.dim, data=data.spec, grid=network.grid(data.spec)))
     optimizer = torch.optim.AdamW([*network.parameters(), *head.parameters()], lr=1e-3)
     loader, total, steps = data.train_dataloader(), 0.0, 0
     for epoch in range(epochs):

@@ -1,5 +1,6 @@
 """Where on the scalp does the decoder's leading class direction follow the axis? One map of electrodes for W&B."""
 
+import logging
 from typing import TYPE_CHECKING
 
 import lightning as L
@@ -9,33 +10,34 @@ from torch import Tensor
 
 from callbacks.trials import axis_of
 from eeg.batch import DataSpec, Record
+from figures.scalp import topomap_figure
 from measures.alignment import leading_direction
 from tracking.run_logger import run_loggers
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-REFERENCES = {"A1", "A2", "M1", "M2"}  # beside the ear
+_log = logging.getLogger(__name__)
 
 
 class WandbScalp(L.Callback):
-    """Logs ``test/scalp`` after the test; nothing without W&B.
+    """Logs ``test/scalp`` after the test; nothing without W&B, nor of a network whose tokens belong to no electrode.
 
     The score of an electrode is the mean of its tokens along the leading principal direction of the class means of the
     features (features are the mean of all tokens, so the direction is that of ``class_pc1``). Drawn is its Pearson r
     with the axis over stimuli. Trials count alike here, and those that DDP repeats count twice.
     """
 
-    def wanted(self, trainer: L.Trainer) -> bool:
-        """True in the test of a run that W&B records."""
-        return trainer.testing and bool(run_loggers(trainer))
+    def wanted(self, trainer: L.Trainer, pl_module: L.LightningModule) -> bool:
+        """True in the test of a run that W&B records, where the rows of the tokens are electrodes."""
+        return trainer.testing and pl_module.network.keeps_electrodes and bool(run_loggers(trainer))
 
     def on_test_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         self._sums: Tensor | None = None
         self._counts: Tensor | None = None
 
     def on_test_batch_end(self, trainer: L.Trainer, pl_module: L.LightningModule, *_: object) -> None:
-        if not self.wanted(trainer):
+        if not self.wanted(trainer, pl_module):
             return
         record: Record = pl_module.record
         tokens = record.tokens.detach().float().mean(dim=2)  # (B, C, D)
@@ -46,7 +48,7 @@ class WandbScalp(L.Callback):
         self._counts += torch.bincount(record.batch.stimulus, minlength=stimuli)
 
     def on_test_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        if not self.wanted(trainer) or self._sums is None:
+        if not self.wanted(trainer, pl_module) or self._sums is None:
             return
         sums, counts = (trainer.strategy.reduce(part, reduce_op="sum") for part in (self._sums, self._counts))
         self._sums = None
@@ -54,10 +56,17 @@ class WandbScalp(L.Callback):
             seen = counts > 0
             means = (sums[seen] / counts[seen, None, None]).cpu().double().numpy()
             v, class_of = (part[seen.cpu().numpy()] for part in axis_of(pl_module))
-            if len(means) > 2 and means.shape[1] == len(pl_module.spec.channels):
-                figure = scalp_figure(electrode_r(means, v, class_of), pl_module.spec)
-                for logger in run_loggers(trainer):
-                    logger.log_image("test/scalp", [figure], step=trainer.global_step)
+            if len(means) > 2:
+                self._log_figure(trainer, electrode_r(means, v, class_of), pl_module.spec)
+
+    def _log_figure(self, trainer: L.Trainer, r: np.ndarray, spec: DataSpec) -> None:
+        try:
+            figure = scalp_figure(r, spec)
+        except ValueError as error:  # electrodes that no map has a place for: the run itself is sound
+            _log.warning("no test/scalp: %s", error)
+            return
+        for logger in run_loggers(trainer):
+            logger.log_image("test/scalp", [figure], step=trainer.global_step)
 
 
 def electrode_r(means: np.ndarray, v: np.ndarray, class_of: np.ndarray) -> np.ndarray:
@@ -76,35 +85,22 @@ def electrode_r(means: np.ndarray, v: np.ndarray, class_of: np.ndarray) -> np.nd
 
 
 def scalp_figure(r: np.ndarray, spec: DataSpec) -> "Figure":
-    """Electrodes seen from above, coloured by r and not interpolated; those without a place on the scalp are left out.
+    """Electrodes seen from above, each named in a cell of its colour; those without a place on the scalp are left out.
+
+    Cells and not a smooth map: neighbours share no value here, and what lies between electrodes was not measured.
 
     Args:
         r: (C,) one value an electrode.
         spec: of the data.
     """
-    import mne
-    from matplotlib.figure import Figure
     from scipy.stats import t as student
 
-    known = mne.channels.make_standard_montage("colin27_1005").get_positions()["ch_pos"]
-    place = {name.upper(): position for name, position in known.items()}
-    drawn = [i for i, name in enumerate(spec.channels) if name.upper() in place and name.upper() not in REFERENCES]
-    # Azimuthal about a centre halfway between front and back, left and right: symmetric, and the rim is the head's.
-    front, back, left, right = (place[name] for name in ("FPZ", "OZ", "T7", "T8"))
-    centre = np.array([(left[0] + right[0]) / 2, (front[1] + back[1]) / 2, (front[2] + back[2]) / 2])
-    x, y, z = (np.array([place[spec.channels[i].upper()] for i in drawn]) - centre).T
-    scale = np.arctan2(np.hypot(x, y), z) / np.maximum(np.hypot(x, y), 1e-12)
     n = len(spec.class_of)
     bound = student.ppf(0.975, n - 2) / np.sqrt(n - 2 + student.ppf(0.975, n - 2) ** 2)
-    figure = Figure(figsize=(5, 4.5), layout="constrained")
-    ax = figure.subplots()
-    dots = ax.scatter(
-        x * scale, y * scale, c=r[drawn], cmap="RdBu_r", vmin=-1, vmax=1, s=420, edgecolors="grey", clip_on=False
+    return topomap_figure(
+        {"Class direction, by electrode" + (" (simulated EEG)" if spec.simulated else ""): r},
+        channels=spec.channels,
+        label=f"r with the axis; 95 % of unrelated |r| < {bound:.2f}",
+        limit=1.0,
+        names=True,
     )
-    for i, a, b in zip(drawn, x * scale, y * scale):
-        ax.annotate(spec.channels[i], (a, b), ha="center", va="center", fontsize=7)
-    ax.set(aspect="equal")
-    ax.set_title("Class direction, by electrode" + (" (simulated EEG)" if spec.simulated else ""), fontsize=10, pad=14)
-    ax.axis("off")
-    figure.colorbar(dots, shrink=0.8).set_label(f"r with the axis; 95 % of unrelated |r| < {bound:.2f}", fontsize=8)
-    return figure

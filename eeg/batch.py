@@ -70,7 +70,8 @@ class Record(NamedTuple):
         batch: the trials, after augmentation.
         logits: (B, K).
         h: (B, D) penultimate features.
-        tokens: (B, C, N, D); in training part of the graph, so gradients of the losses can be taken with respect to it.
+        tokens: (B, C', N, D); in training part of the graph, so gradients of the losses can be taken with respect to
+            it.
         task: task loss, scalar, or None in a phase of training that does not look at labels.
         alignment: unweighted alignment loss, scalar, or None where no strategy is active or in evaluation.
     """

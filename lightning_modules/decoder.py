@@ -6,13 +6,14 @@ from torch import Tensor, nn
 from torchmetrics.classification import MulticlassConfusionMatrix
 
 from eeg.batch import Batch, DataSpec, Record, SourceBatch
+from eeg.tokens import no_electrodes
 from lightning_modules.heads import HeadName, build_head
 from lightning_modules.optimisation import Optimisation, configure
 from lightning_modules.phases import PhasedModule
 from losses.base import AlignmentLoss, LossSpec, Output
 from losses.none import NoAlignment
 from measures.scores import classification_scores
-from networks.base import Network
+from networks.base import Network, checked_grid
 from vaxis.axis import Axis
 from vaxis.targets import Targets
 
@@ -51,6 +52,8 @@ class Decoder(PhasedModule):
         super().__init__()
         self.network = network
         self.loss = loss if loss.active else NoAlignment()
+        if self.loss.needs_electrodes and not network.keeps_electrodes:
+            raise ValueError(no_electrodes(self.loss.name, network=network.name))
         self.axis, self.positions = axis, positions
         self.head, self.head_dropout = head, head_dropout
         self.label_smoothing, self.optimisation = label_smoothing, optimisation
@@ -90,21 +93,13 @@ class Decoder(PhasedModule):
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.seed)
             self.network.build(spec)
+            self.grid = checked_grid(self.network, spec)
             self.classifier = self.new_head(len(spec.classes))
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.seed + 1)
             if source:
                 self.source_classifier = self.new_head(len(source.v_class))
-            self.loss.build(
-                LossSpec(
-                    targets=targets,
-                    dim=self.network.dim,
-                    channels=spec.channels,
-                    classes=spec.classes,
-                    data=spec,
-                    source=source,
-                )
-            )
+            self.loss.build(LossSpec(targets=targets, dim=self.network.dim, data=spec, grid=self.grid, source=source))
             self.loss.prepare(self)
         self.plan(self.loss.phases(epochs))
         self.confusion = MulticlassConfusionMatrix(len(spec.classes))
@@ -113,8 +108,8 @@ class Decoder(PhasedModule):
         """A classifier of the chosen kind, with random weights."""
         return build_head(
             self.head,
-            channels=len(self.spec.channels),
-            n_tokens=self.network.n_tokens,
+            rows=self.grid.rows,
+            n_tokens=self.grid.columns,
             dim=self.network.dim,
             n_classes=n_classes,
             dropout=self.head_dropout,

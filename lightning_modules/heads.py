@@ -1,5 +1,6 @@
-"""Classifier heads: tokens (B, C, N, D) to logits (B, K)."""
+"""Classifier heads: tokens (B, C', N, D) to logits (B, K), C' rows of N tokens as the network states them."""
 
+import logging
 from itertools import pairwise
 from typing import Literal
 
@@ -8,9 +9,11 @@ from torch import Tensor, nn
 
 HeadName = Literal["mean_linear", "emod", "flatten_mlp"]
 
+_log = logging.getLogger(__name__)
+
 
 class MeanLinear(nn.Module):
-    """One linear layer on ``h``, the mean of the tokens over channels and time."""
+    """One linear layer on ``h``, the mean of all tokens."""
 
     def __init__(self, *, dim: int, n_classes: int) -> None:
         super().__init__()
@@ -21,7 +24,7 @@ class MeanLinear(nn.Module):
 
 
 class ChannelPool(nn.Module):
-    """Weighted mean over channels: softmax of one learned score a token, weights themselves under dropout."""
+    """Weighted mean over rows: softmax of one learned score a token, weights themselves under dropout."""
 
     def __init__(self, *, dim: int, dropout: float) -> None:
         super().__init__()
@@ -29,28 +32,29 @@ class ChannelPool(nn.Module):
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, tokens: Tensor) -> Tensor:
-        """(B, C, N, D) to (B, N, D)."""
+        """(B, C', N, D) to (B, N, D)."""
         weights = self.dropout(self.score(tokens).softmax(dim=1))
         return torch.einsum("bcn,bcnd->bnd", weights.squeeze(-1), tokens)
 
 
 def _mlp(sizes: list[int], *, dropout: float) -> nn.Sequential:
     """Linear layers with ELU and dropout between them."""
-    layers = [nn.Linear(sizes[0], sizes[1])]
+    layers: list[nn.Module] = [nn.Linear(sizes[0], sizes[1])]
     for width, following in pairwise(sizes[1:]):
         layers += [nn.ELU(), nn.Dropout(dropout), nn.Linear(width, following)]
     return nn.Sequential(*layers)
 
 
-def build_head(name: HeadName, *, channels: int, n_tokens: int, dim: int, n_classes: int, dropout: float) -> nn.Module:
+def build_head(name: HeadName, *, rows: int, n_tokens: int, dim: int, n_classes: int, dropout: float) -> nn.Module:
     """Size a head.
 
     Args:
         name: which one. ``mean_linear``: linear on the mean token, the only head that reads just ``h``. ``emod``: the
             FACED head of EMOD (arXiv 2511.05863): channel pool, flatten, two hidden layers; 3,344,266 parameters there.
+            Of a single row there is nothing to pool (a softmax over one score is 1), so the pool is left out there.
             ``flatten_mlp``: the default head of CBraMod (arXiv 2412.07236), all tokens flattened; 128,404,009 on FACED.
-        channels: C.
-        n_tokens: N.
+        rows: C', the electrodes unless the network has mixed them.
+        n_tokens: N, tokens a row.
         dim: D.
         n_classes: K.
         dropout: on the hidden layers and pooling weights; 0.25 in EMOD, 0.1 in CBraMod. ``mean_linear`` has none.
@@ -59,9 +63,13 @@ def build_head(name: HeadName, *, channels: int, n_tokens: int, dim: int, n_clas
         return MeanLinear(dim=dim, n_classes=n_classes)
     if name == "emod":
         mlp = _mlp([n_tokens * dim, 4 * dim, dim, n_classes], dropout=dropout)
-        return nn.Sequential(ChannelPool(dim=dim, dropout=dropout), nn.Flatten(), nn.Dropout(dropout), *mlp)
+        if rows > 1:
+            return nn.Sequential(ChannelPool(dim=dim, dropout=dropout), nn.Flatten(), nn.Dropout(dropout), *mlp)
+        # A pool there would be two dead parameters and a dropout of whole tokens that no paper has.
+        _log.warning("model.head emod: the network has one row of tokens, so its channel pool is left out")
+        return nn.Sequential(nn.Flatten(), nn.Dropout(dropout), *mlp)
     if name == "flatten_mlp":
         # First hidden width of CBraMod: 10 D on FACED (N = 10), 4 D on SEED-V (N = 1); between them is our reading.
         hidden = max(n_tokens, 4) * dim
-        return nn.Sequential(nn.Flatten(), *_mlp([channels * n_tokens * dim, hidden, dim, n_classes], dropout=dropout))
+        return nn.Sequential(nn.Flatten(), *_mlp([rows * n_tokens * dim, hidden, dim, n_classes], dropout=dropout))
     raise ValueError(f"model.head '{name}' is not one of {HeadName.__args__}")

@@ -38,6 +38,7 @@ class Composition(AlignmentLoss):
             )
         self.structural = any(part.structural for part in self.parts)
         self.second_data = next((part.second_data for part in self.parts if part.second_data), None)
+        self.needs_electrodes = any(part.needs_electrodes for part in self.parts)
         self.couples_samples = any(part.couples_samples for part in self.parts)
         self.reads = tuple(dict.fromkeys(field for part in self.parts for field in part.reads))
 

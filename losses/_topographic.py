@@ -2,7 +2,6 @@
 
 from torch import Tensor
 
-from eeg.montage import channel_indices
 from losses.base import Batch, LossSpec, Output
 from losses.vaxis_mse import VAxisMSE
 
@@ -20,11 +19,12 @@ class _Topographic(VAxisMSE):
     """
 
     reads = ("tokens",)
+    needs_electrodes = True
     channels: tuple[str, ...]
 
     def build(self, spec: LossSpec) -> None:
         super().build(spec)
-        self.electrodes = channel_indices(self.channels, montage=spec.channels)
+        self.electrodes = spec.grid.rows_of(self.channels, reader=self.name)
 
     def forward(self, output: Output, batch: Batch) -> Tensor:
         return self.regress(output.tokens[:, self.electrodes].mean(dim=(1, 2)), batch)

@@ -44,9 +44,9 @@ class AngerWeighted(VAxisMSE):
     def build(self, spec: LossSpec) -> None:
         super().build(spec)
         weights = self.class_weights or default_weights(spec)
-        if unknown := sorted(set(weights) - set(spec.classes)):
-            raise ValueError(f"class_weights names {unknown}; the data has the classes {list(spec.classes)}")
-        self.constant("class_weight", torch.tensor([float(weights.get(name, 1.0)) for name in spec.classes]))
+        if unknown := sorted(set(weights) - set(spec.data.classes)):
+            raise ValueError(f"class_weights names {unknown}; the data has the classes {list(spec.data.classes)}")
+        self.constant("class_weight", torch.tensor([float(weights.get(name, 1.0)) for name in spec.data.classes]))
 
     def regress(self, features: Tensor, batch: Batch) -> Tensor:
         predicted, weights = self.head(features).squeeze(1), self.class_weight[batch.y]
@@ -58,7 +58,7 @@ class AngerWeighted(VAxisMSE):
 
 def default_weights(spec: LossSpec) -> dict[str, float]:
     """The paper's weights where its classes exist, else the same sizes for the poles of the axis."""
-    if set(PAPER_WEIGHTS) <= set(spec.classes):
+    if set(PAPER_WEIGHTS) <= set(spec.data.classes):
         return PAPER_WEIGHTS
     order = spec.targets.v_class.argsort().tolist()
-    return {spec.classes[k]: value for k, value in ((order[0], 5.0), (order[-1], 3.0), (order[-2], 3.0))}
+    return {spec.data.classes[k]: value for k, value in ((order[0], 5.0), (order[-1], 3.0), (order[-2], 3.0))}

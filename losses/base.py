@@ -8,6 +8,7 @@ from typing import Literal, NamedTuple
 from torch import Tensor, nn
 
 from eeg.batch import Batch, DataSpec
+from eeg.tokens import TokenGrid
 from vaxis.targets import Targets
 
 
@@ -16,8 +17,8 @@ class Output(NamedTuple):
 
     Attributes:
         logits: (B, K).
-        h: (B, D) penultimate features, the mean of the tokens over channels and time.
-        tokens: (B, C, N, D) encoder tokens, N time points or frequency bands.
+        h: (B, D) penultimate features, the mean of all tokens.
+        tokens: (B, C', N, D) encoder tokens; ``LossSpec.grid`` says whether the C' rows are electrodes.
 
     A field that a coupling strategy does not list in ``reads`` is None for it.
     """
@@ -34,17 +35,15 @@ class LossSpec:
     Attributes:
         targets: axis positions in z units.
         dim: D, width of ``h`` and of the tokens.
-        channels: C electrode names in token order.
-        classes: K class names.
-        data: facts of the data, for a strategy that reads ``batch.x``.
+        data: facts of the data: names of the classes, and what ``batch.x`` holds.
+        grid: rows and columns of the tokens, and which electrodes the rows are.
         source: axis positions of the clips of the second data set, where a strategy trains on one.
     """
 
     targets: Targets
     dim: int
-    channels: tuple[str, ...]
-    classes: tuple[str, ...]
-    data: DataSpec | None = None
+    data: DataSpec
+    grid: TokenGrid
     source: Targets | None = None
 
 
@@ -84,6 +83,9 @@ class AlignmentLoss(nn.Module, ABC):
 
     ``x`` says that it reads the signal of the batch.
     """
+
+    needs_electrodes: bool = False
+    """True when it reads the tokens of single electrodes; a network that mixes electrodes before is then refused."""
 
     structural: bool = False
     """True when weight 0 is a control arm of its own (same procedure, no axis) and not the plain decoder."""

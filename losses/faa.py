@@ -50,15 +50,20 @@ class FAA(VAxisMSE):
             raise ValueError(f"faa.criterion {criterion} needs mode token; {mode} has mse")
         self.mode, self.pairs = mode, pairs
         self.reads = {"token": ("tokens",), "physiology": ("h", "x"), "covariate": ("x",)}[mode]
+        self.needs_electrodes = mode == "token"  # the other two read the electrodes of the signal
         self.couples_samples = criterion == "pearson" or mode != "token"
 
     def build(self, spec: LossSpec) -> None:
         super().build(spec)
-        found = [channel_indices(pair, montage=spec.channels) for pair in self.pairs]
+        montage = spec.data.channels
+        if self.mode == "token":
+            found = [spec.grid.rows_of(pair, reader=self.name) for pair in self.pairs]
+        else:
+            found = [channel_indices(pair, montage=montage) for pair in self.pairs]
         if not found or any(len(pair) != 2 for pair in found):
-            raise ValueError(f"faa.pairs {self.pairs}: each needs two electrodes of the montage {spec.channels}")
+            raise ValueError(f"faa.pairs {self.pairs}: each needs two electrodes of the montage {montage}")
         self.right, self.left = (list(side) for side in zip(*found))
-        if self.mode != "token" and (spec.data is None or spec.data.features == "psd"):
+        if self.mode != "token" and spec.data.features == "psd":
             raise ValueError(f"faa.mode {self.mode} reads the signal; set --data.features to raw or de")
         self.data = spec.data
         if self.mode == "covariate":

@@ -56,7 +56,7 @@ class PrototypeKD(AlignmentLoss):
         self.projection = nn.Sequential(
             *(nn.Linear(spec.dim, HIDDEN), nn.LayerNorm(HIDDEN), nn.GELU()),
             *(nn.Linear(HIDDEN, HIDDEN), nn.LayerNorm(HIDDEN), nn.GELU()),
-            nn.Linear(HIDDEN, len(spec.classes)),
+            nn.Linear(HIDDEN, len(spec.data.classes)),
         )
 
     def forward(self, output: Output, batch: Batch) -> Tensor:
@@ -68,15 +68,15 @@ class PrototypeKD(AlignmentLoss):
 
 def prototype_rows(kind: str, spec: LossSpec) -> Tensor:
     """Unit rows (K, any width), one a class."""
-    n = len(spec.classes)
+    n = len(spec.data.classes)
     if kind == "rand_orthonormal":
         return torch.linalg.qr(torch.randn(n, n, dtype=torch.float64)).Q
     if kind == "va":
         # Neutral is the centre of the circle, which has no direction there: it gets a dimension of its own.
-        if unknown := set(spec.classes) - {*OCTANT, "neutral"}:
+        if unknown := set(spec.data.classes) - {*OCTANT, "neutral"}:
             raise ValueError(f"prototype_kd.prototypes va has no place for {sorted(unknown)}; choose another")
-        angles = torch.deg2rad(torch.tensor([float(OCTANT.get(name, 0)) for name in spec.classes]))
-        neutral = torch.tensor([float(name == "neutral") for name in spec.classes])
+        angles = torch.deg2rad(torch.tensor([float(OCTANT.get(name, 0)) for name in spec.data.classes]))
+        neutral = torch.tensor([float(name == "neutral") for name in spec.data.classes])
         return torch.stack([(1 - neutral) * angles.cos(), (1 - neutral) * angles.sin(), neutral], dim=1)
     rows = spec.targets.prototypes
     if kind == "shuffled":

@@ -1,5 +1,7 @@
 """AxialDE: band features to tokens, mixed along electrodes and along bands by small linear maps."""
 
+from typing import cast
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -83,9 +85,8 @@ class AxialDE(Network):
         return self.blocks(self.factor * torch.addcmul(self.offset, x[..., None], self.gain))
 
     def adaptable(self) -> list[Adaptable]:
+        blocks = cast("list[Block]", list(self.blocks))
         mixing = [
-            Adaptable(block, name, "mixing", slice(None))
-            for block in self.blocks
-            for name in ("channel_mix", "band_mix")
+            Adaptable(block, name, "mixing", slice(None)) for block in blocks for name in ("channel_mix", "band_mix")
         ]
-        return mixing + [Adaptable(block.ffn[2], "weight", "ffn_out") for block in self.blocks]
+        return mixing + [Adaptable(block.ffn[2], "weight", "ffn_out") for block in blocks]

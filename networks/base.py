@@ -3,9 +3,11 @@
 from abc import ABC, abstractmethod
 from typing import Literal, NamedTuple
 
+import torch
 from torch import Tensor, nn
 
 from eeg.batch import DataSpec
+from eeg.tokens import TokenGrid
 
 
 class Adaptable(NamedTuple):
@@ -29,16 +31,29 @@ class Network(nn.Module, ABC):
     """An encoder. The constructor takes hyper-parameters only; ``build`` sizes it from the data.
 
     A file in ``networks/`` that defines a subclass is a value of ``--network`` and has its flags and help.
+    ``docs/extending/network.md`` is a worked example.
 
     Attributes:
         reads: kinds of features it takes, of ``raw``, ``de`` and ``psd``.
+        keeps_electrodes: True where row c of the tokens belongs to electrode c of the data, however much it has seen of
+            the others; False where a filter over electrodes comes before the tokens (EEGNet, Conformer and most
+            convolutional networks). Strategies and figures that need the place of a token on the scalp leave those
+            out. Known after construction, so that a strategy that cannot be is refused before any data is read.
         dim: D, width of a token; known after construction.
-        n_tokens: N, tokens a channel; known after ``build``.
+        n_rows: C', rows of tokens; of a network that keeps electrodes it is their number and need not be set.
+        n_tokens: N, tokens a row; known after ``build``.
     """
 
     reads: tuple[str, ...] = ("raw", "de", "psd")
+    keeps_electrodes: bool = True
     dim: int
+    n_rows: int = 1
     n_tokens: int
+
+    @property
+    def name(self) -> str:
+        """What flags call the network: the name of its file."""
+        return type(self).__module__.rpartition(".")[2]
 
     @abstractmethod
     def build(self, spec: DataSpec) -> None:
@@ -46,8 +61,40 @@ class Network(nn.Module, ABC):
 
     @abstractmethod
     def forward(self, x: Tensor) -> Tensor:
-        """Tokens (B, C, N, D) of a batch (B, C, T) of raw EEG or (B, C, 5) of band features."""
+        """Tokens (B, C', N, D) of a batch (B, C, T) of raw EEG or (B, C, 5) of band features."""
 
     def adaptable(self) -> list[Adaptable]:
         """Weights that adapters go to; a network without them cannot be trained by LoRA or IA3."""
         return []
+
+    def grid(self, spec: DataSpec) -> TokenGrid:
+        """The grid that the tokens of this data have, after ``build``: what everything behind a network is sized by."""
+        electrodes = spec.channels if self.keeps_electrodes else None
+        rows = len(spec.channels) if self.keeps_electrodes else self.n_rows
+        return TokenGrid(network=self.name, rows=rows, columns=self.n_tokens, electrodes=electrodes)
+
+
+@torch.no_grad()
+def checked_grid(network: Network, spec: DataSpec) -> TokenGrid:
+    """The stated grid of a built network, once two empty trials have shown that its tokens have it.
+
+    The trials pass in evaluation mode and under a random state of their own: neither batch statistics nor the random
+    numbers of the run move.
+
+    Raises:
+        ValueError: the tokens have another shape than the network states.
+    """
+    grid = network.grid(spec)
+    stated = (2, grid.rows, grid.columns, network.dim)
+    modes = {module: module.training for module in network.modules()}
+    with torch.random.fork_rng(devices=[]):
+        tokens = network.eval()(torch.zeros(2, *spec.shape))
+    for module, training in modes.items():  # one by one: a network may keep a part of itself in evaluation
+        module.training = training
+    if tuple(tokens.shape) != stated:
+        raise ValueError(
+            f"--network {network.name} states tokens (B, rows, n_tokens, dim) = {stated} and returns "
+            f"{tuple(tokens.shape)} for two trials of shape {spec.shape}; set keeps_electrodes, n_rows, n_tokens and "
+            "dim to what forward returns"
+        )
+    return grid

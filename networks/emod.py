@@ -1,9 +1,7 @@
 """EMOD: raw EEG to five tokens a second, mixed along electrodes and along time by axial attention."""
 
 import logging
-import re
-from pathlib import Path
-from typing import Literal
+from typing import Literal, cast
 
 import torch
 import torch.nn.functional as F
@@ -12,6 +10,7 @@ from torch import Tensor, nn
 from eeg.batch import DataSpec
 from eeg.montage import FACED_CHANNELS, SEEDV_CHANNELS, canonical
 from networks.base import Adaptable, Network
+from networks.weights import load_strictly, read_weights
 
 TOKENS_PER_SECOND = 5
 MAX_TOKENS = 50  # length of the released relative-position table: trials of up to 10 s
@@ -69,14 +68,14 @@ class Attention(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         q, k, v = self.qkv(x).unflatten(-1, (3, self.heads, HEAD_DIM)).permute(2, 0, 3, 1, 4)
-        position = None if self.relative is None else self._position_logits(q)
+        position = None if self.relative is None else self._position_logits(q, self.relative)
         out = F.scaled_dot_product_attention(q, k, v, attn_mask=position)
         return self.proj(out.transpose(1, 2).flatten(2))
 
-    def _position_logits(self, q: Tensor) -> Tensor:
+    def _position_logits(self, q: Tensor, relative: Tensor) -> Tensor:
         """(M, H, L, L): query i times the vector of distance i - j, not scaled by the head width (as released)."""
         steps = torch.arange(q.shape[2], device=q.device)
-        table = self.relative[steps[:, None] - steps + MAX_TOKENS - 1]
+        table = relative[steps[:, None] - steps + MAX_TOKENS - 1]
         return torch.einsum("mhid,ijd->mhij", q, table)
 
 
@@ -175,11 +174,12 @@ class EMOD(Network):
         return self.blocks(self.tokeniser(x) + self.electrode_table(self.electrodes)[:, None])
 
     def adaptable(self) -> list[Adaptable]:
-        attention = [a for block in self.blocks for a in (block.channel_attention, block.time_attention)]
+        blocks = cast("list[Block]", list(self.blocks))
+        attention = [a for block in blocks for a in (block.channel_attention, block.time_attention)]
         # One fused layer makes queries, keys and values; only the last two thirds of its outputs are attended to.
         mixing = [Adaptable(a.qkv, "weight", "mixing", slice(self.dim, 3 * self.dim)) for a in attention]
         mixing += [Adaptable(a.proj, "weight", "mixing") for a in attention]
-        return mixing + [Adaptable(block.ffn[3], "weight", "ffn_out") for block in self.blocks]
+        return mixing + [Adaptable(block.ffn[3], "weight", "ffn_out") for block in blocks]
 
 
 def electrode_ids(channels: tuple[str, ...]) -> Tensor:
@@ -204,43 +204,30 @@ RENAMED = {
     r"\.norm_width\.": ".time_norm.",
     r"\.norm_ffn\.": ".ffn_norm.",
 }
-_HEADS = ("projection_head.", "classifier.")
+HEADS = ("projection_head.", "classifier.")  # of pretraining and of fine-tuning; ours is the decoder's
 
 
-def rename(name: str) -> str:
-    """Our name of one of the authors' parameters."""
-    for theirs, ours in RENAMED.items():
-        name = re.sub(theirs, ours, name)
-    return name
-
-
-def load_released(network: EMOD, path: str | Path) -> tuple[str, ...]:
-    """Copy a checkpoint with the authors' names into the network; heads in the file are left out.
+def load_released(network: EMOD, path: str) -> tuple[str, ...]:
+    """Copy a checkpoint with the authors' names into the network.
 
     Returns:
-        names of the parameters that were set; blocks beyond the depth of the file keep their random start.
+        names of the parameters that were set; blocks beyond the depth of the file keep their random start, as in the
+        six-block model of arXiv 2606.00129.
 
     Raises:
         FileNotFoundError: no such file.
-        ValueError: the file is not a state dict, or of another architecture; names the parameters.
+        ValueError: the file is not a state dict, or of another architecture; names the first tensor that differs.
     """
-    if not Path(path).is_file():
-        raise FileNotFoundError(f"network.weights: no file at {path}")
-    try:
-        file = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:
-        raise ValueError(f"network.weights: {path} is not a plain state dict of tensors") from error
-    state = {name.removeprefix("module."): value for name, value in file.items()}
-    state = {rename(name): value for name, value in state.items() if not name.startswith(_HEADS)}
-    own = network.state_dict()
-    blocks = {name.split(".")[1] for name in state if name.startswith("blocks.")}
-    random = sorted(name for name in own if name not in state)
-    unknown = sorted(name for name in state if name not in own or state[name].shape != own[name].shape)
-    absent = [name for name in random if not name.startswith("blocks.") or name.split(".")[1] in blocks]
-    if unknown or absent or not blocks:
-        raise ValueError(f"network.weights: {path} does not fit EMOD: unknown or misshapen {unknown}, absent {absent}")
-    network.load_state_dict(state, strict=False)
+    state = read_weights(path, renamed=RENAMED, dropped=HEADS)
+    held = {name.split(".")[1] for name in state if name.startswith("blocks.")}
+    random = list(range(len(held), network.depth)) if held else []
+    loaded = load_strictly(
+        network,
+        state,
+        path=path,
+        fix=f"the file has {len(held)} blocks; set --network.dim and --network.depth to those of the file",
+        may_lack=tuple(f"blocks.{i}." for i in random),
+    )
     if random:
-        kept = sorted({int(name.split(".")[1]) for name in random})
-        _log.warning("%s has %d blocks; blocks %s keep their random start", path, len(blocks), kept)
-    return tuple(name for name in own if name in state)
+        _log.warning("%s has %d blocks; blocks %s keep their random start", path, len(held), random)
+    return loaded

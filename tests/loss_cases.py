@@ -10,6 +10,7 @@ import torch
 from command_line.catalogue import plugins
 from eeg.batch import DataSpec, SourceBatch
 from eeg.montage import FACED_CHANNELS
+from eeg.tokens import TokenGrid
 from lightning_modules.decoder import Decoder
 from lightning_modules.heads import MeanLinear
 from losses.base import AlignmentLoss, Batch, LossSpec, Output
@@ -53,6 +54,12 @@ def strategy(name: str, **hyper) -> AlignmentLoss:
     return getattr(importlib.import_module(module), cls)(**hyper)
 
 
+def loss_spec(targets: Targets, *, data: DataSpec = SPEC) -> LossSpec:
+    """What a strategy is built with beside a network that keeps the electrodes of this data."""
+    grid = TokenGrid(network="axial_de", rows=len(data.channels), columns=N, electrodes=data.channels)
+    return LossSpec(targets=targets, dim=D, data=data, grid=grid)
+
+
 def built(loss, targets, *, seed: int = 0):
     decoder = torch.nn.Module()
     with torch.random.fork_rng():
@@ -60,7 +67,7 @@ def built(loss, targets, *, seed: int = 0):
         decoder.network, decoder.classifier = AxialDE(dim=D), MeanLinear(dim=D, n_classes=K)
         decoder.network.build(SPEC)
         torch.manual_seed(seed)
-        loss.build(LossSpec(targets=targets, dim=D, channels=tuple(FACED_CHANNELS), classes=FACED.classes))
+        loss.build(loss_spec(targets))
         loss.prepare(decoder)
     loss.phase = loss.phases(1)[-1]
     return loss

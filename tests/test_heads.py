@@ -8,16 +8,16 @@ from lightning_modules.heads import ChannelPool, HeadName, build_head
 
 NAMES = HeadName.__args__
 PUBLISHED = [
-    ("emod", {"channels": 32, "n_tokens": 50, "dim": 128, "n_classes": 9}, 3_344_266),
-    ("flatten_mlp", {"channels": 32, "n_tokens": 10, "dim": 200, "n_classes": 9}, 128_404_009),
-    ("flatten_mlp", {"channels": 62, "n_tokens": 1, "dim": 200, "n_classes": 5}, 10_082_005),
-    ("mean_linear", {"channels": 32, "n_tokens": 10, "dim": 200, "n_classes": 9}, 1_809),
+    ("emod", {"rows": 32, "n_tokens": 50, "dim": 128, "n_classes": 9}, 3_344_266),
+    ("flatten_mlp", {"rows": 32, "n_tokens": 10, "dim": 200, "n_classes": 9}, 128_404_009),
+    ("flatten_mlp", {"rows": 62, "n_tokens": 1, "dim": 200, "n_classes": 5}, 10_082_005),
+    ("mean_linear", {"rows": 32, "n_tokens": 10, "dim": 200, "n_classes": 9}, 1_809),
 ]
 
 
 def small(name: str, *, dropout: float = 0.0) -> torch.nn.Module:
     torch.manual_seed(0)
-    return build_head(name, channels=4, n_tokens=3, dim=8, n_classes=5, dropout=dropout)
+    return build_head(name, rows=4, n_tokens=3, dim=8, n_classes=5, dropout=dropout)
 
 
 @pytest.mark.parametrize(("name", "sizes", "parameters"), PUBLISHED)
@@ -60,6 +60,26 @@ def test_channel_pool_is_a_softmax_mean():
             weights = torch.stack([pool.score(tokens[b, c, n]).squeeze() for c in range(4)]).softmax(dim=0)
             expected[b, n] = weights @ tokens[b, :, n]
     torch.testing.assert_close(pool(tokens), expected)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_head_fits_one_row_of_tokens_and_uses_all_its_parameters(name):
+    torch.manual_seed(0)
+    head = build_head(name, rows=1, n_tokens=3, dim=8, n_classes=5, dropout=0.0)
+    tokens = torch.randn(6, 1, 3, 8, requires_grad=True)
+    F.cross_entropy(head(tokens), torch.arange(6) % 5).backward()
+    assert (tokens.grad.abs().sum(dim=3) > 0).all()
+    assert all(p.grad.abs().sum() > 0 for p in head.parameters())
+
+
+def test_emod_head_says_that_it_has_nothing_to_pool(caplog):
+    small("emod")
+    assert not caplog.text
+    one = build_head("emod", rows=1, n_tokens=3, dim=8, n_classes=5, dropout=0.25)
+    assert "one row of tokens" in caplog.text
+    # What the pool makes of one row, but for two parameters that nothing depends on.
+    pooled, tokens = ChannelPool(dim=8, dropout=0.25).eval(), torch.randn(6, 1, 3, 8)
+    torch.testing.assert_close(one.eval()(tokens), one(pooled(tokens)))
 
 
 def test_unknown_head_lists_the_names():

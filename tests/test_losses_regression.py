@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch.autograd import gradcheck
 
-from eeg.montage import FACED_CHANNELS, SEEDV_CHANNELS
+from eeg.montage import SEEDV_CHANNELS
 from lightning_modules.decoder import Decoder
 from losses.base import LossSpec, Output
 from losses.distance_ce import DistanceCE
@@ -17,7 +17,7 @@ from losses.prototype_kd import PrototypeKD, prototype_rows
 from losses.soft_label_kd import SoftLabelKD
 from losses.vaxis_mse import VAxisMSE
 from tests.conftest import make_axis
-from tests.loss_cases import B, D, K, batch_of, built
+from tests.loss_cases import B, D, K, batch_of, built, loss_spec
 from tests.test_decoder import SPEC, batch, decoder, fit_steps
 from vaxis.emotions import SEEDV
 from vaxis.targets import Targets
@@ -34,7 +34,7 @@ def normal(*shape: int, seed: int = 0) -> torch.Tensor:
 
 def seedv_spec() -> LossSpec:
     targets = Targets.from_axis(make_axis("seedv"))
-    return LossSpec(targets=targets, dim=D, channels=tuple(SEEDV_CHANNELS), classes=SEEDV.classes)
+    return loss_spec(targets, data=replace(SPEC, channels=tuple(SEEDV_CHANNELS), shape=(62, 5), classes=SEEDV.classes))
 
 
 def step(model: Decoder, *, progress: float = 0.0) -> torch.Tensor:
@@ -131,7 +131,7 @@ class TestPrototypeKD:
 
     @pytest.mark.parametrize("seed", range(5))
     def test_shuffled_moves_every_class_and_keeps_the_set(self, seed, targets):
-        spec = LossSpec(targets=targets, dim=D, channels=tuple(FACED_CHANNELS), classes=SPEC.classes)
+        spec = loss_spec(targets)
         torch.manual_seed(seed)
         rows = prototype_rows("shuffled", spec)
         origin = (rows[:, None] == targets.prototypes[None]).all(dim=2).int().argmax(dim=1)
@@ -148,8 +148,9 @@ class TestPrototypeKD:
         assert similarity[position["neutral"]].sum() == pytest.approx(1, abs=1e-4)
         loss = PrototypeKD(prototypes="va")
         loss.build(seedv_spec())
+        unknown = replace(seedv_spec().data, classes=("bliss", *SEEDV.classes[1:]))
         with pytest.raises(ValueError, match="bliss"):
-            loss.build(replace(seedv_spec(), classes=("bliss", *SEEDV.classes[1:])))
+            loss.build(loss_spec(targets, data=unknown))
 
     def test_value_is_the_divergence_of_the_two_distributions(self, targets, stimuli):
         loss, h, y = built(PrototypeKD(), targets), normal(B, D), batch_of(stimuli).y

@@ -9,14 +9,14 @@ import torch
 
 from eeg.batch import DataSpec
 from eeg.montage import FACED_CHANNELS
-from losses.base import LossSpec, Output
+from losses.base import Output
 from losses.faa import FAA
 from losses.none import NoAlignment
 from losses.topo_frontal import TopoFrontal
 from losses.topo_occipital import TopoOccipital
 from losses.topo_optimal import TopoOptimal
 from losses.vaxis_mse import VAxisMSE
-from tests.loss_cases import B, D, N, batch_of, built, output_of
+from tests.loss_cases import B, D, N, batch_of, built, loss_spec, output_of
 from tests.test_decoder import SPEC, decoder, fit_steps
 from tests.test_losses_regression import normal, seedv_spec, step
 
@@ -48,19 +48,19 @@ class TestTopography:
         value = loss(output_of(tokens), batch_of(stimuli))
         names = tuple(FACED_CHANNELS[c].lower() for c in order)
         head = loss.head
-        loss.build(LossSpec(targets=targets, dim=D, channels=names, classes=SPEC.classes))
+        loss.build(loss_spec(targets, data=replace(SPEC, channels=names)))
         loss.head = head
         torch.testing.assert_close(loss(output_of(tokens[:, order]), batch_of(stimuli)), value)
 
     def test_a_montage_without_the_region_is_refused(self, targets):
-        spec = LossSpec(targets=targets, dim=D, channels=("Oz", "O1", "O2", "Pz"), classes=SPEC.classes)
+        spec = loss_spec(targets, data=replace(SPEC, channels=("Oz", "O1", "O2", "Pz")))
         with pytest.raises(ValueError, match="electrodes"):
             TopoFrontal().build(spec)
 
 
 def faa(targets, *, data: DataSpec = SPEC, **hyper) -> FAA:
     loss = FAA(**hyper)
-    loss.build(LossSpec(targets=targets, dim=D, channels=tuple(FACED_CHANNELS), classes=SPEC.classes, data=data))
+    loss.build(loss_spec(targets, data=data))
     return loss
 
 

@@ -8,13 +8,15 @@ from dataclasses import replace
 import pytest
 import torch
 import torch.nn.functional as F
+from torch import nn
 
 import networks
 from eeg.batch import DataSpec
 from eeg.montage import FACED_CHANNELS, SEEDV_CHANNELS
 from networks.axial_de import AxialDE
-from networks.base import Network
-from networks.emod import ELECTRODE_ID, EMOD, Attention, Block, rename
+from networks.base import Network, checked_grid
+from networks.emod import ELECTRODE_ID, EMOD, RENAMED, Attention, Block
+from networks.weights import rename
 
 RAW = DataSpec(
     dataset="faced",
@@ -30,11 +32,10 @@ RAW = DataSpec(
 BANDS = replace(RAW, features="de", shape=(6, 5), sampling_rate=1)
 FACED = replace(RAW, channels=tuple(FACED_CHANNELS), shape=(32, 2500), sampling_rate=250, window_seconds=10)
 
-# One row per network: small hyper-parameters, data it reads, data it must refuse.
-ROWS = {
-    EMOD: ({"depth": 1, "dim": 16}, RAW, BANDS),
-    AxialDE: ({"dim": 8}, BANDS, RAW),
-}
+KINDS = {"raw": RAW, "de": BANDS, "psd": replace(BANDS, features="psd")}
+
+# Small hyper-parameters; a network without a row is built with its defaults, so that a dropped-in file is tested too.
+ROWS: dict[type[Network], dict] = {EMOD: {"depth": 1, "dim": 16}, AxialDE: {"dim": 8}}
 
 
 def found() -> list[type[Network]]:
@@ -51,28 +52,30 @@ def make(network: type[Network], spec: DataSpec, **init_args) -> Network:
     return made.eval()
 
 
-@pytest.fixture(params=found(), ids=lambda c: c.__name__)
+@pytest.fixture(params=[(c, kind) for c in found() for kind in c.reads], ids=lambda p: f"{p[0].__name__}-{p[1]}")
 def row(request):
-    assert request.param in ROWS, f"give {request.param.__name__} a row in tests/test_networks.py"
-    return (request.param, *ROWS[request.param])
+    """A network, its arguments and data of a kind that it reads."""
+    network, kind = request.param
+    return network, ROWS.get(network, {}), KINDS[kind]
 
 
 def test_tokens_have_the_announced_shape(row):
-    network, init_args, spec, _ = row
+    network, init_args, spec = row
     made = make(network, spec, **init_args)
-    tokens = made(torch.randn(3, *spec.shape))
-    assert tokens.shape == (3, len(spec.channels), made.n_tokens, made.dim)
+    tokens, grid = made(torch.randn(3, *spec.shape)), checked_grid(made, spec)
+    assert tokens.shape == (3, grid.rows, grid.columns, made.dim)
     assert tokens.isfinite().all()
+    assert grid.electrodes == (spec.channels if made.keeps_electrodes else None)
 
 
 def test_trials_do_not_see_each_other(row):
-    network, init_args, spec, _ = row
+    network, init_args, spec = row
     made, x = make(network, spec, **init_args), torch.randn(4, *spec.shape)
     torch.testing.assert_close(made(x)[2:3], made(x[2:3]), rtol=1e-4, atol=1e-4)
 
 
 def test_every_parameter_gets_a_finite_gradient(row):
-    network, init_args, spec, _ = row
+    network, init_args, spec = row
     made = make(network, spec, **init_args).train()
     made(torch.randn(4, *spec.shape)).square().mean().backward()
     for name, parameter in made.named_parameters():
@@ -82,7 +85,7 @@ def test_every_parameter_gets_a_finite_gradient(row):
 
 
 def test_state_dict_round_trip(row):
-    network, init_args, spec, _ = row
+    network, init_args, spec = row
     made, x = make(network, spec, **init_args), torch.randn(2, *spec.shape)
     other = network(**init_args)
     other.build(spec)
@@ -92,9 +95,10 @@ def test_state_dict_round_trip(row):
 
 
 def test_wrong_features_are_refused(row):
-    network, init_args, _, wrong = row
-    with pytest.raises(ValueError, match=r"data\.features"):
-        network(**init_args).build(wrong)
+    network, init_args, _ = row
+    for kind in KINDS.keys() - set(network.reads):
+        with pytest.raises(ValueError, match=r"data\.features"):
+            network(**init_args).build(KINDS[kind])
 
 
 def test_arguments_are_typed_keyword_only_and_documented(row):
@@ -103,6 +107,69 @@ def test_arguments_are_typed_keyword_only_and_documented(row):
         assert parameter.kind is inspect.Parameter.KEYWORD_ONLY, name
         assert parameter.annotation is not inspect.Parameter.empty, name
         assert f"\n        {name}: " in network.__doc__ or f"\n    {name}: " in inspect.getdoc(network), name
+
+
+class Loose(Network):
+    """Tokens of any shape, with batch statistics, dropout and a draw of its own in every pass."""
+
+    def __init__(self, *, shape: tuple[int, ...], **stated) -> None:
+        super().__init__()
+        self.shape = shape
+        vars(self).update({"dim": shape[-1], "n_tokens": shape[1]} | stated)
+
+    def build(self, spec: DataSpec) -> None:
+        self.norm, self.frozen = nn.BatchNorm1d(len(spec.channels)), nn.Dropout(0.5).eval()
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        self.seen_training = self.training
+        mean = self.norm(x).mean() + torch.randn(())
+        return mean * torch.ones(len(x), *self.shape)
+
+
+def loose(**options) -> Loose:
+    made = Loose(**options)
+    made.build(RAW)
+    return made
+
+
+def test_grids_with_and_without_electrodes_are_accepted():
+    kept = checked_grid(loose(shape=(6, 3, 8)), RAW)
+    assert (kept.rows, kept.columns, kept.electrodes) == (6, 3, RAW.channels)
+    assert kept.rows_of(["fp2", "Fp1"], reader="x") == [1, 0]
+    mixed = checked_grid(loose(shape=(1, 3, 8), keeps_electrodes=False), RAW)
+    assert (mixed.rows, mixed.columns, mixed.electrodes) == (1, 3, None)
+    # As many rows as electrodes do not make them electrodes.
+    regions = checked_grid(loose(shape=(6, 3, 8), keeps_electrodes=False, n_rows=6), RAW)
+    assert (regions.rows, regions.electrodes) == (6, None)
+    with pytest.raises(ValueError, match=r"--loss topo_optimal .* --network test_networks mixes .*--loss vaxis_mse"):
+        regions.rows_of(["Fp1"], reader="topo_optimal")
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"shape": (1, 3, 8)},  # electrodes mixed and not said
+        {"shape": (6, 3, 8), "n_tokens": 4},
+        {"shape": (6, 3, 8), "dim": 16},
+        {"shape": (2, 3, 8), "keeps_electrodes": False},
+        {"shape": (18, 8), "n_tokens": 3},
+    ],
+)
+def test_tokens_of_another_shape_than_stated_are_one_line(options):
+    with pytest.raises(ValueError, match=r"--network test_networks states tokens .* = \(2, .* returns \(2, ") as error:
+        checked_grid(loose(**options), RAW)
+    assert "\n" not in str(error.value)
+    assert str((2, *options["shape"])) in str(error.value)
+
+
+def test_the_check_leaves_no_trace():
+    made = loose(shape=(6, 3, 8))
+    before, random = {name: value.clone() for name, value in made.state_dict().items()}, torch.get_rng_state()
+    checked_grid(made, RAW)
+    assert not made.seen_training
+    assert torch.equal(torch.get_rng_state(), random)
+    assert all(torch.equal(value, before[name]) for name, value in made.state_dict().items())
+    assert (made.training, made.norm.training, made.frozen.training) == (True, True, False)
 
 
 # EMOD
@@ -221,7 +288,7 @@ def released_file(path, network: EMOD):
         theirs = name
         for ours, other in names.items():
             theirs = theirs.replace(ours, other)
-        assert rename(theirs) == name
+        assert rename(theirs, RENAMED) == name
         state[f"module.{theirs}"] = value
     torch.save(state, path)
     return str(path)
@@ -256,7 +323,7 @@ def test_emod_refuses_unfit_weights(tmp_path):
     with pytest.raises(ValueError, match="state dict"):
         make(EMOD, RAW, weights=str(tmp_path / "text.ckpt"))
     path = released_file(tmp_path / "weights.ckpt", make(EMOD, RAW, depth=1, dim=24))
-    with pytest.raises(ValueError, match=r"misshapen.*tokeniser\.fuse\.weight"):
+    with pytest.raises(ValueError, match=r"tokeniser\.time\.0\.weight. is \(24, 1, 1, 25\) there and \(16"):
         make(EMOD, RAW, depth=1, dim=16, weights=path)
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from eeg.montage import FACED_CHANNELS, SEEDV_CHANNELS
-from figures.scalp import topomap_figure
+from figures.scalp import HEAD, topomap_figure
 from measures.topography import axis_topography, chance_abs_r
 
 
@@ -72,15 +72,46 @@ def test_topography_edges():
 
 @pytest.mark.parametrize(("channels", "off"), [(FACED_CHANNELS, {"A1", "A2"}), (SEEDV_CHANNELS, {"CB1", "CB2"})])
 def test_map_places_every_scalp_electrode_inside_the_head(channels, off):
-    from figures.scalp import _scalp
+    figure = topomap_figure({"a": np.linspace(-1, 1, len(channels))}, channels=channels, names=True)
+    at = {text.get_text(): np.array(text.get_position()) / HEAD for text in figure.axes[0].texts}
+    assert set(channels) - set(at) == off
+    at = {name.upper(): place for name, place in at.items()}
+    # The circle of the 10-20 system is the rim, just inside the outline.
+    ring = [np.hypot(*at[name]) for name in ("FP1", "F7", "T7", "P7", "O1", "OZ", "O2", "P8", "T8", "F8", "FP2")]
+    assert 0.83 < min(ring) < max(ring) == max(np.hypot(*place) for place in at.values()) < 0.95
+    assert at["T7"][0] < -0.9 < 0.9 < at["T8"][0]
+    assert at["OZ"][1] < -0.8 < 0.8 < at["FP1"][1]
+    assert at["O1"][1] == pytest.approx(-at["FP1"][1], abs=0.03)
+    assert at["FP1"][0] == pytest.approx(-at["FP2"][0], abs=0.03)
+    assert np.hypot(*at["CZ"]) < 0.05
 
-    kept, places = _scalp(channels)
-    assert {channels[i] for i in range(len(channels)) if i not in kept} == off
-    assert np.hypot(*places.T).max() < 1
-    at = {channels[i].upper(): place for i, place in zip(kept, places)}
-    assert at["T7"][0] < -0.8 < 0.8 < at["T8"][0]
-    assert at["OZ"][1] < -0.7 < 0.7 < at["FP1"][1]
-    assert np.hypot(*at["CZ"]) < 0.15
+
+def test_low_electrodes_lie_inside_the_head_too():
+    channels = ["FT9", "FT10", "TP9", "TP10", "PO9", "PO10", "Iz", "Cz", "Fz"]
+    figure = topomap_figure({"a": np.arange(9.0)}, channels=channels, names=True)
+    assert max(np.hypot(*text.get_position()) for text in figure.axes[0].texts) < HEAD
+
+
+def test_a_map_has_head_nose_and_two_ears():
+    figure = topomap_figure({"a": np.arange(32.0)}, channels=FACED_CHANNELS, names=True)
+    lines = [line.get_xydata() / HEAD for line in figure.axes[0].lines if len(line.get_xydata()) != 30]
+    head, *others = sorted(lines, key=len, reverse=True)
+    assert np.hypot(*head.T) == pytest.approx(1)
+    assert sorted(len(line) for line in others) == [3, 10, 10]
+    assert max(line[:, 1].max() for line in others) > 1.1
+
+
+def test_cells_take_the_value_of_their_electrode():
+    values = np.random.default_rng(0).uniform(-0.7, 0.7, 32)
+    figure = topomap_figure({"a": values}, channels=FACED_CHANNELS, names=True, limit=1.0)
+    ax = figure.axes[0]
+    assert ax.images[0].get_clim() == (-1, 1)
+    cells = [patch for patch in ax.patches if patch.get_fill()]
+    assert len(ax.texts) == 30
+    for text in ax.texts:
+        (cell,) = [patch for patch in cells if patch.get_path().contains_point(text.get_position())]
+        value = values[FACED_CHANNELS.index(text.get_text())]
+        assert cell.get_facecolor() == pytest.approx(ax.images[0].to_rgba(value), abs=0.01), text.get_text()
 
 
 def test_maps_share_one_symmetric_scale_and_take_old_names():

@@ -9,13 +9,16 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import requests
 
-from callbacks.wandb_scalp import electrode_r
+from callbacks.wandb_scalp import WandbScalp, electrode_r
 from tests.conftest import ROOT
+from tests.loss_cases import SPEC
 from tests.runs import SMALL, TWO_RANKS, environment, train
 from tests.wandb_records import records
 from tests.wandb_server import KEY, FakeServer, SilentServer
@@ -126,6 +129,20 @@ def test_electrodes_that_carry_the_axis_are_found():
     means[:, 0, 2], means[:, 1, 2] = 3 * v, -v
     for sign in (1, -1):
         np.testing.assert_allclose(electrode_r(sign * means, v, np.arange(8) // 2), [1, -1, np.nan], atol=1e-12)
+
+
+def test_what_has_no_place_on_the_scalp_costs_the_figure_and_not_the_run(caplog):
+    spec = replace(SPEC, channels=("here", "there", "Cz", "Fz", "Pz"))
+    WandbScalp()._log_figure(SimpleNamespace(loggers=[]), np.zeros(5), spec)
+    assert "no test/scalp: electrodes ['HERE', 'THERE']" in caplog.text
+
+
+def test_tokens_of_no_electrode_have_no_scalp(monkeypatch):
+    monkeypatch.setattr("callbacks.wandb_scalp.run_loggers", lambda trainer: ["one"])
+    trainer = SimpleNamespace(testing=True)
+    for keeps in (True, False):
+        module = SimpleNamespace(network=SimpleNamespace(keeps_electrodes=keeps))
+        assert WandbScalp().wanted(trainer, module) is keeps
 
 
 def test_without_wandb_it_is_not_imported():
