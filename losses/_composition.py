@@ -36,6 +36,14 @@ class Composition(AlignmentLoss):
             raise ValueError(
                 f"--loss {self.label}: {staged[0].name} ends with labels alone, so nothing can be added to it"
             )
+        # The value of a strategy's own ``combine`` at one task loss says nothing about its value at another: without
+        # the two hooks there is no telling what of it belongs to the labels and what to the strategy.
+        own = [part.name for part in self.parts if type(part).combine is not AlignmentLoss.combine]
+        if own and len(self.parts) > 1:
+            raise ValueError(
+                f"--loss {self.label}: {own[0]} mixes labels and alignment in a combine of its own, so nothing can be "
+                "added to it; give it task_factor and alignment_term instead, or run it alone"
+            )
         self.structural = any(part.structural for part in self.parts)
         self.second_data = next((part.second_data for part in self.parts if part.second_data), None)
         self.couples_samples = any(part.couples_samples for part in self.parts)
@@ -98,17 +106,27 @@ class Composition(AlignmentLoss):
         ]
         return sum(part.weight * value for part, value in zip(self.parts, self.values) if value is not None)
 
+    def task_factor(self, *, progress: float) -> float | Tensor:
+        """Product of the factors of the parts; 1 for most of them."""
+        factor: float | Tensor = 1.0
+        for part, _ in self._present():
+            factor = factor * part.task_factor(progress=progress)
+        return factor
+
+    def alignment_term(self, *, alignment: Tensor, progress: float) -> Tensor:
+        """Sum of what the parts add, each from its own value: the sum that ``forward`` returned is for the log."""
+        terms = [part.alignment_term(alignment=value, progress=progress) for part, value in self._present()]
+        return sum(terms[1:], start=terms[0])
+
     def combine(self, *, task: Tensor, alignment: Tensor, progress: float) -> Tensor:
-        present = [(part, value) for part, value in zip(self.parts, self.values) if value is not None]
-        if len(present) == 1:
+        present = self._present()
+        if len(present) == 1:  # also a part with a combine of its own, which stands alone
             return present[0][0].combine(task=task, alignment=present[0][1], progress=progress)
-        # Every part makes a * task + b of the labels; a is 1 for most.
-        zero, added = torch.zeros_like(task), 0.0
-        for part, value in present:
-            at_zero, at_one = (part.combine(task=t, alignment=zero, progress=progress) for t in (zero, zero + 1))
-            task = task * (at_one - at_zero)
-            added = added + part.combine(task=zero, alignment=value, progress=progress)
-        return task + added
+        return super().combine(task=task, alignment=alignment, progress=progress)
+
+    def _present(self) -> list[tuple[AlignmentLoss, Tensor]]:
+        """The parts that the last batch had something for, with their values."""
+        return [(part, value) for part, value in zip(self.parts, self.values) if value is not None]
 
 
 def _is_staged(part: AlignmentLoss) -> bool:

@@ -71,8 +71,8 @@ class ClipInfoNCE(AlignmentLoss):
         to_trials = -((among.log_softmax(dim=0) * own).sum(dim=0) / own.sum(dim=0)).mean()
         return (to_text + to_trials) / 2
 
-    def combine(self, *, task: Tensor, alignment: Tensor, progress: float) -> Tensor:
-        return self.task_weight * task + self.weight * alignment
+    def task_factor(self, *, progress: float) -> float:
+        return self.task_weight
 
 
 def position_features(v: Tensor, *, count: int = 16, width: float = 0.5) -> Tensor:

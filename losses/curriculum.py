@@ -40,5 +40,5 @@ class Curriculum(VAxisMSE):
         super().__init__(weight=weight, level=level, criterion=criterion)
         self.schedule = schedule
 
-    def combine(self, *, task: Tensor, alignment: Tensor, progress: float) -> Tensor:
-        return task + self.weight * SCHEDULES[self.schedule](progress) * alignment
+    def alignment_term(self, *, alignment: Tensor, progress: float) -> Tensor:
+        return self.weight * SCHEDULES[self.schedule](progress) * alignment

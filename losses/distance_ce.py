@@ -49,5 +49,5 @@ class DistanceCE(AlignmentLoss):
     def forward(self, output: Output, batch: Batch) -> Tensor:
         return F.cross_entropy(output.logits, self.soft_labels[batch.y])
 
-    def combine(self, *, task: Tensor, alignment: Tensor, progress: float) -> Tensor:
-        return self.weight * alignment + (task if self.mode == "add" else 0.0)
+    def task_factor(self, *, progress: float) -> float:
+        return 1.0 if self.mode == "add" else 0.0

@@ -6,10 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from losses._geometry import condition_means, cosine
+from losses._geometry import ROUNDING, condition_means, cosine
 from losses.base import AlignmentLoss, Batch, LossSpec, Output
-
-ROUNDING = 1e-5  # what is smaller than this share of its origin is left over by a subtraction of equal numbers
 
 
 class Procrustes(AlignmentLoss):

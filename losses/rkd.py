@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from losses._geometry import TINY, condition_means, pairwise_distances, unit
+from losses._geometry import TINY, condition_means, is_constant, pairwise_distances, unit
 from losses.base import AlignmentLoss, Batch, LossSpec, Output
 
 
@@ -51,6 +51,9 @@ class RKD(AlignmentLoss):
         taught = self.taught[stimulus]
         if len(patterns) < 3 or not relative_distances(taught).gt(0).any():
             return self.undefined(output.h)
+        # Means of equal features differ by rounding, and an angle between two rounding errors has a slope like any
+        # other. Collapsed features still cost what their missing distances cost, without a direction to go.
+        patterns = torch.where(is_constant(patterns), 0.0 * patterns, patterns)
         value = self.distance_weight * F.smooth_l1_loss(relative_distances(patterns), relative_distances(taught))
         if self.angle_weight:
             defined = defined_angles(taught)

@@ -4,7 +4,7 @@ from typing import Literal
 
 from torch import Tensor
 
-from losses._geometry import TINY, condition_means, correlation, cosine, pairwise_distances, soft_rank
+from losses._geometry import TINY, condition_means, correlation, cosine, is_constant, pairwise_distances, soft_rank
 from losses.base import AlignmentLoss, Batch, LossSpec, Output
 
 
@@ -48,6 +48,10 @@ class RSA(AlignmentLoss):
         if len(patterns) < 3:
             return self.undefined(output.h)
         position = self.v[stimulus]
+        if is_constant(patterns) or is_constant(position):
+            # Nothing resembles a matrix without differences: similarity 0, by decree. Left to the formulas, cosine and
+            # CKA divide one rounding error by another and push as hard as a real difference would.
+            return self.undefined(output.h, value=1.0)
         if self.compare == "cka":
             return 1 - linear_cka(patterns, position)
         features = pairwise_distances(patterns, metric=self.metric)

@@ -75,7 +75,8 @@ class TeacherKD(VAxisMSE):
         own = torch.log_softmax(output.logits / self.temperature, dim=1)
         return self.temperature**2 * F.kl_div(own, soft, log_target=True, reduction="batchmean")
 
-    def combine(self, *, task: Tensor, alignment: Tensor, progress: float) -> Tensor:
-        if self.phase.name == "teacher":
-            return task + self.teacher_weight * alignment
-        return self.ce_weight * task + self.weight * alignment
+    def task_factor(self, *, progress: float) -> float:
+        return 1.0 if self.phase.name == "teacher" else self.ce_weight
+
+    def alignment_term(self, *, alignment: Tensor, progress: float) -> Tensor:
+        return (self.teacher_weight if self.phase.name == "teacher" else self.weight) * alignment

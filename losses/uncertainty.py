@@ -30,8 +30,18 @@ class Uncertainty(VAxisMSE):
         super().build(spec)
         self.log_variances = nn.Parameter(torch.zeros(2))
 
-    def combine(self, *, task: Tensor, alignment: Tensor, progress: float) -> Tensor:
+    def task_factor(self, *, progress: float) -> Tensor:
+        s1, _ = self._held()
+        return (-s1).exp()
+
+    def alignment_term(self, *, alignment: Tensor, progress: float) -> Tensor:
+        # s1 / 2 belongs to the labels, but it is what keeps their factor from falling to 0, so it goes with the strategy.
+        s1, s2 = self._held()
+        return s1 / 2 + self.weight * ((-s2).exp() * alignment + s2) / 2
+
+    def _held(self) -> tuple[Tensor, Tensor]:
+        """The two log-variances, brought back within their limits."""
         with torch.no_grad():  # a projection: under clamp() a value beyond the limit would have no gradient to return
             self.log_variances.clamp_(-LIMIT, LIMIT)
         s1, s2 = self.log_variances
-        return (-s1).exp() * task + s1 / 2 + self.weight * ((-s2).exp() * alignment + s2) / 2
+        return s1, s2
