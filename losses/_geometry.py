@@ -30,9 +30,7 @@ def weighted_correlation(a: Tensor, b: Tensor, *, weights: Tensor) -> Tensor:
     """Pearson correlation of two vectors (n,) under positive weights (n,); 0 where either is constant."""
     weights = weights / weights.sum()
     # As in ``centred``, but about the weighted mean.
-    a, b = (
-        weights.sqrt() * torch.where(is_constant(x), 0.0 * x, x - (weights * x).sum()) for x in (a, b)
-    )
+    a, b = (weights.sqrt() * torch.where(is_constant(x), 0.0 * x, x - (weights * x).sum()) for x in (a, b))
     return cosine(a, b)
 
 

@@ -10,7 +10,6 @@ from torch import Tensor, nn
 from eeg.batch import Batch, DataSpec
 from vaxis.targets import Targets
 
-
 # Typed as present: a strategy takes only the fields it lists in ``reads``, and those are there. Whoever takes another
 # one meets None at the first batch, which is what the contract tests do to every strategy.
 ABSENT = cast(Tensor, None)

@@ -35,7 +35,7 @@ class Uncertainty(VAxisMSE):
         return (-s1).exp()
 
     def alignment_term(self, *, alignment: Tensor, progress: float) -> Tensor:
-        # s1 / 2 belongs to the labels, but it is what keeps their factor from falling to 0, so it goes with the strategy.
+        # s1 / 2 keeps the factor of the labels from falling to 0; it stays where that factor is but one of several.
         s1, s2 = self._held()
         return s1 / 2 + self.weight * ((-s2).exp() * alignment + s2) / 2
 

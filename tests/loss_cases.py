@@ -60,7 +60,7 @@ def built(loss, targets, *, seed: int = 0):
         decoder.network, decoder.classifier = AxialDE(dim=D), MeanLinear(dim=D, n_classes=K)
         decoder.network.build(SPEC)
         torch.manual_seed(seed)
-        loss.build(LossSpec(targets=targets, dim=D, channels=tuple(FACED_CHANNELS), classes=FACED.classes))
+        loss.build(LossSpec(targets=targets, dim=D, channels=SPEC.channels, classes=SPEC.classes, data=SPEC))
         loss.prepare(decoder)
     loss.phase = loss.phases(1)[-1]
     return loss

@@ -102,31 +102,6 @@ class TestContract:
         value = loss(output_of(tokens), batch_of(stimuli))
         torch.testing.assert_close(loss(output_of(tokens[order]), batch_of(stimuli[order])), value)
 
-    @pytest.mark.parametrize("case", ["one trial", "one class", "one stimulus", "equal features", "constant axis"])
-    def test_finite_on_degenerate_batches(self, name, case, targets, tokens, stimuli):
-        """With respect to logits, features and tokens each; where it counts the batch as undefined, exactly zero."""
-        if case == "constant axis":
-            targets = replace(targets, v=torch.zeros(28), v_class=torch.zeros(9))
-        loss = built(strategy(name), targets)
-        if case == "one trial":
-            tokens, stimuli = tokens[:1], stimuli[:1]
-        elif case == "one class":
-            stimuli = stimuli % 3
-        elif case == "one stimulus":
-            stimuli = torch.zeros_like(stimuli)
-        elif case == "equal features":
-            tokens = torch.ones(B, 32, N, D)
-        leaves = Output(*(field.detach().requires_grad_() for field in output_of(tokens)))
-        value = loss(leaves, batch_of(stimuli))
-        assert torch.isfinite(value)
-        gradients = torch.autograd.grad(value, [*leaves], allow_unused=True)
-        found = [gradient for gradient in gradients if gradient is not None]
-        assert found
-        assert all(torch.isfinite(gradient).all() for gradient in found)
-        if loss.degenerate_batches:
-            assert value == 0
-            assert all(torch.equal(gradient, torch.zeros_like(gradient)) for gradient in found)
-
     def test_only_declared_outputs_are_read(self, name, targets, tokens, stimuli):
         loss, full = built(strategy(name), targets), output_of(tokens)
         declared = Output(**{field: getattr(full, field) for field in loss.reads if field != "x"})
