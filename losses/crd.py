@@ -13,13 +13,26 @@ from losses.base import AlignmentLoss, Batch, LossSpec, Output
 class CRD(AlignmentLoss):
     """A critic should tell the text of a trial's clip from the texts of other clips.
 
-    A = mean_i (softplus(-l_ip) + sum_{n in neg(i)} softplus(l_in)) / (N_i + 1) in nats, l = a_i.b / T - log(N_i / M),
-    a a unit linear projection of the features, p the text of i, N_i of the M texts its negatives. Tian, Krishnan and
-    Isola 2020 (arXiv 1910.10699), noise-contrastive estimation: Gutmann and Hyvärinen 2010. Cited as a source by
-    arXiv 2606.00129, which reports no number for it. So few texts need no memory bank: all are enumerated, which makes
-    the original's running constant needless, and the factor 1 / (N_i + 1) keeps A of order one. The projection of the
-    texts is random, orthogonal and fixed, because a learned one can let all texts collapse. Clips with equal text rows
-    (classes, where the axis has no embeddings) are one text.
+    Formula:
+        A = mean_i (softplus(-l_ip) + sum_{n in neg(i)} softplus(l_in)) / (N_i + 1), in nats; l = a_i.b / T -
+        log(N_i / M).
+        a is a unit linear projection of the features, p the text of i, N_i of the M texts its negatives.
+
+    Source:
+        Tian, Krishnan and Isola 2020, arXiv 1910.10699. Noise-contrastive estimation: Gutmann and Hyvärinen 2010,
+        https://proceedings.mlr.press/v9/gutmann10a.html.
+
+    Published:
+        Cited as a source by arXiv 2606.00129, which reports no number for it (no row, no p).
+
+    Ours:
+        So few texts need no memory bank: all are enumerated, which makes the original's running constant
+        needless, and the factor 1 / (N_i + 1) keeps A of order one. The projection of the texts is random,
+        orthogonal and fixed, because a learned one can let all texts collapse. Clips with equal text rows
+        (classes, where the axis has no embeddings) are one text.
+
+    Example:
+        python train.py --loss crd --loss.negatives class
 
     Args:
         weight: factor of the loss.

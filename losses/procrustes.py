@@ -13,14 +13,27 @@ from losses.base import AlignmentLoss, Batch, LossSpec, Output
 class Procrustes(AlignmentLoss):
     """The leading within-class direction of the features should follow the axis within classes.
 
-    residual_pc: A = (1 - c^2) + 2 m (1 - |c|), in [0, 1 + 2 m], c the cosine over trials between residual positions
-    v - class mean and scores of the residual features on their first principal direction, which is held fixed in the
-    gradient (an SVD has none where two singular values meet). The second term is m times the mean squared error of the
-    standardised scores, sign chosen. No gradient ever moves a class mean, and a batch without axis variance within
-    classes is undefined. orthogonal: A = 1 - |X'v|^2 / (|X|^2 |v|^2), in [0, 1], X the centred clip means: what the
-    best rotation and scale leave of the features (Schönemann 1966, doi 10.1007/BF02289451). arXiv 2606.00129, row 9:
-    +0.0012 (p = 0.89) at weight 0.05. The source speaks of a cosine between a direction of features and one of a
-    language model; these share no space, so it is taken over trials here.
+    Formula:
+        residual_pc: A = (1 - c^2) + 2 m (1 - |c|), in [0, 1 + 2 m]; c the cosine over trials between v - class
+        mean and the scores of the residual features on their first principal direction.
+        orthogonal: A = 1 - |X'v|^2 / (|X|^2 |v|^2), in [0, 1], X and v the centred means and positions of the
+        clips.
+
+    Source:
+        Schönemann 1966, doi 10.1007/BF02289451.
+
+    Published:
+        arXiv 2606.00129, row 9: +0.0012 (p = 0.89) at weight 0.05.
+
+    Ours:
+        The source speaks of a cosine between a direction of features and one of a language model; these share no
+        space, so it is taken over trials here. The direction is held fixed in the gradient (an SVD has none where
+        two singular values meet). The second term is m times the mean squared error of the standardised scores,
+        sign chosen. No gradient ever moves a class mean, and a batch without axis variance within classes is
+        undefined. orthogonal is what the best rotation and scale leave of the features.
+
+    Example:
+        python train.py --loss procrustes --loss.center_by class_and_subject
 
     Args:
         weight: factor of the loss.

@@ -13,12 +13,25 @@ from losses.base import AlignmentLoss, Batch, LossSpec, Output
 class RKD(AlignmentLoss):
     """Relative distances (and angles) between clips in feature space should be those on the axis.
 
-    A = w_d huber(d_ij / mean d - d'_ij / mean d') + w_a huber(cos_jik - cos'_jik), means over pairs and triples of the
-    clips in the batch, huber with slope 1 beyond 1; no unit. Park, Kim, Lu and Cho 2019 (arXiv 1904.05068) with
-    w_a = 2 w_d. Cited as a source by arXiv 2606.00129, which reports no number for it. Patterns are means over the
-    trials of a clip as in ``rsa``, which also bounds the triples. Unlike ``rsa`` no offset between the distances is
-    free. On a line every angle is 0 or 180 degrees, so the angle term would only demand that features be collinear; it
-    is refused with ``axis``. Angles at a clip whose text equals another's are left out.
+    Formula:
+        A = w_d mean huber(d_ij / mean d - d'_ij / mean d') + w_a mean huber(cos_jik - cos'_jik), no unit.
+        d and cos are distances and angles between the clips in feature space, primed on the axis or between
+        texts, over the pairs and triples of clips in the batch; huber has slope 1 beyond 1.
+
+    Source:
+        Park, Kim, Lu and Cho 2019, arXiv 1904.05068, with w_a = 2 w_d.
+
+    Published:
+        Cited as a source by arXiv 2606.00129, which reports no number for it (no row, no p).
+
+    Ours:
+        Patterns are means over the trials of a clip as in ``rsa``, which also bounds the triples. Unlike ``rsa``
+        no offset between the distances is free. On a line every angle is 0 or 180 degrees, so the angle term
+        would only demand that features be collinear; it is refused with ``axis``. Angles at a clip whose text
+        equals another's are left out.
+
+    Example:
+        python train.py --loss rkd --loss.teacher text
 
     Args:
         weight: factor of the loss.

@@ -14,12 +14,25 @@ from losses.vaxis_mse import VAxisMSE
 class TeacherKD(VAxisMSE):
     """A decoder trained with regression onto the axis teaches one that never sees the axis.
 
-    A = T^2 mean KL(softmax(teacher / T) || softmax(student / T)), in nats; both see the same augmented trial, the
-    teacher without dropout (Hinton, Vinyals and Dean 2015, arXiv 1503.02531). Student L = ce_weight * task + weight A;
-    teacher L = task + teacher_weight * (axis regression). arXiv 2606.00129, figure: teacher 0.560, student 0.6075
-    against 0.624 (-0.017, p = 0.05). Its student had distillation only, which we read as no axis; ce_weight 0 is the
-    other reading. The teacher was fitted on the same trials, so its labels are nearly hard. A teacher trained here is
-    that of the last epoch of a first phase, after which the student starts from the weights the teacher started from.
+    Formula:
+        A = T^2 mean_i KL(softmax(teacher(x_i) / T) || softmax(z_i / T)), in nats.
+        Student L = ce_weight * task + weight * A; teacher L = task + teacher_weight * (regression as in
+        ``vaxis_mse``).
+
+    Source:
+        Hinton, Vinyals and Dean 2015, arXiv 1503.02531.
+
+    Published:
+        arXiv 2606.00129, figure: -0.017 (p = 0.05); teacher 0.560, student 0.6075 against 0.624.
+
+    Ours:
+        Its student had distillation only, which we read as no axis; ce_weight 0 is the other reading.
+        Both see the same augmented trial, the teacher without dropout. It was fitted on the same trials, so its
+        labels are nearly hard. A teacher trained here is that of the last epoch of a first phase, after which the
+        student starts from the weights the teacher started from.
+
+    Example:
+        python train.py --loss teacher_kd --loss.ce_weight 0
 
     Args:
         weight: factor of the distillation.

@@ -12,12 +12,24 @@ LIMIT = 6.0
 class Uncertainty(VAxisMSE):
     """Regression onto the axis with a weight that is learned from the noise of both tasks.
 
-    L = exp(-s1) task + s1 / 2 + weight (exp(-s2) A / 2 + s2 / 2), A = mean (w'h + b - t)^2 in z^2, with log-variances
-    s1, s2 learned from 0 and kept within -6 and 6 (Kendall, Gal and Cipolla 2018, arXiv 1705.07115). Stationary at
-    exp(s1) = 2 task and exp(s2) = A, where the axis has task / A times the factor of the labels: on training trials A
-    falls while smoothed labels keep a floor, so the axis gains weight without bound. L may be negative. arXiv
-    2606.00129, row 25: -0.067 (p < 1e-3), below every fixed weight. The log-variances share the optimiser's weight
-    decay; at 1e-2 a step draws them to 0 by 1e-2 lr s, at most 6 percent of a full Adam step.
+    Formula:
+        L = exp(-s1) task + s1 / 2 + weight (exp(-s2) A / 2 + s2 / 2), A = mean (w'h + b - t)^2 in z^2.
+        The log-variances s1, s2 are learned from 0 and kept within -6 and 6.
+
+    Source:
+        Kendall, Gal and Cipolla 2018, arXiv 1705.07115.
+
+    Published:
+        arXiv 2606.00129, row 25: -0.067 (p < 1e-3), below every fixed weight.
+
+    Ours:
+        Stationary at exp(s1) = 2 task and exp(s2) = A, where the axis has task / A times the factor of the
+        labels: on training trials A falls while smoothed labels keep a floor, so the axis gains weight without
+        bound. L may be negative. The log-variances share the optimiser's weight decay; at 1e-2 a step draws them
+        to 0 by 1e-2 lr s, at most 6 percent of a full Adam step.
+
+    Example:
+        python train.py --loss uncertainty
 
     Args:
         weight: factor of the whole alignment part, its log-variance included; the published method has 1.
