@@ -41,6 +41,8 @@ class AngerWeighted(VAxisMSE):
         criterion: mse or pearson.
     """
 
+    class_weight: Tensor
+
     def __init__(
         self,
         *,

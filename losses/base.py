@@ -39,8 +39,11 @@ class Learner(Protocol):
         classifier: head from tokens to logits.
     """
 
-    network: nn.Module
-    classifier: nn.Module
+    @property
+    def network(self) -> nn.Module: ...
+
+    @property
+    def classifier(self) -> nn.Module: ...
 
 
 @dataclass(frozen=True, kw_only=True)

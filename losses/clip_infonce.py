@@ -43,6 +43,8 @@ class ClipInfoNCE(AlignmentLoss):
         task_weight: factor of the task loss.
     """
 
+    texts: Tensor
+    text_of: Tensor
     couples_samples = True
 
     def __init__(

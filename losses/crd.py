@@ -41,6 +41,10 @@ class CRD(AlignmentLoss):
         dim: width of the joint space.
     """
 
+    negative: Tensor
+    texts: Tensor
+    text_of: Tensor
+
     def __init__(
         self,
         *,

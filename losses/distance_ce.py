@@ -40,6 +40,7 @@ class DistanceCE(AlignmentLoss):
         v_units: z, or raw: the positions as the artifact has them.
     """
 
+    soft_labels: Tensor
     reads = ("logits",)
 
     def __init__(

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from losses.base import AlignmentLoss, Batch, LossSpec, Output
+from losses.base import AlignmentLoss, Batch, Learner, LossSpec, Output
 
 
 class HeadInit(AlignmentLoss):
@@ -37,6 +37,8 @@ class HeadInit(AlignmentLoss):
         mode: set the bias or the weight matrix of the last layer.
     """
 
+    v_class: Tensor
+
     def __init__(self, *, weight: float = 1.0, mode: Literal["bias", "weight"] = "bias") -> None:
         super().__init__(weight=weight)
         if mode == "weight" and weight > 1:
@@ -50,7 +52,7 @@ class HeadInit(AlignmentLoss):
     def build(self, spec: LossSpec) -> None:
         self.constant("v_class", spec.targets.v_class)
 
-    def prepare(self, decoder: nn.Module) -> None:
+    def prepare(self, decoder: Learner) -> None:
         last = [module for module in decoder.classifier.modules() if isinstance(module, nn.Linear)][-1]
         if last.out_features != len(self.v_class):
             raise ValueError(f"the last linear layer of the head gives {last.out_features} values, not one a class")

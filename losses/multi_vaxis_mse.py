@@ -42,6 +42,8 @@ class MultiVAxisMSE(AlignmentLoss):
         tie_heads: one linear head for all axes.
     """
 
+    v: Tensor
+
     def __init__(
         self,
         *,

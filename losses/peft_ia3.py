@@ -3,7 +3,7 @@
 from torch import nn
 from torch.nn.utils import parametrize
 
-from losses._adapters import Gain
+from losses._adapters import Gain, sites
 from losses._peft import _PEFT, ADAPTER
 
 
@@ -39,13 +39,11 @@ class PEFTIA3(_PEFT):
     parts = ADAPTER
 
     def insert(self, network: nn.Module) -> None:
-        sites = network.adaptable()
-        if not sites:
-            raise ValueError(f"{type(network).__name__} names no weights for adapters; give it adaptable()")
-        for module, name, role, rows in sites:
-            if role == "mixing" and rows is None:
+        for site in sites(network, roles=("mixing", "ffn_out")):
+            if site.role == "mixing" and site.rows is None:
                 continue
-            gain = Gain(getattr(module, name), rows=rows)
-            parametrize.register_parametrization(module, name, gain)
-            if rows is not None and name == "weight" and module.bias is not None:
-                parametrize.register_parametrization(module, "bias", gain)
+            gain = Gain(getattr(site.module, site.name), rows=site.rows)
+            parametrize.register_parametrization(site.module, site.name, gain)
+            if site.rows is not None and site.name == "weight" and site.module.bias is not None:
+                # One gain for both: a key or value is W x + b, and the factor is on all of it.
+                parametrize.register_parametrization(site.module, "bias", gain)

@@ -3,7 +3,7 @@
 from torch import nn
 from torch.nn.utils import parametrize
 
-from losses._adapters import LowRank
+from losses._adapters import LowRank, sites
 from losses._peft import _PEFT, ADAPTER
 
 
@@ -52,9 +52,6 @@ class PEFTLoRA(_PEFT):
         self.rank, self.alpha, self.parts = rank, alpha, ADAPTER
 
     def insert(self, network: nn.Module) -> None:
-        sites = [site for site in network.adaptable() if site.role == "mixing"]
-        if not sites:
-            raise ValueError(f"{type(network).__name__} names no weights for adapters; give it adaptable()")
-        for module, name, *_ in sites:
-            change = LowRank(getattr(module, name), rank=self.rank, scale=self.alpha / self.rank)
-            parametrize.register_parametrization(module, name, change)
+        for site in sites(network, roles=("mixing",)):
+            change = LowRank(getattr(site.module, site.name), rank=self.rank, scale=self.alpha / self.rank)
+            parametrize.register_parametrization(site.module, site.name, change)

@@ -43,6 +43,7 @@ class Procrustes(AlignmentLoss):
             often who it is, and class_and_subject removes the means of both.
     """
 
+    v: Tensor
     couples_samples = True
 
     def __init__(

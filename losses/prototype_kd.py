@@ -49,6 +49,9 @@ class PrototypeKD(AlignmentLoss):
             rand_orthonormal = random, where the soft labels are uniform label smoothing; va = circumplex octants.
     """
 
+    rows: Tensor
+    log_teacher: Tensor
+
     def __init__(
         self,
         *,

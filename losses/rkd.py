@@ -40,6 +40,7 @@ class RKD(AlignmentLoss):
         angle_weight: w_a; by default 2 with ``text`` and 0 with ``axis``, where nothing else is allowed.
     """
 
+    taught: Tensor
     couples_samples = True
 
     def __init__(

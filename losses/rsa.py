@@ -39,6 +39,7 @@ class RSA(AlignmentLoss):
         level: patterns are means over the trials of a clip (stimulus) or single trials.
     """
 
+    v: Tensor
     couples_samples = True
 
     def __init__(

@@ -33,6 +33,7 @@ class SoftLabelKD(AlignmentLoss):
         temperature: T, in z units of the axis for the teacher and of the logits for the student.
     """
 
+    log_teacher: Tensor
     reads = ("logits",)
 
     def __init__(self, *, weight: float = 0.5, temperature: float = 1.0) -> None:

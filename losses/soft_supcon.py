@@ -41,6 +41,8 @@ class SoftSupCon(AlignmentLoss):
         projection: contrast a two-layer projection of the features, 128 wide, or the features themselves.
     """
 
+    v: Tensor
+    v_class: Tensor
     couples_samples = True
 
     def __init__(

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from losses._checkpoint import load_part
-from losses.base import Batch, Output, Phase
+from losses.base import Batch, Learner, Output, Phase
 from losses.vaxis_mse import VAxisMSE
 
 
@@ -61,7 +61,7 @@ class TeacherKD(VAxisMSE):
         self.temperature, self.ce_weight = temperature, ce_weight
         self.path, self.teacher_weight, self.teacher_epochs = teacher, teacher_weight, teacher_epochs
 
-    def prepare(self, decoder: nn.Module) -> None:
+    def prepare(self, decoder: Learner) -> None:
         learner = nn.Sequential(decoder.network, decoder.classifier)
         self.teacher = copy.deepcopy(learner).requires_grad_(False).eval()
         self.start = {name: value.clone() for name, value in learner.state_dict().items()}
@@ -75,7 +75,7 @@ class TeacherKD(VAxisMSE):
             return (student,)
         return (Phase(name="teacher", epochs=epochs if self.teacher_epochs is None else self.teacher_epochs), student)
 
-    def enter(self, decoder: nn.Module) -> None:
+    def enter(self, decoder: Learner) -> None:
         learner = nn.Sequential(decoder.network, decoder.classifier)
         self.teacher.load_state_dict(learner.state_dict())
         learner.load_state_dict(self.start)

@@ -39,6 +39,10 @@ class VAxisMSE(AlignmentLoss):
         criterion: mse (the paper's SEED-V text), pearson = 1 - r over the batch of all ranks (its notes), or huber.
     """
 
+    head: nn.Linear
+    v: Tensor
+    v_class: Tensor
+
     def __init__(
         self,
         *,

@@ -41,6 +41,8 @@ class XEEG(VAxisMSE):
         source_epochs: length of the phase on the source; by default that of the run.
     """
 
+    source_v: Tensor
+    source_v_class: Tensor
     structural = True
     second_data = "the other data set"
 
