@@ -1,5 +1,6 @@
 """Rules that every strategy keeps: one parametrised contract over the folder; what each is by itself has own files."""
 
+import ast
 import inspect
 from dataclasses import replace
 
@@ -35,22 +36,9 @@ LINEAR = {  # a linear head on features or tokens: what it can reach does not de
     *("anger_weighted", "uncertainty", "curriculum", "pretrain_finetune", *CONTROL_ARM),
 }
 ROTATED = {"rsa", "rkd", "procrustes"}  # they have no head of their own
-LONG = {  # files above 60 lines, and why
+DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef)
+LONG = {  # files above 60 lines of code, and why
     "_composition": "what a sum of strategies means in every hook",
-    "_geometry": "six functions that several strategies share",
-    "_peft": "pretrained weights from three places",
-    "anger_weighted": "default weights on two data sets",
-    "base": "the seam: two thirds are docstrings",
-    "clip_infonce": "three readings of a run that its authors call broken",
-    "crd": "texts that are one, negatives by class",
-    "faa": "three readings of a sentence, two kinds of features",
-    "procrustes": "the paper's mode and the classical one",
-    "prototype_kd": "four kinds of prototypes",
-    "rkd": "distances and angles",
-    "rsa": "four ways to compare, two levels",
-    "soft_supcon": "the options of two papers",
-    "teacher_kd": "a teacher from a file or trained in a first phase",
-    "xeeg": "in sequence or in turn",
 }
 
 pytestmark = pytest.mark.filterwarnings("ignore:multi_vaxis_mse without")
@@ -74,9 +62,25 @@ def test_every_file_is_a_strategy_and_its_own_name():
         assert len(plugin.summary) <= 100, f"{plugin.name}: the first docstring line is its help, keep it short"
 
 
+def lines_of_code(source: str) -> int:
+    """Lines that do something: what explains them may be as long as it needs to be."""
+    explained = set()
+    for node in ast.walk(ast.parse(source)):
+        text = getattr(node, "body", None) if isinstance(node, DOCUMENTED) else None
+        if text and isinstance(text[0], ast.Expr) and isinstance(text[0].value, ast.Constant):
+            explained |= set(range(text[0].lineno, text[0].end_lineno + 1))
+    kept = enumerate(source.splitlines(), start=1)
+    return sum(bool(line.strip()) and line.strip()[0] != "#" and number not in explained for number, line in kept)
+
+
+def test_lines_of_code_are_those_that_do_something():
+    assert lines_of_code('"""Of a\nmodule."""\n\n# why\ndef f():\n    """Of f."""\n    return 1  # because\n') == 2
+
+
 def test_a_long_file_says_why():
-    for path in (ROOT / "losses").glob("*.py"):
-        assert len(path.read_text().splitlines()) <= 60 or path.stem in LONG, f"{path.name}: shorten it or say why not"
+    sizes = {path.stem: lines_of_code(path.read_text()) for path in (ROOT / "losses").glob("*.py")}
+    for name, lines in sizes.items():
+        assert (lines > 60) == (name in LONG), f"losses/{name}.py has {lines} lines of code: say why, or shorten it"
 
 
 @pytest.mark.parametrize("name", NAMES)
