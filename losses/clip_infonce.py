@@ -75,6 +75,7 @@ class ClipInfoNCE(AlignmentLoss):
         eeg, texts = unit(self.eeg_head(output.h)), unit(self.text_head(self.texts))
         scores = self.log_scale.exp().clamp(max=100) * eeg @ texts.T
         present, position = text.unique(return_inverse=True)
+        # With one text there is nothing to tell apart, whatever the negatives are.
         if len(present) < 2:
             return self.undefined(scores)
         if self.false_negatives == "naive":
@@ -82,6 +83,7 @@ class ClipInfoNCE(AlignmentLoss):
             return (F.cross_entropy(scores, rows) + F.cross_entropy(scores.T, rows)) / 2
         among = scores[:, present]
         to_text = F.cross_entropy(scores, text) if self.negatives == "all" else F.cross_entropy(among, position)
+        # A text has several trials, and each is a right answer: the mean over them, for every text alike.
         own = F.one_hot(position)
         to_trials = -((among.log_softmax(dim=0) * own).sum(dim=0) / own.sum(dim=0)).mean()
         return (to_text + to_trials) / 2

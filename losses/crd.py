@@ -76,6 +76,7 @@ class CRD(AlignmentLoss):
         negative = self.negative[batch.stimulus]
         count = negative.sum(dim=1)
         scores = unit(self.eeg_head(output.h)) @ self.texts.T / self.temperature
+        # The critic of noise-contrastive estimation, exp(s) / (exp(s) + N / M), in logits: finite for any score.
         critic = scores - (count.to(scores) / len(self.texts)).log()[:, None]
         own = critic.gather(1, self.text_of[batch.stimulus][:, None]).squeeze(1)
         return ((F.softplus(-own) + (F.softplus(critic) * negative).sum(dim=1)) / (count + 1)).mean()

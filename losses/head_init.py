@@ -53,6 +53,7 @@ class HeadInit(AlignmentLoss):
         self.constant("v_class", spec.targets.v_class)
 
     def prepare(self, decoder: Learner) -> None:
+        # Heads of other papers end in a linear layer too, after whatever they have before it.
         last = [module for module in decoder.classifier.modules() if isinstance(module, nn.Linear)][-1]
         if last.out_features != len(self.v_class):
             raise ValueError(f"the last linear layer of the head gives {last.out_features} values, not one a class")

@@ -58,6 +58,7 @@ class MultiVAxisMSE(AlignmentLoss):
     def build(self, spec: LossSpec) -> None:
         if not self.axes:
             warnings.warn("multi_vaxis_mse without --loss.axes has one axis, as vaxis_mse has", stacklevel=2)
+        # The axis of the decoder is the first column, so that what is measured is also what is trained.
         columns = torch.stack([spec.targets.v, *(self._column(path, spec) for path in self.axes)], dim=1)
         self.constant("v", columns)
         self.head = nn.Linear(spec.dim, 1 if self.tie_heads else columns.shape[1])

@@ -72,6 +72,7 @@ class Procrustes(AlignmentLoss):
             return self.undefined(output.h)
         if self.mode == "orthogonal":
             return 1 - (features.T @ position).square().sum() / (features.square().sum() * position.square().sum())
+        # Detached: the slope of a singular vector grows without bound where two singular values come close.
         leading = torch.linalg.svd(features.detach(), full_matrices=False).Vh[0]
         c = cosine(features @ leading, position)
         return 1 - c.square() + 2 * self.mse_coef * (1 - c.abs())

@@ -66,6 +66,8 @@ class PrototypeKD(AlignmentLoss):
 
     def build(self, spec: LossSpec) -> None:
         rows = prototype_rows(self.prototypes, spec).double()
+        # Only the angles between prototypes matter, for a rotation is absorbed by the last layer of phi. The root of
+        # the similarity matrix has the same angles in K dimensions; float64, because centroids are nearly dependent.
         similarity = rows @ rows.T
         values, vectors = torch.linalg.eigh(similarity)
         root = vectors @ (values.clamp_min(0).sqrt()[:, None] * vectors.T)

@@ -63,6 +63,7 @@ class RKD(AlignmentLoss):
     def forward(self, output: Output, batch: Batch) -> Tensor:
         patterns, stimulus = condition_means(output.h, batch.stimulus)
         taught = self.taught[stimulus]
+        # Two clips have one distance, which relative to its mean is always 1.
         if len(patterns) < 3 or not relative_distances(taught).gt(0).any():
             return self.undefined(output.h)
         # Means of equal features differ by rounding, and an angle between two rounding errors has a slope like any

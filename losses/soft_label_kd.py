@@ -48,5 +48,6 @@ class SoftLabelKD(AlignmentLoss):
 
     def forward(self, output: Output, batch: Batch) -> Tensor:
         log_student = torch.log_softmax(output.logits / self.temperature, dim=1)
+        # batchmean: the default reduction of kl_div divides by the number of classes too.
         divergence = F.kl_div(log_student, self.log_teacher[batch.stimulus], log_target=True, reduction="batchmean")
         return self.temperature**2 * divergence

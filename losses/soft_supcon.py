@@ -76,5 +76,7 @@ class SoftSupCon(AlignmentLoss):
         if not (total > 0).any():
             return self.undefined(features)
         similarity = features @ features.T / self.temperature
+        # A trial is no candidate for itself. Only the denominator is masked: its own share stays finite and has the
+        # weight 0, where a share of -inf would make 0 * inf, which is NaN.
         log_share = similarity - similarity.masked_fill(itself, -torch.inf).logsumexp(dim=1, keepdim=True)
         return -((weights * log_share).sum(dim=1)[total > 0] / total[total > 0]).mean()
