@@ -1,8 +1,43 @@
 """Small trainable changes to frozen weights, as parametrisations: the module they belong to does not notice."""
 
+from collections.abc import Sequence
+from typing import Protocol, cast
+
 import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
+
+
+class Site(Protocol):
+    """A weight matrix that a network opens to adapters; ``networks.base.Adaptable`` is one."""
+
+    @property
+    def module(self) -> nn.Module: ...
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def role(self) -> str: ...
+
+    @property
+    def rows(self) -> slice | None: ...
+
+
+class _Opened(Protocol):
+    def adaptable(self) -> Sequence[Site]: ...
+
+
+def sites(network: nn.Module, *, roles: tuple[str, ...]) -> list[Site]:
+    """The weights of these roles that a network opens to adapters.
+
+    Raises:
+        ValueError: it opens none.
+    """
+    found = [site for site in cast(_Opened, network).adaptable() if site.role in roles]
+    if not found:
+        raise ValueError(f"{type(network).__name__} names no weights for adapters; give it adaptable()")
+    return found
 
 
 class LowRank(nn.Module):

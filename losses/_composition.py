@@ -2,12 +2,13 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import cast
 
 import torch
 from torch import Tensor, nn
 
 from eeg.batch import SourceBatch
-from losses.base import AlignmentLoss, Batch, LossSpec, Output, Phase
+from losses.base import AlignmentLoss, Batch, Learner, LossSpec, Output, Phase
 
 
 class Composition(AlignmentLoss):
@@ -29,18 +30,31 @@ class Composition(AlignmentLoss):
         for part in parts:
             part.weight *= weight
         self.parts = nn.ModuleList(part for part in parts if part.active)
-        staged = [part for part in self.parts if _is_staged(part)]
+        staged = [part for part in self.members if _is_staged(part)]
         if len(staged) > 1:
             raise ValueError(f"--loss {self.label}: only one strategy may train in phases of its own")
-        if len(self.parts) > 1 and any(not part.phases(1)[-1].alignment for part in staged):
+        if len(self.members) > 1 and any(not part.phases(1)[-1].alignment for part in staged):
             raise ValueError(
                 f"--loss {self.label}: {staged[0].name} ends with labels alone, so nothing can be added to it"
             )
-        self.structural = any(part.structural for part in self.parts)
-        self.second_data = next((part.second_data for part in self.parts if part.second_data), None)
-        self.needs_electrodes = any(part.needs_electrodes for part in self.parts)
-        self.couples_samples = any(part.couples_samples for part in self.parts)
-        self.reads = tuple(dict.fromkeys(field for part in self.parts for field in part.reads))
+        # The value of a strategy's own ``combine`` at one task loss says nothing about its value at another: without
+        # the two hooks there is no telling what of it belongs to the labels and what to the strategy.
+        own = [part.name for part in self.members if type(part).combine is not AlignmentLoss.combine]
+        if own and len(self.members) > 1:
+            raise ValueError(
+                f"--loss {self.label}: {own[0]} mixes labels and alignment in a combine of its own, so nothing can be "
+                "added to it; give it task_factor and alignment_term instead, or run it alone"
+            )
+        self.structural = any(part.structural for part in self.members)
+        self.second_data = next((part.second_data for part in self.members if part.second_data), None)
+        self.needs_electrodes = any(part.needs_electrodes for part in self.members)
+        self.couples_samples = any(part.couples_samples for part in self.members)
+        self.reads = tuple(dict.fromkeys(field for part in self.members for field in part.reads))
+
+    @property
+    def members(self) -> list[AlignmentLoss]:
+        """The parts that are active, typed; ``parts`` is the list that torch knows and checkpoints name."""
+        return cast(list[AlignmentLoss], list(self.parts))
 
     @property
     def name(self) -> str:
@@ -48,68 +62,78 @@ class Composition(AlignmentLoss):
 
     @property
     def active(self) -> bool:
-        return any(part.active for part in self.parts)
+        return any(part.active for part in self.members)
 
     @property
     def phase(self) -> Phase:
-        return self.parts[0].phase
+        return self.members[0].phase
 
     @phase.setter
     def phase(self, phase: Phase) -> None:
-        for part in self.parts:
+        for part in self.members:
             part.phase = phase
 
     @property
     def staged(self) -> AlignmentLoss | None:
         """The part that trains in phases of its own; not an attribute, which would register it a second time."""
-        return next((part for part in self.parts if _is_staged(part)), None)
+        return next((part for part in self.members if _is_staged(part)), None)
 
     def build(self, spec: LossSpec) -> None:
         start, self.random_states = torch.get_rng_state(), []
-        for part in self.parts:
+        for part in self.members:
             torch.set_rng_state(start)
             part.build(spec)
             self.random_states.append(torch.get_rng_state())
 
-    def prepare(self, decoder: nn.Module) -> None:
+    def prepare(self, decoder: Learner) -> None:
         # The staged part comes last: it may keep a copy of the start, which the others have a say in.
-        for part, state in sorted(zip(self.parts, self.random_states), key=lambda pair: pair[0] is self.staged):
+        for part, state in sorted(zip(self.members, self.random_states), key=lambda pair: pair[0] is self.staged):
             torch.set_rng_state(state)
             part.prepare(decoder)
 
     def phases(self, epochs: int) -> tuple[Phase, ...]:
         if (staged := self.staged) is None:
             return super().phases(epochs)
-        own = f"loss.parts.{list(self.parts).index(staged)}."
+        own = f"loss.parts.{self.members.index(staged)}."
         return tuple(replace(phase, trains=_among_parts(phase, own=own)) for phase in staged.phases(epochs))
 
-    def enter(self, decoder: nn.Module) -> None:
-        for part in self.parts:
+    def enter(self, decoder: Learner) -> None:
+        for part in self.members:
             part.enter(decoder)
 
     def origin(self, parameter: str) -> str | None:
-        return next((origin for part in self.parts if (origin := part.origin(parameter))), None)
+        return next((origin for part in self.members if (origin := part.origin(parameter))), None)
 
     def forward(self, output: Output, batch: Batch) -> Tensor:
         """Sum of weight * A over the parts; ``combine`` uses the single values of this call."""
         # Positions that a part knows are those of the run's own clips; only the staged part knows the source's.
         own = not isinstance(batch, SourceBatch)
         self.values = [
-            part(output, batch) if part.active and (own or part is self.staged) else None for part in self.parts
+            part(output, batch) if part.active and (own or part is self.staged) else None for part in self.members
         ]
-        return sum(part.weight * value for part, value in zip(self.parts, self.values) if value is not None)
+        return sum(part.weight * value for part, value in zip(self.members, self.values) if value is not None)
+
+    def task_factor(self, *, progress: float) -> float | Tensor:
+        """Product of the factors of the parts; 1 for most of them."""
+        factor: float | Tensor = 1.0
+        for part, _ in self._present():
+            factor = factor * part.task_factor(progress=progress)
+        return factor
+
+    def alignment_term(self, *, alignment: Tensor, progress: float) -> Tensor:
+        """Sum of what the parts add, each from its own value: the sum that ``forward`` returned is for the log."""
+        terms = [part.alignment_term(alignment=value, progress=progress) for part, value in self._present()]
+        return sum(terms[1:], start=terms[0])
 
     def combine(self, *, task: Tensor, alignment: Tensor, progress: float) -> Tensor:
-        present = [(part, value) for part, value in zip(self.parts, self.values) if value is not None]
-        if len(present) == 1:
+        present = self._present()
+        if len(present) == 1:  # also a part with a combine of its own, which stands alone
             return present[0][0].combine(task=task, alignment=present[0][1], progress=progress)
-        # Every part makes a * task + b of the labels; a is 1 for most.
-        zero, added = torch.zeros_like(task), 0.0
-        for part, value in present:
-            at_zero, at_one = (part.combine(task=t, alignment=zero, progress=progress) for t in (zero, zero + 1))
-            task = task * (at_one - at_zero)
-            added = added + part.combine(task=zero, alignment=value, progress=progress)
-        return task + added
+        return super().combine(task=task, alignment=alignment, progress=progress)
+
+    def _present(self) -> list[tuple[AlignmentLoss, Tensor]]:
+        """The parts that the last batch had something for, with their values."""
+        return [(part, value) for part, value in zip(self.members, self.values) if value is not None]
 
 
 def _is_staged(part: AlignmentLoss) -> bool:

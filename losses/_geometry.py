@@ -4,18 +4,33 @@ import torch
 from torch import Tensor
 
 TINY = 1e-12
+ROUNDING = 1e-5  # what is smaller than this share of its origin is left over by a subtraction of equal numbers
+
+
+def is_constant(x: Tensor) -> Tensor:
+    """Whether all rows of ``x`` (n,) or (n, D) are equal up to rounding, as a bool scalar."""
+    return (x - x.mean(dim=0)).norm() <= ROUNDING * x.norm()
+
+
+def centred(x: Tensor) -> Tensor:
+    """``x`` (n,) minus its mean; exactly 0 with zero gradient where all entries are equal up to rounding.
+
+    Float32 has a mean of equal numbers wrong in the last digit. The difference that is left has a direction, and
+    whoever divides by its length makes it as large as a real one.
+    """
+    return torch.where(is_constant(x), 0.0 * x, x - x.mean())
 
 
 def correlation(a: Tensor, b: Tensor) -> Tensor:
-    """Pearson correlation of two vectors (n,), n >= 2; 0 with zero gradient where either is constant."""
-    a, b = a - a.mean(), b - b.mean()
-    return cosine(a, b)
+    """Pearson correlation of two vectors (n,); 0 with zero gradient where either is constant."""
+    return cosine(centred(a), centred(b))
 
 
 def weighted_correlation(a: Tensor, b: Tensor, *, weights: Tensor) -> Tensor:
     """Pearson correlation of two vectors (n,) under positive weights (n,); 0 where either is constant."""
     weights = weights / weights.sum()
-    a, b = (weights.sqrt() * (x - (weights * x).sum()) for x in (a, b))
+    # As in ``centred``, but about the weighted mean.
+    a, b = (weights.sqrt() * torch.where(is_constant(x), 0.0 * x, x - (weights * x).sum()) for x in (a, b))
     return cosine(a, b)
 
 

@@ -6,7 +6,7 @@ import warnings
 from torch import nn
 
 from losses._checkpoint import load_part
-from losses.base import Phase
+from losses.base import Learner, Phase
 from losses.vaxis_mse import VAxisMSE
 
 
@@ -30,7 +30,7 @@ class _PEFT(VAxisMSE):
         self.pretrained, self.pretrain_epochs = pretrained, pretrain_epochs
         self.second_data = None if pretrained else "another cohort"
 
-    def prepare(self, decoder: nn.Module) -> None:
+    def prepare(self, decoder: Learner) -> None:
         network = decoder.network
         self.loaded = set(getattr(network, "loaded", ()))
         if self.pretrained == "network" and not self.loaded:

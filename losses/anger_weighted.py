@@ -15,11 +15,24 @@ PAPER_WEIGHTS = {"anger": 5.0, "amusement": 3.0, "tenderness": 3.0}
 class AngerWeighted(VAxisMSE):
     """Regression onto the axis that counts trials of anger, amusement and tenderness more.
 
-    A = sum omega (w'h + b - t)^2 / sum omega, in z^2, omega the weight of the trial's class; pearson: 1 - the weighted
-    correlation. The sums run over the batch of all ranks. arXiv 2606.00129, row 5: -0.054 (p = 0.0003) at 5 for anger,
-    3 for amusement and tenderness, 1 otherwise. Its notes call the unweighted form a Pearson loss, its text an MSE; mse
-    is the default, comparable with ``vaxis_mse``. Where those classes do not exist (SEED-V, not run there) the lowest
-    class on the axis has 5 and the two highest 3: our reading.
+    Formula:
+        A = sum_i omega_i (w'h_i + b - t_i)^2 / sum_i omega_i, in z^2; omega the weight of the trial's class.
+        pearson: A = 1 - the correlation under these weights. The sums run over the batch of all ranks.
+
+    Source:
+        arXiv 2606.00129; a weighted form of its regression onto the axis.
+
+    Published:
+        arXiv 2606.00129, row 5: -0.054 (p = 0.0003) at 0.5, with 5 for anger, 3 for amusement and tenderness, 1
+        otherwise.
+
+    Ours:
+        Its notes call the unweighted form a Pearson loss, its text an MSE; mse is the default, comparable with
+        ``vaxis_mse``. Where those classes do not exist (SEED-V, not run there) the lowest class on the axis has 5
+        and the two highest 3.
+
+    Example:
+        python train.py --loss anger_weighted --loss.class_weights '{fear: 4, joy: 2}'
 
     Args:
         weight: factor of the loss.
@@ -27,6 +40,8 @@ class AngerWeighted(VAxisMSE):
         level: regress on the position of the clip or of its class.
         criterion: mse or pearson.
     """
+
+    class_weight: Tensor
 
     def __init__(
         self,

@@ -3,13 +3,17 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, Protocol, cast
 
 from torch import Tensor, nn
 
 from eeg.batch import Batch, DataSpec
 from eeg.tokens import TokenGrid
 from vaxis.targets import Targets
+
+# Typed as present: a strategy takes only the fields it lists in ``reads``, and those are there. Whoever takes another
+# one meets None at the first batch, which is what the contract tests do to every strategy.
+ABSENT = cast(Tensor, None)
 
 
 class Output(NamedTuple):
@@ -23,9 +27,24 @@ class Output(NamedTuple):
     A field that a coupling strategy does not list in ``reads`` is None for it.
     """
 
-    logits: Tensor | None = None
-    h: Tensor | None = None
-    tokens: Tensor | None = None
+    logits: Tensor = ABSENT
+    h: Tensor = ABSENT
+    tokens: Tensor = ABSENT
+
+
+class Learner(Protocol):
+    """The parts of a decoder that ``prepare`` and ``enter`` may change; ``losses`` know no more of it.
+
+    Attributes:
+        network: encoder from EEG to tokens.
+        classifier: head from tokens to logits.
+    """
+
+    @property
+    def network(self) -> nn.Module: ...
+
+    @property
+    def classifier(self) -> nn.Module: ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,7 +91,20 @@ class Phase:
 class AlignmentLoss(nn.Module, ABC):
     """One alignment strategy. A file in ``losses/`` that defines a subclass is a flag, a help text and a test row.
 
-    The constructor takes hyper-parameters only, keyword-only and typed; ``build`` sizes heads and stores constants.
+    The constructor takes hyper-parameters only, keyword-only and typed; ``build`` sizes heads and stores constants;
+    ``forward`` is the loss. Most strategies need no more. The other hooks, in the order in which they are called:
+
+    ``prepare``         change the decoder before its optimiser exists (initialisation, adapters, a teacher)
+    ``phases``          train on something else, or on something else first
+    ``enter``           change weights where a phase begins
+    ``task_factor``     a factor on the labels, of this strategy's making
+    ``alignment_term``  what is added to the labels; by default ``weight`` times the loss
+    ``origin``          where a frozen parameter comes from, for the log
+
+    The total loss of a training step is ``task_factor * task + alignment_term``. The two are separate hooks because
+    strategies combine (``--loss a+b``): factors multiply and terms add up, and neither can see what it should not
+    depend on. A strategy whose total is no such sum, as sqrt(task * A), may override ``combine``; it then runs alone,
+    and a combination with it is refused.
     """
 
     couples_samples: bool = False
@@ -120,11 +152,20 @@ class AlignmentLoss(nn.Module, ABC):
     def forward(self, output: Output, batch: Batch) -> Tensor:
         """Unweighted alignment loss, a float32 scalar that is a mean over trials (or of order one)."""
 
-    def combine(self, *, task: Tensor, alignment: Tensor, progress: float) -> Tensor:
-        """Total loss from task loss and alignment; ``progress`` is the completed fraction of training in [0, 1]."""
-        return task + self.weight * alignment
+    def task_factor(self, *, progress: float) -> float | Tensor:
+        """Factor of the task loss; ``progress`` is the completed fraction of the phase in [0, 1]."""
+        return 1.0
 
-    def prepare(self, decoder: nn.Module) -> None:
+    def alignment_term(self, *, alignment: Tensor, progress: float) -> Tensor:
+        """What is added to the task loss, made of the value of ``forward``."""
+        return self.weight * alignment
+
+    def combine(self, *, task: Tensor, alignment: Tensor, progress: float) -> Tensor:
+        """Total loss; prefer the two hooks that it is made of, see above."""
+        term = self.alignment_term(alignment=alignment, progress=progress)
+        return self.task_factor(progress=progress) * task + term
+
+    def prepare(self, decoder: Learner) -> None:
         """Change the decoder before its optimiser exists: initialise a head, freeze, insert adapters."""
 
     def phases(self, epochs: int) -> tuple[Phase, ...]:
@@ -135,16 +176,19 @@ class AlignmentLoss(nn.Module, ABC):
         """
         return (Phase(name="train", epochs=epochs),)
 
-    def enter(self, decoder: nn.Module) -> None:
+    def enter(self, decoder: Learner) -> None:
         """Change weights at the start of ``self.phase``; not called for the first phase and not when a run resumes."""
 
     def origin(self, parameter: str) -> str | None:
         """Where a frozen parameter of the decoder has its value from; None for its random start."""
 
-    def undefined(self, h: Tensor) -> Tensor:
-        """The value on a batch where the strategy is not defined: 0 with gradient exactly 0; counts such batches."""
+    def undefined(self, h: Tensor, *, value: float = 0.0) -> Tensor:
+        """A constant for a batch on which the strategy is not defined, with gradient exactly 0; counts such batches.
+
+        It stays connected to the graph, so that the backward pass, and DDP, find every parameter as on other batches.
+        """
         self.degenerate_batches += 1
-        return 0.0 * h.sum()
+        return value + 0.0 * h.sum()
 
     def constant(self, name: str, value: Tensor) -> None:
         """Register a constant that follows the module to its device and stays out of checkpoints."""

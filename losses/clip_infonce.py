@@ -14,12 +14,25 @@ from losses.base import AlignmentLoss, Batch, LossSpec, Output
 class ClipInfoNCE(AlignmentLoss):
     """Trials should find the text of their clip among the texts, and texts their trials among the trials.
 
-    A = (e + t) / 2 in nats, e = mean_i -log softmax_u(k a_i.b_u) at u = text of i, t = mean_u mean_{i of u} -log
-    softmax_i(k a_i.b_u); a, b unit linear projections, k learned up to 100. The floor of t is mean log n_u for n_u
-    trials of a text. van den Oord et al. 2018 (arXiv 1807.03748), Radford et al. 2021 (arXiv 2103.00020).
-    arXiv 2606.00129: -0.03 (0.135 from 0.167), a contrastive-only run (task_weight 0) that it calls broken. Naive
-    pairing makes negatives of other trials of the clip: with 128 trials of 28 clips no model gets below about 1.6
-    nats. For the same reason clips with equal text rows (classes, where the axis has no embeddings) are one text here.
+    Formula:
+        A = (e + t) / 2, in nats, with unit linear projections a, b of features and texts and k learned up to 100.
+        e = mean_i -log softmax_u(k a_i.b_u) at u = text of i; t = mean_u mean_{i of u} -log softmax_i(k a_i.b_u).
+
+    Source:
+        van den Oord et al. 2018, arXiv 1807.03748; Radford et al. 2021, arXiv 2103.00020.
+
+    Published:
+        arXiv 2606.00129, figure: about -0.03 (no p; 0.135 from 0.167), a contrastive-only run (task_weight 0)
+        that it calls broken.
+
+    Ours:
+        Naive pairing makes negatives of other trials of the clip: with 128 trials of 28 clips no model gets below
+        about 1.6 nats. Merged pairing is the default; the floor of t is then mean log n_u for n_u trials of a
+        text. For the same reason clips with equal text rows (classes, where the axis has no embeddings) are one
+        text here.
+
+    Example:
+        python train.py --loss clip_infonce --loss.task_weight 0 --loss.false_negatives naive
 
     Args:
         weight: factor of the loss.
@@ -30,6 +43,8 @@ class ClipInfoNCE(AlignmentLoss):
         task_weight: factor of the task loss.
     """
 
+    texts: Tensor
+    text_of: Tensor
     couples_samples = True
 
     def __init__(
@@ -60,6 +75,7 @@ class ClipInfoNCE(AlignmentLoss):
         eeg, texts = unit(self.eeg_head(output.h)), unit(self.text_head(self.texts))
         scores = self.log_scale.exp().clamp(max=100) * eeg @ texts.T
         present, position = text.unique(return_inverse=True)
+        # With one text there is nothing to tell apart, whatever the negatives are.
         if len(present) < 2:
             return self.undefined(scores)
         if self.false_negatives == "naive":
@@ -67,12 +83,13 @@ class ClipInfoNCE(AlignmentLoss):
             return (F.cross_entropy(scores, rows) + F.cross_entropy(scores.T, rows)) / 2
         among = scores[:, present]
         to_text = F.cross_entropy(scores, text) if self.negatives == "all" else F.cross_entropy(among, position)
+        # A text has several trials, and each is a right answer: the mean over them, for every text alike.
         own = F.one_hot(position)
         to_trials = -((among.log_softmax(dim=0) * own).sum(dim=0) / own.sum(dim=0)).mean()
         return (to_text + to_trials) / 2
 
-    def combine(self, *, task: Tensor, alignment: Tensor, progress: float) -> Tensor:
-        return self.task_weight * task + self.weight * alignment
+    def task_factor(self, *, progress: float) -> float:
+        return self.task_weight
 
 
 def position_features(v: Tensor, *, count: int = 16, width: float = 0.5) -> Tensor:

@@ -13,13 +13,26 @@ from losses.base import AlignmentLoss, Batch, LossSpec, Output
 class CRD(AlignmentLoss):
     """A critic should tell the text of a trial's clip from the texts of other clips.
 
-    A = mean_i (softplus(-l_ip) + sum_{n in neg(i)} softplus(l_in)) / (N_i + 1) in nats, l = a_i.b / T - log(N_i / M),
-    a a unit linear projection of the features, p the text of i, N_i of the M texts its negatives. Tian, Krishnan and
-    Isola 2020 (arXiv 1910.10699), noise-contrastive estimation: Gutmann and Hyvärinen 2010. Cited as a source by
-    arXiv 2606.00129, which reports no number for it. So few texts need no memory bank: all are enumerated, which makes
-    the original's running constant needless, and the factor 1 / (N_i + 1) keeps A of order one. The projection of the
-    texts is random, orthogonal and fixed, because a learned one can let all texts collapse. Clips with equal text rows
-    (classes, where the axis has no embeddings) are one text.
+    Formula:
+        A = mean_i (softplus(-l_ip) + sum_{n in neg(i)} softplus(l_in)) / (N_i + 1), in nats; l = a_i.b / T -
+        log(N_i / M).
+        a is a unit linear projection of the features, p the text of i, N_i of the M texts its negatives.
+
+    Source:
+        Tian, Krishnan and Isola 2020, arXiv 1910.10699. Noise-contrastive estimation: Gutmann and Hyvärinen 2010,
+        https://proceedings.mlr.press/v9/gutmann10a.html.
+
+    Published:
+        Cited as a source by arXiv 2606.00129, which reports no number for it (no row, no p).
+
+    Ours:
+        So few texts need no memory bank: all are enumerated, which makes the original's running constant
+        needless, and the factor 1 / (N_i + 1) keeps A of order one. The projection of the texts is random,
+        orthogonal and fixed, because a learned one can let all texts collapse. Clips with equal text rows
+        (classes, where the axis has no embeddings) are one text.
+
+    Example:
+        python train.py --loss crd --loss.negatives class
 
     Args:
         weight: factor of the loss.
@@ -27,6 +40,10 @@ class CRD(AlignmentLoss):
         temperature: T of the cosines.
         dim: width of the joint space.
     """
+
+    negative: Tensor
+    texts: Tensor
+    text_of: Tensor
 
     def __init__(
         self,
@@ -59,6 +76,7 @@ class CRD(AlignmentLoss):
         negative = self.negative[batch.stimulus]
         count = negative.sum(dim=1)
         scores = unit(self.eeg_head(output.h)) @ self.texts.T / self.temperature
+        # The critic of noise-contrastive estimation, exp(s) / (exp(s) + N / M), in logits: finite for any score.
         critic = scores - (count.to(scores) / len(self.texts)).log()[:, None]
         own = critic.gather(1, self.text_of[batch.stimulus][:, None]).squeeze(1)
         return ((F.softplus(-own) + (F.softplus(critic) * negative).sum(dim=1)) / (count + 1)).mean()

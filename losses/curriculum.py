@@ -17,10 +17,23 @@ SCHEDULES = {
 class Curriculum(VAxisMSE):
     """Regression onto the axis with a weight that falls or rises during training.
 
-    L = task + weight * f(progress) * A, A in z^2 as in ``vaxis_mse``, progress the completed fraction of all steps.
-    cosine_decay: f = (1 + cos(pi progress)) / 2, mean 1/2; warmup: linear to 1 over the first tenth; step_off: 1 for
-    the first half, then 0. Curriculum learning: Bengio et al. 2009 (doi 10.1145/1553374.1553380). arXiv 2606.00129,
-    figure: -0.009 (p = 0.23). It ran three schedules at 0.5 and names only cosine_decay; the others are our reading.
+    Formula:
+        L = task + weight * f(progress) * A, A in z^2 as in ``vaxis_mse``, progress the completed fraction of all
+        steps.
+        cosine_decay: f = (1 + cos(pi progress)) / 2, mean 1/2; warmup: linear to 1 over the first tenth;
+        step_off: 1 for the first half, then 0.
+
+    Source:
+        Bengio et al. 2009, doi 10.1145/1553374.1553380.
+
+    Published:
+        arXiv 2606.00129, figure: -0.009 (p = 0.23) with cosine_decay from 0.5.
+
+    Ours:
+        It ran three schedules and names only cosine_decay; the other two are our reading.
+
+    Example:
+        python train.py --loss curriculum --loss.schedule warmup
 
     Args:
         weight: largest factor of the loss.
@@ -40,5 +53,5 @@ class Curriculum(VAxisMSE):
         super().__init__(weight=weight, level=level, criterion=criterion)
         self.schedule = schedule
 
-    def combine(self, *, task: Tensor, alignment: Tensor, progress: float) -> Tensor:
-        return task + self.weight * SCHEDULES[self.schedule](progress) * alignment
+    def alignment_term(self, *, alignment: Tensor, progress: float) -> Tensor:
+        return self.weight * SCHEDULES[self.schedule](progress) * alignment

@@ -17,15 +17,28 @@ POWER_FLOOR = 1e-12
 class FAA(VAxisMSE):
     """Regression onto the axis from the difference of right and left frontal electrodes.
 
-    FAA = mean over pairs of ln P_right - ln P_left in the alpha band, in nats (Davidson 1992, doi
-    10.1016/0278-2626(92)90065-T; Coan and Allen 2004, doi 10.1016/j.biopsycho.2004.03.002). arXiv 2606.00129, rows 3
-    and 4: -0.044 (p = 0.006) at weight 0.5, -0.018 (p = 0.063) at 0.1. It regresses the axis on FAA: that is
-    ``covariate``, A = mean (beta FAA + b - t)^2, a function of the input alone, so the encoder has no gradient and the
-    published effect cannot be its. ``token`` is the nearest reading that trains: A = crit(w'd + b, t), d the mean
-    difference of the pairs' tokens, in z^2. ``physiology`` makes the features carry it: A = mean (w'h + b - z(FAA))^2,
-    z over the batch of all ranks. Raw signals: power of the trial at 8-13 Hz. Band features: the alpha column, so
-    where channels are normalised FAA is the difference of their z-scores. Trials in which augmentation has silenced an
-    electrode of a pair do not count.
+    Formula:
+        FAA = mean over pairs of ln P_right - ln P_left in the alpha band, in nats.
+        token: A = crit(w'd + b, t), in z^2, d the mean over pairs of right minus left tokens.
+        physiology: A = mean (w'h + b - z(FAA))^2, z over the batch of all ranks.
+        covariate: A = mean (beta FAA + b - t)^2.
+
+    Source:
+        Davidson 1992, doi 10.1016/0278-2626(92)90065-T; Coan and Allen 2004, doi 10.1016/j.biopsycho.2004.03.002.
+
+    Published:
+        arXiv 2606.00129, row 3: -0.044 (p = 0.006) at weight 0.5. Row 4: -0.018 (p = 0.063) at 0.1.
+
+    Ours:
+        It regresses the axis on FAA. That is ``covariate``, a function of the input alone, so the encoder has no
+        gradient and the published effect cannot be its. ``token`` is the nearest reading that trains,
+        ``physiology`` makes the features carry it.
+        Raw signals: power of the trial at 8-13 Hz. Band features: the alpha column, so where channels are
+        normalised FAA is the difference of their z-scores. Trials in which augmentation has silenced an electrode
+        of a pair do not count.
+
+    Example:
+        python train.py --loss faa --loss.mode physiology
 
     Args:
         weight: factor of the loss; the paper ran 0.1 and 0.5.

@@ -6,22 +6,38 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from losses.base import AlignmentLoss, Batch, LossSpec, Output
+from losses.base import AlignmentLoss, Batch, Learner, LossSpec, Output
 
 
 class HeadInit(AlignmentLoss):
     """The classifier starts from the class positions on the axis; training then sees labels only.
 
-    bias: b = weight * v_class (z units become logits). weight: W = sqrt(1 - weight^2) W0 + weight |W0|_F v u', v the
-    unit vector of class positions, u a random unit vector, W0 the usual start; the direction of the axis has no
-    coordinates among the features, so u must be random, and the norm of W0 keeps the scale out of the comparison.
-    arXiv 2606.00129, figure: bias -0.003 (p = 0.70), weight -0.017 (p = 0.05). It says no more than bias or weight
-    initialisation. Once the head is set the strategy is inactive: a step costs what the plain decoder's costs.
+    Formula:
+        bias: b = weight * v_class (z units become logits).
+        weight: W = sqrt(1 - weight^2) W0 + weight |W0|_F v u', v the unit vector of class positions, u a random
+        unit vector, W0 the usual start.
+
+    Source:
+        arXiv 2606.00129, which says no more than initialisation of bias or weight.
+
+    Published:
+        arXiv 2606.00129, figure: bias -0.003 (p = 0.70), weight -0.017 (p = 0.05).
+        The revision of September 2026 lists an initialisation aligned with the language model at -0.167 (no p).
+
+    Ours:
+        The direction of the axis has no coordinates among the features, so u must be random, and the norm of W0
+        keeps the scale out of the comparison. Once the head is set the strategy is inactive: training sees labels
+        only, and a step costs what the plain decoder's costs.
+
+    Example:
+        python train.py --loss head_init --loss.mode weight
 
     Args:
         weight: size of the initialisation; at most 1 in mode weight, where 1 leaves rank 1.
         mode: set the bias or the weight matrix of the last layer.
     """
+
+    v_class: Tensor
 
     def __init__(self, *, weight: float = 1.0, mode: Literal["bias", "weight"] = "bias") -> None:
         super().__init__(weight=weight)
@@ -36,7 +52,8 @@ class HeadInit(AlignmentLoss):
     def build(self, spec: LossSpec) -> None:
         self.constant("v_class", spec.targets.v_class)
 
-    def prepare(self, decoder: nn.Module) -> None:
+    def prepare(self, decoder: Learner) -> None:
+        # Heads of other papers end in a linear layer too, after whatever they have before it.
         last = [module for module in decoder.classifier.modules() if isinstance(module, nn.Linear)][-1]
         if last.out_features != len(self.v_class):
             raise ValueError(f"the last linear layer of the head gives {last.out_features} values, not one a class")

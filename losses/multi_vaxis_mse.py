@@ -14,11 +14,26 @@ from vaxis.targets import Targets
 class MultiVAxisMSE(AlignmentLoss):
     """Linear regression of the penultimate features onto the axes of several language models.
 
-    A = mean over trials and M axes of (w_m'h + b_m - V[s, m])^2, in z^2; each column of V is in z units and has the
-    sign of its own artifact. arXiv 2606.00129, row 13: -0.043 (p < 1e-3) at weight 0.5; balanced accuracy 0.622, 0.603
-    and 0.581 at 0.05, 0.1 and 0.5. The paper does not say whether the axes share a head. With one head the gradient is
-    that of ``vaxis_mse`` on the mean of the columns, so separate heads are the default: the only reading that is a
-    strategy of its own. Axes of one model family correlate 0.995: choose distant models.
+    Formula:
+        A = mean over trials i and M axes of (w_m'h_i + b_m - V[s_i, m])^2, in z^2.
+        tie_heads: the same w and b for every m.
+
+    Source:
+        arXiv 2606.00129, targets of several language models; as ``vaxis_mse`` otherwise.
+
+    Published:
+        arXiv 2606.00129, row 13: -0.043 (p < 1e-3) at weight 0.5; -0.041 in the revision of September 2026.
+        Balanced accuracy 0.622, 0.603 and 0.581 at 0.05, 0.1 and 0.5.
+
+    Ours:
+        The paper does not say whether the axes share a head. With one head the gradient is that of ``vaxis_mse``
+        on the mean of the columns, so separate heads are the default: the only reading that is a strategy of its
+        own.
+        Each column is in z units and has the sign of its own artifact. Axes of one model family correlate 0.995:
+        choose distant models.
+
+    Example:
+        python train.py --loss multi_vaxis_mse --loss.axes '[a.npz, b.npz]'
 
     Args:
         weight: factor of the loss; the paper ran 0.05, 0.1 and 0.5.
@@ -26,6 +41,8 @@ class MultiVAxisMSE(AlignmentLoss):
         positions: which stimulus positions of the further artifacts to use; by default the most informative each has.
         tie_heads: one linear head for all axes.
     """
+
+    v: Tensor
 
     def __init__(
         self,
@@ -41,6 +58,7 @@ class MultiVAxisMSE(AlignmentLoss):
     def build(self, spec: LossSpec) -> None:
         if not self.axes:
             warnings.warn("multi_vaxis_mse without --loss.axes has one axis, as vaxis_mse has", stacklevel=2)
+        # The axis of the decoder is the first column, so that what is measured is also what is trained.
         columns = torch.stack([spec.targets.v, *(self._column(path, spec) for path in self.axes)], dim=1)
         self.constant("v", columns)
         self.head = nn.Linear(spec.dim, 1 if self.tie_heads else columns.shape[1])

@@ -8,9 +8,23 @@ from losses._peft import _PEFT
 class PEFTFullhead(_PEFT):
     """Classifier and last two blocks of a pretrained encoder learn, with regression onto the axis.
 
-    L = task + weight * A, A in z^2 as in ``vaxis_mse``. Weight 0 is the control arm (same procedure, no axis). arXiv
-    2606.00129, row 18: -0.009 (p = 0.069) at 0.1 against it. There a decoder of six blocks started from a checkpoint of
-    three and froze random ones, which may explain its low controls; here every frozen tensor's origin is logged.
+    Formula:
+        L = task + weight * A, A in z^2 as in ``vaxis_mse``; gradient on the classifier, the last two blocks and
+        the axis head only.
+
+    Source:
+        arXiv 2606.00129; partial fine-tuning of a pretrained encoder.
+
+    Published:
+        arXiv 2606.00129, row 18: -0.009 (p = 0.069) at 0.1 against the same procedure without the axis.
+
+    Ours:
+        Weight 0 is the control arm: the same procedure without the axis. There a decoder of six blocks started
+        from a checkpoint of three and froze random ones, which may explain its low controls; here the origin of
+        every frozen tensor is logged.
+
+    Example:
+        python train.py --loss peft_fullhead --loss.pretrained runs/pretrained
 
     Args:
         weight: factor of the loss.

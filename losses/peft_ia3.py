@@ -3,18 +3,31 @@
 from torch import nn
 from torch.nn.utils import parametrize
 
-from losses._adapters import Gain
+from losses._adapters import Gain, sites
 from losses._peft import _PEFT, ADAPTER
 
 
 class PEFTIA3(_PEFT):
     """Factors on parts of a frozen, pretrained encoder, with regression onto the axis.
 
-    On keys, values and hidden units: K = l_k * K, V = l_v * V and W2 (l_f * hidden), all factors 1 at the start (Liu et
-    al. 2022, arXiv 2205.05638), written as gains on rows of the key and value weights (biases too) and on columns of
-    W2; a fused layer keeps its queries. A network that mixes by maps has gains on what they put out. L = task + weight
-    * A, A in z^2 as in ``vaxis_mse``. Weight 0 is the control arm. arXiv 2606.00129, row 20: -0.016 (p = 0.05), 0.465
-    to 0.448.
+    Formula:
+        K = l_k * K, V = l_v * V and W2 (l_f * hidden), all factors 1 at the start.
+        L = task + weight * A, A in z^2 as in ``vaxis_mse``.
+
+    Source:
+        Liu et al. 2022, arXiv 2205.05638.
+
+    Published:
+        arXiv 2606.00129, row 20: -0.016 (p = 0.05) at 0.1, 0.465 to 0.448; -0.008 (p = 0.14) in the revision of
+        September 2026.
+
+    Ours:
+        Written as gains on rows of the key and value weights (biases too) and on columns of W2, so a fused layer
+        keeps its queries. A network that mixes by maps has gains on what they put out.
+        Weight 0 is the control arm: the same procedure without the axis.
+
+    Example:
+        python train.py --loss peft_ia3
 
     Args:
         weight: factor of the loss.
@@ -26,13 +39,11 @@ class PEFTIA3(_PEFT):
     parts = ADAPTER
 
     def insert(self, network: nn.Module) -> None:
-        sites = network.adaptable()
-        if not sites:
-            raise ValueError(f"{type(network).__name__} names no weights for adapters; give it adaptable()")
-        for module, name, role, rows in sites:
-            if role == "mixing" and rows is None:
+        for site in sites(network, roles=("mixing", "ffn_out")):
+            if site.role == "mixing" and site.rows is None:
                 continue
-            gain = Gain(getattr(module, name), rows=rows)
-            parametrize.register_parametrization(module, name, gain)
-            if rows is not None and name == "weight" and module.bias is not None:
-                parametrize.register_parametrization(module, "bias", gain)
+            gain = Gain(getattr(site.module, site.name), rows=site.rows)
+            parametrize.register_parametrization(site.module, site.name, gain)
+            if site.rows is not None and site.name == "weight" and site.module.bias is not None:
+                # One gain for both: a key or value is W x + b, and the factor is on all of it.
+                parametrize.register_parametrization(site.module, "bias", gain)

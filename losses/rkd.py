@@ -6,19 +6,32 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from losses._geometry import TINY, condition_means, pairwise_distances, unit
+from losses._geometry import TINY, condition_means, is_constant, pairwise_distances, unit
 from losses.base import AlignmentLoss, Batch, LossSpec, Output
 
 
 class RKD(AlignmentLoss):
     """Relative distances (and angles) between clips in feature space should be those on the axis.
 
-    A = w_d huber(d_ij / mean d - d'_ij / mean d') + w_a huber(cos_jik - cos'_jik), means over pairs and triples of the
-    clips in the batch, huber with slope 1 beyond 1; no unit. Park, Kim, Lu and Cho 2019 (arXiv 1904.05068) with
-    w_a = 2 w_d. Cited as a source by arXiv 2606.00129, which reports no number for it. Patterns are means over the
-    trials of a clip as in ``rsa``, which also bounds the triples. Unlike ``rsa`` no offset between the distances is
-    free. On a line every angle is 0 or 180 degrees, so the angle term would only demand that features be collinear; it
-    is refused with ``axis``. Angles at a clip whose text equals another's are left out.
+    Formula:
+        A = w_d mean huber(d_ij / mean d - d'_ij / mean d') + w_a mean huber(cos_jik - cos'_jik), no unit.
+        d and cos are distances and angles between the clips in feature space, primed on the axis or between
+        texts, over the pairs and triples of clips in the batch; huber has slope 1 beyond 1.
+
+    Source:
+        Park, Kim, Lu and Cho 2019, arXiv 1904.05068, with w_a = 2 w_d.
+
+    Published:
+        Cited as a source by arXiv 2606.00129, which reports no number for it (no row, no p).
+
+    Ours:
+        Patterns are means over the trials of a clip as in ``rsa``, which also bounds the triples. Unlike ``rsa``
+        no offset between the distances is free. On a line every angle is 0 or 180 degrees, so the angle term
+        would only demand that features be collinear; it is refused with ``axis``. Angles at a clip whose text
+        equals another's are left out.
+
+    Example:
+        python train.py --loss rkd --loss.teacher text
 
     Args:
         weight: factor of the loss.
@@ -27,6 +40,7 @@ class RKD(AlignmentLoss):
         angle_weight: w_a; by default 2 with ``text`` and 0 with ``axis``, where nothing else is allowed.
     """
 
+    taught: Tensor
     couples_samples = True
 
     def __init__(
@@ -49,8 +63,12 @@ class RKD(AlignmentLoss):
     def forward(self, output: Output, batch: Batch) -> Tensor:
         patterns, stimulus = condition_means(output.h, batch.stimulus)
         taught = self.taught[stimulus]
+        # Two clips have one distance, which relative to its mean is always 1.
         if len(patterns) < 3 or not relative_distances(taught).gt(0).any():
             return self.undefined(output.h)
+        # Means of equal features differ by rounding, and an angle between two rounding errors has a slope like any
+        # other. Collapsed features still cost what their missing distances cost, without a direction to go.
+        patterns = torch.where(is_constant(patterns), 0.0 * patterns, patterns)
         value = self.distance_weight * F.smooth_l1_loss(relative_distances(patterns), relative_distances(taught))
         if self.angle_weight:
             defined = defined_angles(taught)

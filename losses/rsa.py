@@ -4,18 +4,32 @@ from typing import Literal
 
 from torch import Tensor
 
-from losses._geometry import TINY, condition_means, correlation, cosine, pairwise_distances, soft_rank
+from losses._geometry import TINY, condition_means, correlation, cosine, is_constant, pairwise_distances, soft_rank
 from losses.base import AlignmentLoss, Batch, LossSpec, Output
 
 
 class RSA(AlignmentLoss):
     """Distances between clips in feature space should follow their distances on the axis.
 
-    A = 1 - similarity of the two dissimilarity matrices over the clips in the batch; no unit, in [0, 2]. Kriegeskorte,
-    Mur and Bandettini 2008 (doi 10.3389/neuro.06.004.2008); linear CKA: Kornblith et al. 2019 (arXiv 1905.00414). arXiv
-    2606.00129, rows 10 and 11: -0.093 (p < 1e-4) at weight 5, -0.057 (p < 1e-3) at 1. The sources name neither distance
-    nor comparator nor level; means over the trials of a clip are what RSA compares, and they keep pairs of the same
-    clip from turning the loss into clustering.
+    Formula:
+        A = 1 - similarity(d_H, d_V), no unit, in [0, 2]; d_H distances between feature patterns, d_V = |v_s -
+        v_s'|, both over the pairs of clips in the batch.
+        cka: A = 1 - |X'v|^2 / (|X'X| |v|^2) with centred patterns X and positions v.
+
+    Source:
+        Kriegeskorte, Mur and Bandettini 2008, doi 10.3389/neuro.06.004.2008.
+        Linear CKA: Kornblith et al. 2019, arXiv 1905.00414.
+
+    Published:
+        arXiv 2606.00129, row 10: -0.093 (p < 1e-4) at weight 5. Row 11: -0.057 (p < 1e-3) at 1.
+        Balanced accuracy 0.610, 0.585, 0.566 and 0.531 at 0.1, 0.5, 1 and 5 against 0.624.
+
+    Ours:
+        The sources name neither distance nor comparator nor level. Means over the trials of a clip are what RSA
+        compares, and they keep pairs of the same clip from turning the loss into clustering.
+
+    Example:
+        python train.py --loss rsa --loss.weight 5
 
     Args:
         weight: factor of the loss; the paper ran 0.1, 0.5, 1 and 5.
@@ -25,6 +39,7 @@ class RSA(AlignmentLoss):
         level: patterns are means over the trials of a clip (stimulus) or single trials.
     """
 
+    v: Tensor
     couples_samples = True
 
     def __init__(
@@ -48,6 +63,10 @@ class RSA(AlignmentLoss):
         if len(patterns) < 3:
             return self.undefined(output.h)
         position = self.v[stimulus]
+        if is_constant(patterns) or is_constant(position):
+            # Nothing resembles a matrix without differences: similarity 0, by decree. Left to the formulas, cosine and
+            # CKA divide one rounding error by another and push as hard as a real difference would.
+            return self.undefined(output.h, value=1.0)
         if self.compare == "cka":
             return 1 - linear_cka(patterns, position)
         features = pairwise_distances(patterns, metric=self.metric)

@@ -7,19 +7,32 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from losses._checkpoint import load_part
-from losses.base import Batch, Output, Phase
+from losses.base import Batch, Learner, Output, Phase
 from losses.vaxis_mse import VAxisMSE
 
 
 class TeacherKD(VAxisMSE):
     """A decoder trained with regression onto the axis teaches one that never sees the axis.
 
-    A = T^2 mean KL(softmax(teacher / T) || softmax(student / T)), in nats; both see the same augmented trial, the
-    teacher without dropout (Hinton, Vinyals and Dean 2015, arXiv 1503.02531). Student L = ce_weight * task + weight A;
-    teacher L = task + teacher_weight * (axis regression). arXiv 2606.00129, figure: teacher 0.560, student 0.6075
-    against 0.624 (-0.017, p = 0.05). Its student had distillation only, which we read as no axis; ce_weight 0 is the
-    other reading. The teacher was fitted on the same trials, so its labels are nearly hard. A teacher trained here is
-    that of the last epoch of a first phase, after which the student starts from the weights the teacher started from.
+    Formula:
+        A = T^2 mean_i KL(softmax(teacher(x_i) / T) || softmax(z_i / T)), in nats.
+        Student L = ce_weight * task + weight * A; teacher L = task + teacher_weight * (regression as in
+        ``vaxis_mse``).
+
+    Source:
+        Hinton, Vinyals and Dean 2015, arXiv 1503.02531.
+
+    Published:
+        arXiv 2606.00129, figure: -0.017 (p = 0.05); teacher 0.560, student 0.6075 against 0.624.
+
+    Ours:
+        Its student had distillation only, which we read as no axis; ce_weight 0 is the other reading.
+        Both see the same augmented trial, the teacher without dropout. It was fitted on the same trials, so its
+        labels are nearly hard. A teacher trained here is that of the last epoch of a first phase, after which the
+        student starts from the weights the teacher started from.
+
+    Example:
+        python train.py --loss teacher_kd --loss.ce_weight 0
 
     Args:
         weight: factor of the distillation.
@@ -48,7 +61,7 @@ class TeacherKD(VAxisMSE):
         self.temperature, self.ce_weight = temperature, ce_weight
         self.path, self.teacher_weight, self.teacher_epochs = teacher, teacher_weight, teacher_epochs
 
-    def prepare(self, decoder: nn.Module) -> None:
+    def prepare(self, decoder: Learner) -> None:
         learner = nn.Sequential(decoder.network, decoder.classifier)
         self.teacher = copy.deepcopy(learner).requires_grad_(False).eval()
         self.start = {name: value.clone() for name, value in learner.state_dict().items()}
@@ -62,7 +75,7 @@ class TeacherKD(VAxisMSE):
             return (student,)
         return (Phase(name="teacher", epochs=epochs if self.teacher_epochs is None else self.teacher_epochs), student)
 
-    def enter(self, decoder: nn.Module) -> None:
+    def enter(self, decoder: Learner) -> None:
         learner = nn.Sequential(decoder.network, decoder.classifier)
         self.teacher.load_state_dict(learner.state_dict())
         learner.load_state_dict(self.start)
@@ -75,7 +88,8 @@ class TeacherKD(VAxisMSE):
         own = torch.log_softmax(output.logits / self.temperature, dim=1)
         return self.temperature**2 * F.kl_div(own, soft, log_target=True, reduction="batchmean")
 
-    def combine(self, *, task: Tensor, alignment: Tensor, progress: float) -> Tensor:
-        if self.phase.name == "teacher":
-            return task + self.teacher_weight * alignment
-        return self.ce_weight * task + self.weight * alignment
+    def task_factor(self, *, progress: float) -> float:
+        return 1.0 if self.phase.name == "teacher" else self.ce_weight
+
+    def alignment_term(self, *, alignment: Tensor, progress: float) -> Tensor:
+        return (self.teacher_weight if self.phase.name == "teacher" else self.weight) * alignment

@@ -14,10 +14,25 @@ CHANNEL_SETS = {
 class TopoOptimal(_Topographic):
     """Regression onto the axis from the electrodes that carry it in the cohort.
 
-    A = crit(w' mean_{c in set, n} Z + b, t), Z the encoder tokens. arXiv 2606.00129, rows 7 and 8: -0.013 (p = 0.039)
-    at weight 0.1, +0.0021 (p = 0.50) at 0.05; on the full recipe -0.015 (p = 0.020) at 0.1. The gradient with respect
-    to tokens of other electrodes is exactly 0, but attention has mixed electrodes before: the influence on the input is
-    not confined.
+    Formula:
+        A = crit(w' mean_{c in set, n} Z + b, t), in z^2 for mse; Z the encoder tokens.
+        paper: set = PO3 F7 O1 P3 P4 C4 C3 Pz; seedv: set = PO3 PO4 POz Oz O1 O2 P3 P4.
+
+    Source:
+        arXiv 2606.00129: the electrodes whose band power follows the axis best in its cohort.
+
+    Published:
+        arXiv 2606.00129, row 7: -0.013 (p = 0.039) at weight 0.1. Row 8: +0.0021 (p = 0.50) at 0.05.
+        On the full recipe -0.015 (p = 0.020) at 0.1; -0.029 (p = 0.004) in the revision of September 2026.
+
+    Ours:
+        The paper chose its electrodes on all 123 subjects, test subjects included; name your own to avoid that
+        leak.
+        The gradient with respect to tokens of other electrodes is exactly 0, but attention has mixed electrodes
+        before: the influence on the input is not confined.
+
+    Example:
+        python train.py --loss topo_optimal --loss.channels '[PO3, O1, Oz]'
 
     Args:
         weight: factor of the loss; the paper ran 0.05 and 0.1.

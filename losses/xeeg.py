@@ -13,12 +13,26 @@ from losses.vaxis_mse import VAxisMSE
 class XEEG(VAxisMSE):
     """Labels and axis of one data set first, then, with a new classifier, the labels of another.
 
-    sequential: L = task + weight * A on the source, then L = task on the data of the run. joint: their batches
-    alternate, each L = task + weight * A, with one axis head and two classifiers. A in z^2 as in ``vaxis_mse``, z units
-    of each data set's own clips. Both are cut to the electrodes they share. Weight 0 is the control arm: transfer
-    without the axis. arXiv 2606.00129, row 23, FACED to SEED-V: +0.0015 (p = 0.97) at 0.5; its longer run reports
-    0.0000 over ten runs, as if the weights of the first phase had never been loaded, so a test here demands that the
-    two arms differ.
+    Formula:
+        sequential: L = task + weight * A on the source, then L = task on the data of the run, with a new
+        classifier.
+        joint: batches of the two alternate, each L = task + weight * A, with one axis head and two classifiers.
+        A in z^2 as in ``vaxis_mse``, z units of each data set's own clips.
+
+    Source:
+        arXiv 2606.00129; transfer between FACED and SEED-V.
+
+    Published:
+        arXiv 2606.00129, row 23, FACED to SEED-V: +0.0015 (p = 0.97) at 0.5. Its longer run: 0.0000 over ten
+        runs.
+
+    Ours:
+        Four equal digits look as if the weights of the first phase had never been loaded, so a test here demands
+        that the two arms differ. Both data sets are cut to the electrodes they share. Weight 0 is the control
+        arm: transfer without the axis.
+
+    Example:
+        python train.py --loss xeeg --source SimulatedFACED --data SimulatedSEEDV
 
     Args:
         weight: factor of the loss.
@@ -27,6 +41,8 @@ class XEEG(VAxisMSE):
         source_epochs: length of the phase on the source; by default that of the run.
     """
 
+    source_v: Tensor
+    source_v_class: Tensor
     structural = True
     second_data = "the other data set"
 

@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from callbacks.residual_gradient import ResidualGradient
+from command_line.parser import CHECKPOINT_DEFAULTS
 from datamodules.sampler import EpochBatches
 from datamodules.transfer import Transfer
 from eeg.batch import Batch, DataSpec
@@ -144,10 +145,7 @@ def fit(
 
 def checkpoint(folder: Path) -> RunCheckpoint:
     """The one of ``train.py``."""
-    return RunCheckpoint(
-        folder / "checkpoints", filename="best", monitor="val/balanced_accuracy", mode="max", save_last=True,
-        enable_version_counter=False,
-    )  # fmt: skip
+    return RunCheckpoint(folder / "checkpoints", **CHECKPOINT_DEFAULTS)
 
 
 def state(model: torch.nn.Module, prefix: str = "") -> dict[str, Tensor]:

@@ -1,5 +1,6 @@
 """Rules that every strategy keeps: one parametrised contract over the folder; what each is by itself has own files."""
 
+import ast
 import inspect
 from dataclasses import replace
 
@@ -35,22 +36,9 @@ LINEAR = {  # a linear head on features or tokens: what it can reach does not de
     *("anger_weighted", "uncertainty", "curriculum", "pretrain_finetune", *CONTROL_ARM),
 }
 ROTATED = {"rsa", "rkd", "procrustes"}  # they have no head of their own
-LONG = {  # files above 60 lines, and why
+DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef)
+LONG = {  # files above 60 lines of code, and why
     "_composition": "what a sum of strategies means in every hook",
-    "_geometry": "six functions that several strategies share",
-    "_peft": "pretrained weights from three places",
-    "anger_weighted": "default weights on two data sets",
-    "base": "the seam: two thirds are docstrings",
-    "clip_infonce": "three readings of a run that its authors call broken",
-    "crd": "texts that are one, negatives by class",
-    "faa": "three readings of a sentence, two kinds of features",
-    "procrustes": "the paper's mode and the classical one",
-    "prototype_kd": "four kinds of prototypes",
-    "rkd": "distances and angles",
-    "rsa": "four ways to compare, two levels",
-    "soft_supcon": "the options of two papers",
-    "teacher_kd": "a teacher from a file or trained in a first phase",
-    "xeeg": "in sequence or in turn",
 }
 
 pytestmark = pytest.mark.filterwarnings("ignore:multi_vaxis_mse without")
@@ -74,9 +62,25 @@ def test_every_file_is_a_strategy_and_its_own_name():
         assert len(plugin.summary) <= 100, f"{plugin.name}: the first docstring line is its help, keep it short"
 
 
+def lines_of_code(source: str) -> int:
+    """Lines that do something: what explains them may be as long as it needs to be."""
+    explained = set()
+    for node in ast.walk(ast.parse(source)):
+        text = getattr(node, "body", None) if isinstance(node, DOCUMENTED) else None
+        if text and isinstance(text[0], ast.Expr) and isinstance(text[0].value, ast.Constant):
+            explained |= set(range(text[0].lineno, text[0].end_lineno + 1))
+    kept = enumerate(source.splitlines(), start=1)
+    return sum(bool(line.strip()) and line.strip()[0] != "#" and number not in explained for number, line in kept)
+
+
+def test_lines_of_code_are_those_that_do_something():
+    assert lines_of_code('"""Of a\nmodule."""\n\n# why\ndef f():\n    """Of f."""\n    return 1  # because\n') == 2
+
+
 def test_a_long_file_says_why():
-    for path in (ROOT / "losses").glob("*.py"):
-        assert len(path.read_text().splitlines()) <= 60 or path.stem in LONG, f"{path.name}: shorten it or say why not"
+    sizes = {path.stem: lines_of_code(path.read_text()) for path in (ROOT / "losses").glob("*.py")}
+    for name, lines in sizes.items():
+        assert (lines > 60) == (name in LONG), f"losses/{name}.py has {lines} lines of code: say why, or shorten it"
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -101,31 +105,6 @@ class TestContract:
         loss, order = built(strategy(name), targets), torch.randperm(B, generator=torch.Generator().manual_seed(3))
         value = loss(output_of(tokens), batch_of(stimuli))
         torch.testing.assert_close(loss(output_of(tokens[order]), batch_of(stimuli[order])), value)
-
-    @pytest.mark.parametrize("case", ["one trial", "one class", "one stimulus", "equal features", "constant axis"])
-    def test_finite_on_degenerate_batches(self, name, case, targets, tokens, stimuli):
-        """With respect to logits, features and tokens each; where it counts the batch as undefined, exactly zero."""
-        if case == "constant axis":
-            targets = replace(targets, v=torch.zeros(28), v_class=torch.zeros(9))
-        loss = built(strategy(name), targets)
-        if case == "one trial":
-            tokens, stimuli = tokens[:1], stimuli[:1]
-        elif case == "one class":
-            stimuli = stimuli % 3
-        elif case == "one stimulus":
-            stimuli = torch.zeros_like(stimuli)
-        elif case == "equal features":
-            tokens = torch.ones(B, 32, N, D)
-        leaves = Output(*(field.detach().requires_grad_() for field in output_of(tokens)))
-        value = loss(leaves, batch_of(stimuli))
-        assert torch.isfinite(value)
-        gradients = torch.autograd.grad(value, [*leaves], allow_unused=True)
-        found = [gradient for gradient in gradients if gradient is not None]
-        assert found
-        assert all(torch.isfinite(gradient).all() for gradient in found)
-        if loss.degenerate_batches:
-            assert value == 0
-            assert all(torch.equal(gradient, torch.zeros_like(gradient)) for gradient in found)
 
     def test_only_declared_outputs_are_read(self, name, targets, tokens, stimuli):
         loss, full = built(strategy(name), targets), output_of(tokens)

@@ -112,6 +112,22 @@ class TestClipInfoNCE:
         to_trials = torch.stack([scores[:, u].logsumexp(0) - scores[u == STIMULI, u].mean() for u in present]).mean()
         torch.testing.assert_close(value(loss, h, STIMULI), (to_text + to_trials) / 2, rtol=1e-6, atol=0)
 
+    def test_all_texts_are_told_apart_also_those_of_no_trial(self):
+        """From trial to text; from text to trial only texts that have a trial can be asked."""
+        h, stimulus = normal(6, D), torch.tensor([3, 3, 9, 13, 20, 20])
+        loss = built(ClipInfoNCE(negatives="all"), TARGETS).double()
+        scores = (
+            F.normalize(loss.eeg_head(h), dim=1) @ F.normalize(loss.text_head(TARGETS.embeddings.double()), dim=1).T
+        )
+        scores = scores / 0.07
+        to_text = F.cross_entropy(scores, stimulus)
+        present = stimulus.unique()
+        to_trials = torch.stack([scores[:, u].logsumexp(0) - scores[u == stimulus, u].mean() for u in present]).mean()
+        found = value(loss, h, stimulus)
+        torch.testing.assert_close(found, (to_text + to_trials) / 2, rtol=1e-6, atol=0)
+        loss.negatives = "batch"
+        assert value(loss, h, stimulus) < found - 0.1
+
     def test_uniform_scores_give_logarithms_and_false_negatives_a_floor(self):
         present, counts = STIMULI.unique(return_counts=True)
         loss = built(ClipInfoNCE(), TARGETS).double()

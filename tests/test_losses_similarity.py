@@ -8,10 +8,12 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from scipy.spatial.distance import pdist
+from scipy.stats import pearsonr
 from torch.autograd import gradcheck
 from torchmetrics.functional.shape import procrustes_disparity
 
-from losses._geometry import condition_means, correlation, cosine, pairwise_distances
+from losses._geometry import condition_means, correlation, cosine, pairwise_distances, soft_rank
 from losses.base import Output
 from losses.procrustes import Procrustes, without_means
 from losses.rkd import RKD, angle_cosines, defined_angles, relative_distances
@@ -178,6 +180,16 @@ class TestProcrustes:
             value(built(Procrustes(mode="orthogonal"), TARGETS).double(), h, ALL), expected, rel_tol=1e-6
         )
 
+    def test_orthogonal_compares_clips_and_not_trials(self):
+        """Clips have unequally many trials here, so their mean weighs each of them otherwise than the trials do."""
+        h, (means, clips) = normal(B, D), condition_means(normal(B, D), STIMULI)
+        assert len(set(STIMULI.bincount()[clips].tolist())) > 2
+        padded = torch.zeros(len(clips), D, dtype=torch.float64)
+        padded[:, 0] = TARGETS.v[clips]
+        expected = procrustes_disparity(padded[None], means[None])[0]
+        found = value(built(Procrustes(mode="orthogonal"), TARGETS).double(), h, STIMULI)
+        assert math.isclose(found, expected, rel_tol=1e-6)
+
     def test_orthogonal_is_zero_on_a_line(self):
         h = TARGETS.v[:, None].double() * normal(1, D) + 4
         assert value(built(Procrustes(mode="orthogonal"), TARGETS).double(), h, ALL).abs() < 1e-12
@@ -202,6 +214,14 @@ class TestGeometry:
         value.backward()
         assert value == 0
         assert torch.equal(constant.grad, torch.zeros(11))
+
+    def test_the_softness_of_ranks_is_a_unit_and_no_way_to_learn(self):
+        """Ranks are sharper or softer for all alike; a gradient through that would change distances to no purpose."""
+        x, weights = normal(9).requires_grad_(), normal(9, seed=1)
+        (found,) = torch.autograd.grad((weights * soft_rank(x, softness=0.3)).sum(), x)
+        scale = 0.3 * float(x.detach().std())
+        (expected,) = torch.autograd.grad((weights * torch.sigmoid((x[:, None] - x) / scale).sum(dim=1)).sum(), x)
+        torch.testing.assert_close(found, expected, rtol=1e-12, atol=1e-12)
 
     def test_distances_match_cdist(self):
         x = torch.randn(6, 4, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
@@ -236,6 +256,15 @@ class TestRSA:
         value.backward()
         assert value == 1
         assert torch.equal(h.grad, torch.zeros(B, D))
+
+    @pytest.mark.parametrize("level", ["stimulus", "trial"])
+    def test_patterns_are_clips_or_trials(self, level):
+        """Pairs of trials of one clip count at the level of trials, where the axis says that they are equal."""
+        h = normal(B, D)
+        patterns, clips = condition_means(h, STIMULI) if level == "stimulus" else (h, STIMULI)
+        expected = 1 - pearsonr(pdist(patterns), pdist(TARGETS.v[clips, None].double())).statistic
+        found = value(built(RSA(level=level), TARGETS).double(), h, STIMULI)
+        assert math.isclose(found, expected, rel_tol=1e-5)
 
     def test_two_stimuli_are_counted_as_degenerate(self, targets):
         loss = built(RSA(), targets)

@@ -83,6 +83,16 @@ class TestFAA:
             measure = faa(targets, mode="covariate", data=self.RAW if kind == "raw" else SPEC)
             torch.testing.assert_close(measure.asymmetry(self.swap(x)), -measure.asymmetry(x))
 
+    def test_the_right_side_counts_as_positive(self, targets, stimuli):
+        """More alpha on the right is what the account calls approach; a learned weight would hide a wrong sign."""
+        loss, tokens = faa(targets), torch.zeros(B, 32, N, D)
+        tokens[:, self.RIGHT, :, 0] = 0.5
+        with torch.no_grad():
+            loss.head.weight.zero_()[0, 0] = 3.0
+            loss.head.bias.zero_()
+        expected = (1.5 - targets.v[stimuli]).square().mean()
+        torch.testing.assert_close(loss(output_of(tokens), batch_of(stimuli)), expected)
+
     def test_gradient_on_the_pairs_alone_and_opposite(self, targets, tokens, stimuli):
         loss = faa(targets, pairs=(("F4", "F3"), ("F8", "F7")))
         (gradient,) = torch.autograd.grad(loss(output_of(tokens), batch_of(stimuli)), tokens)
