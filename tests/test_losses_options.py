@@ -10,10 +10,9 @@ from scipy import special, stats
 
 from command_line.catalogue import plugins
 from eeg.batch import SourceBatch
-from eeg.montage import FACED_CHANNELS
-from losses.base import LossSpec, Output, axis_position
+from losses.base import Output, axis_position
 from losses.vaxis_mse import VAxisMSE
-from tests.loss_cases import STIMULI, TARGETS, B, D, N, batch_of, built, output_of, strategy
+from tests.loss_cases import STIMULI, TARGETS, B, D, N, batch_of, built, loss_spec, output_of, strategy
 from vaxis.emotions import FACED
 
 
@@ -65,9 +64,7 @@ class TestLevel:
     def test_of_the_second_data_set_too(self, level, tokens):
         loss = strategy("xeeg", level=level)
         nowhere = replace(TARGETS, v=torch.full((28,), 99.0), v_class=torch.full((9,), 99.0))
-        loss.build(
-            LossSpec(targets=nowhere, dim=D, channels=tuple(FACED_CHANNELS), classes=FACED.classes, source=TARGETS)
-        )
+        loss.build(replace(loss_spec(nowhere), source=TARGETS))
         output = output_of(tokens)
         target = TARGETS.v[STIMULI] if level == "stimulus" else TARGETS.v_class[TARGETS.class_of[STIMULI]]
         expected = (loss.head(output.h).squeeze(1) - target).square().mean()
