@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from analysis.figures import CHANCE, WITH
 from analysis.interventions import Line
+from analysis.verdict_figures import CHANCE, WITH
 from figures.style import STYLE
 
 if TYPE_CHECKING:

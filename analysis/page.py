@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import TYPE_CHECKING
 
-from analysis.figures import png
+from analysis.verdict_figures import png
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from analysis import figures
+from analysis import verdict_figures as figures
 from analysis.page import facts, page, picture, table
-from analysis.verdict import Comparison, Verdict
-from analysis.verdict_text import LABELS, SIMULATED, p_text, sign_flip_text, spread
+from analysis.verdict_record import Comparison, Verdict
+from analysis.verdict_text import SIMULATED, decimals, difference, label, p_text, sign_flip_text, spread
 from figures.scalp import topomap_figure
+from measures.names import ACCURACY, known
 from measures.topography import Topography, chance_abs_r
 from records.files import atomic
 from records.run import Run
@@ -97,14 +98,14 @@ def _numbers(verdict: Verdict) -> str:
 
 def _row(c: Comparison, *, chance: float) -> list[str]:
     if c.paired is None:
-        return [LABELS[c.name], "not defined in any pair", *[""] * 6]
-    d, n = c.paired, c.paired.n
-    row = [LABELS[c.name], spread(c.baseline), spread(c.treated), f"{d.mean:+.3f} [{d.low:+.3f}, {d.high:+.3f}]"]
-    row += [p_text(d.p if c.name == "balanced_accuracy" else c.p_holm)]
-    if c.null_95:
-        pairs = [f"{a:.2f} / {b:.2f}" for a, b in (c.null_mean, c.null_95)]
+        return [label(c), "not defined in any pair", *[""] * 6]
+    d, n, places, guessing = c.paired, c.paired.n, decimals(c), known()[c.name].chance
+    row = [label(c), spread(c.baseline, places=places), spread(c.treated, places=places), difference(c)]
+    row += [p_text(d.p if c.name == ACCURACY.key else c.p_holm)]
+    if c.null_mean and c.null_95 and c.above_null:
+        pairs = [f"{a:.{places - 1}f} / {b:.{places - 1}f}" for a, b in (c.null_mean, c.null_95)]
         return [*row, *pairs, f"{c.above_null[0]} / {c.above_null[1]} of {n}"]
-    return [*row, f"{chance:.3f}" if c.name == "balanced_accuracy" else "0", "", ""]
+    return [*row, f"{chance:.3f}" if isinstance(guessing, str) else f"{guessing:g}", "", ""]
 
 
 def _curves(baseline: list[Run], treated: list[Run], *, verdict: Verdict) -> str:

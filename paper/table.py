@@ -9,9 +9,9 @@ from typing import Any
 
 from analysis import dose_curves
 from analysis import interventions_text as forest_text
-from analysis.figures import png
 from analysis.interventions import Entry, Line, compare
 from analysis.interventions_figure import forest
+from analysis.verdict_figures import png
 from paper.rows import GROUPS, Row, curves, rows
 from records.files import atomic
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from analysis.report import write_report
-from analysis.verdict import Verdict
+from analysis.verdict_record import Verdict
 from eeg.montage import FACED_CHANNELS
 from measures.topography import Topography
 from tests.conftest import make_axis
