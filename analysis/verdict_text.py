@@ -94,7 +94,7 @@ def _exploratory(verdict: "Verdict") -> list[str]:
 def _row(c: "Comparison") -> str:
     name = f"  {label(c):<{LABEL_WIDTH}}"
     if c.paired is None:
-        return f"{name}not defined in any pair of runs"
+        return f"{name} not defined in any pair of runs"
     places = decimals(c)
     row = f"{name}{np.mean(c.baseline):>8.{places}f}{np.mean(c.treated):>7.{places}f}  {difference(c):<24}"
     row += f"{p_text(c.p_holm):>7}"
