@@ -9,7 +9,7 @@ from typing import Any
 
 from analysis import dose_curves
 from analysis import interventions_text as forest_text
-from analysis.interventions import Entry, Line, compare
+from analysis.interventions import Intervention, InterventionResult, compare
 from analysis.interventions_figure import forest
 from analysis.verdict_figures import png
 from paper.rows import GROUPS, Row, curves, rows
@@ -72,14 +72,14 @@ class Table:
         union = dict.fromkeys([*(before.get("seeds", ()) if same else ()), *seeds])
         self.rows[row.id] = {**arms, "seeds": list(union), "note": note}
 
-    def entries(self, chosen: Sequence[Row]) -> list[Entry]:
+    def entries(self, chosen: Sequence[Row]) -> list[Intervention]:
         """What was asked for, row by row, beside what was published."""
         return [self._entry(row) for row in chosen]
 
-    def _entry(self, row: Row) -> Entry:
+    def _entry(self, row: Row) -> Intervention:
         known = self.rows.get(row.id, {})
         paths = {arm: (self.folder / known[arm]).resolve() if arm in known else None for arm in ("control", "treated")}
-        return Entry(
+        return Intervention(
             id=row.id,
             label=row.label,
             group=row.group,
@@ -103,7 +103,7 @@ def render(table: Table, chosen: Sequence[Row]) -> str:
     lines = compare(table.entries(shown))
     dose_ids = {point.row for curve in curves() for point in curve.points}
     doses = {
-        line.entry.id: line for line in compare(table.entries([rows()[name] for name in rows() if name in dose_ids]))
+        line.asked.id: line for line in compare(table.entries([rows()[name] for name in rows() if name in dose_ids]))
     }
     simulated = " (SIMULATED)" if table.simulated else ""
     title = f"Interventions on {table.data}{simulated}, {table.epochs} epochs a run, beside arXiv 2606.00129"
@@ -119,6 +119,6 @@ def render(table: Table, chosen: Sequence[Row]) -> str:
     return "\n".join([text, *notes, "", f"{', '.join(files)} in {table.folder}/"])
 
 
-def _doses_missing(lines: Sequence[Line]) -> list[str]:
+def _doses_missing(lines: Sequence[InterventionResult]) -> list[str]:
     finished = sum(bool(line.paired) for line in lines)
     return [f"Dose curves: {finished} of the {len(lines)} runs beside the rows above are finished."] if lines else []
