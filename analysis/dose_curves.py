@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from analysis.figures import CHANCE, WITH
-from analysis.interventions import Line
+from analysis.interventions import InterventionResult
+from analysis.verdict_figures import CHANCE, WITH
 from figures.style import STYLE
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ class Curve:
     points: tuple[Point, ...]
 
 
-def to_csv(curves: Sequence[Curve], lines: Mapping[str, Line]) -> str:
+def to_csv(curves: Sequence[Curve], lines: Mapping[str, InterventionResult]) -> str:
     """All points with our change, its interval and the published change; empty where a row is not run."""
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
@@ -69,7 +69,7 @@ def to_csv(curves: Sequence[Curve], lines: Mapping[str, Line]) -> str:
     return buffer.getvalue()
 
 
-def picture(curves: Sequence[Curve], lines: Mapping[str, Line]) -> "Figure":
+def picture(curves: Sequence[Curve], lines: Mapping[str, InterventionResult]) -> "Figure":
     """One panel a curve: our change with its 95 % interval beside the published one, each against its own baseline."""
     import matplotlib
     from matplotlib.figure import Figure
@@ -91,7 +91,7 @@ def picture(curves: Sequence[Curve], lines: Mapping[str, Line]) -> "Figure":
         return figure
 
 
-def _panel(ax, curve: Curve, lines: Mapping[str, Line]) -> None:
+def _panel(ax, curve: Curve, lines: Mapping[str, InterventionResult]) -> None:
     found = [(p.x, lines[p.row]) for p in curve.points if p.row in lines and lines[p.row].paired]
     simulated = any(line.simulated for _, line in found)
     published = {p.x: p.delta for p in curve.points}

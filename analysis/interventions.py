@@ -15,8 +15,8 @@ MAX_SEEDS = 1000
 
 
 @dataclass(frozen=True, kw_only=True)
-class Entry:
-    """One row of the table before its runs are read.
+class Intervention:
+    """One strategy against its baseline as it was asked for and published, before its runs are read.
 
     Attributes:
         id: name of the row.
@@ -46,11 +46,11 @@ class Entry:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Line:
-    """One row of the table.
+class InterventionResult:
+    """One intervention with what its finished runs say.
 
     Attributes:
-        entry: what was asked for and what was published.
+        asked: what was asked for and what was published.
         seeds: of the pairs that are finished.
         before: test balanced accuracy of the control arm, in seed order.
         after: of the arm with the strategy.
@@ -62,7 +62,7 @@ class Line:
         missing: what is not there, a line a run; empty when the row is complete.
     """
 
-    entry: Entry
+    asked: Intervention
     seeds: tuple[int, ...] = ()
     before: tuple[float, ...] = ()
     after: tuple[float, ...] = ()
@@ -83,9 +83,9 @@ class Line:
         return bool(self.paired) and not any(self.paired.deltas)
 
 
-def compare(entries: Sequence[Entry]) -> list[Line]:
+def compare(entries: Sequence[Intervention]) -> list[InterventionResult]:
     """Read the runs, pair them by seed, correct over the distinct comparisons (two rows may share all their runs)."""
-    lines = [_line(entry) for entry in entries]
+    lines = [_line(asked) for asked in entries]
     p = {_arms(line): line.paired.p for line in lines if line.paired}
     corrected = {name: dict(zip(p, rule(list(p.values())))) for name, rule in _RULES.items()}
     sd = typical_sd(lines)
@@ -102,7 +102,7 @@ def compare(entries: Sequence[Entry]) -> list[Line]:
 _RULES: dict[str, Callable] = {"p_holm": holm, "p_bh": benjamini_hochberg}
 
 
-def typical_sd(lines: Sequence[Line]) -> float:
+def typical_sd(lines: Sequence[InterventionResult]) -> float:
     """Standard deviation of paired differences, from the median variance over distinct comparisons; NaN without any.
 
     The median of a chi-square variable lies below its mean; each variance is raised accordingly.
@@ -132,30 +132,30 @@ def seeds_needed(effect: float, *, sd: float) -> int | None:
     return low
 
 
-def _needed(line: Line, typical: float) -> int | None:
+def _needed(line: InterventionResult, typical: float) -> int | None:
     """With the row's own sd where five pairs or more measure it, otherwise with that of the whole table."""
     own = line.paired.sd if line.paired and line.paired.n >= 5 else typical
-    return None if line.entry.delta is None else seeds_needed(line.entry.delta, sd=own)
+    return None if line.asked.delta is None else seeds_needed(line.asked.delta, sd=own)
 
 
-def _arms(line: Line) -> tuple[Path | None, Path | None, tuple[int, ...]]:
-    return line.entry.baseline, line.entry.treated, line.seeds
+def _arms(line: InterventionResult) -> tuple[Path | None, Path | None, tuple[int, ...]]:
+    return line.asked.baseline, line.asked.treated, line.seeds
 
 
-def _line(entry: Entry) -> Line:
-    if entry.problem or not (entry.baseline and entry.treated):
-        return Line(entry=entry, missing=(entry.problem or "not run",))
+def _line(asked: Intervention) -> InterventionResult:
+    if asked.problem or not (asked.baseline and asked.treated):
+        return InterventionResult(asked=asked, missing=(asked.problem or "not run",))
     runs: list[tuple[Run, Run]] = []
     missing: list[str] = []
-    for seed in entry.seeds:
-        read = [_read(folder / f"s{seed}") for folder in (entry.baseline, entry.treated)]
+    for seed in asked.seeds:
+        read = [_read(folder / f"s{seed}") for folder in (asked.baseline, asked.treated)]
         if all(isinstance(run, Run) for run in read):
             runs.append((read[0], read[1]))
         missing += [
             f"{arm}, seed {seed}: {text}" for arm, text in zip(("control", "strategy"), read) if isinstance(text, str)
         ]
     if not runs:
-        return Line(entry=entry, missing=tuple(missing))
+        return InterventionResult(asked=asked, missing=tuple(missing))
     try:
         check_comparable([run for pair in runs for run in pair])
         arms = [tuple(run.score("balanced_accuracy") for run in arm) for arm in zip(*runs)]
@@ -163,9 +163,9 @@ def _line(entry: Entry) -> Line:
             warnings.simplefilter("ignore", UserWarning)  # equal differences: the table says so itself
             difference = paired(*arms)
     except (ValueError, KeyError, FileNotFoundError) as error:
-        return Line(entry=entry, missing=(*missing, str(error)))
-    return Line(
-        entry=entry,
+        return InterventionResult(asked=asked, missing=(*missing, str(error)))
+    return InterventionResult(
+        asked=asked,
         seeds=tuple(before.seed for before, _ in runs),
         before=arms[0],
         after=arms[1],

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from analysis.figures import CHANCE, WITH, WITHOUT
-from analysis.interventions import Line
+from analysis.interventions import InterventionResult
+from analysis.verdict_figures import CHANCE, WITH, WITHOUT
 from figures.style import STYLE
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ LIMIT = 0.6
 TICKS = (-0.4, -0.2, -0.1, -0.05, -0.02, 0, 0.02, 0.05, 0.1, 0.2)
 
 
-def forest(lines: Sequence[Line], *, title: str, headings: dict[str, str]) -> "Figure":
+def forest(lines: Sequence[InterventionResult], *, title: str, headings: dict[str, str]) -> "Figure":
     """Draw every row; those without a finished pair show the published mark alone.
 
     Args:
@@ -31,7 +31,7 @@ def forest(lines: Sequence[Line], *, title: str, headings: dict[str, str]) -> "F
     from matplotlib.figure import Figure
 
     with matplotlib.rc_context(STYLE):
-        groups = [(group, list(rows)) for group, rows in groupby(lines, key=lambda line: line.entry.group)]
+        groups = [(group, list(rows)) for group, rows in groupby(lines, key=lambda line: line.asked.group)]
         height = len(lines) + 1.2 * len(groups)
         figure = Figure(figsize=(9, 0.235 * height + 1.5), layout="constrained")
         ax = figure.subplots()
@@ -42,7 +42,10 @@ def forest(lines: Sequence[Line], *, title: str, headings: dict[str, str]) -> "F
             for line in rows:
                 _row(ax, line, y)
                 ticks.append(
-                    (y, f"{line.entry.label}   {line.entry.id:>2}" if line.entry.id.isdigit() else line.entry.label)
+                    (
+                        y,
+                        f"{line.asked.label}   {line.asked.id:>2}" if line.asked.id.isdigit() else line.asked.label,
+                    )
                 )
                 y -= 1
             y -= 0.2
@@ -53,9 +56,9 @@ def forest(lines: Sequence[Line], *, title: str, headings: dict[str, str]) -> "F
         return figure
 
 
-def _row(ax: "Axes", line: Line, y: float) -> None:
-    if line.entry.delta is not None:
-        ax.plot(line.entry.delta, y, "D", color=CHANCE, mfc="white", ms=5, label="published", zorder=3)
+def _row(ax: "Axes", line: InterventionResult, y: float) -> None:
+    if line.asked.delta is not None:
+        ax.plot(line.asked.delta, y, "D", color=CHANCE, mfc="white", ms=5, label="published", zorder=3)
     d = line.paired
     if d is None:
         return

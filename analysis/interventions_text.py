@@ -9,7 +9,7 @@ from textwrap import wrap
 
 import numpy as np
 
-from analysis.interventions import Line, typical_sd
+from analysis.interventions import InterventionResult, typical_sd
 from analysis.verdict_text import SIMULATED, p_text
 from measures.paired import resolvable_dz
 
@@ -24,7 +24,7 @@ COLUMNS = (
 ).split()
 
 
-def terminal(lines: Sequence[Line], *, title: str, headings: dict[str, str]) -> str:
+def terminal(lines: Sequence[InterventionResult], *, title: str, headings: dict[str, str]) -> str:
     """The table, at most 144 columns wide, with what is missing below it.
 
     Args:
@@ -36,40 +36,40 @@ def terminal(lines: Sequence[Line], *, title: str, headings: dict[str, str]) -> 
     text = [title, "=" * WIDTH]
     text += [SIMULATED] if any(line.simulated for line in shown) else []
     text += [HEAD] if shown else []
-    for group, rows in groupby(shown, key=lambda line: line.entry.group):
+    for group, rows in groupby(shown, key=lambda line: line.asked.group):
         text += [f"-- {headings.get(group, group)}", *map(_row, rows)]
     text += ["", *_summary(shown)] if shown else ["Nothing is finished yet."]
     return "\n".join([*text, *_missing(lines)])
 
 
-def _row(line: Line) -> str:
-    entry, d = line.entry, line.paired
+def _row(line: InterventionResult) -> str:
+    asked, d = line.asked, line.paired
     interval = f"{d.mean:+.3f}" + (f" [{d.low:+.3f}, {d.high:+.3f}]" if math.isfinite(d.low) else "")
     p = "".join(f"{p_text(value):>7}" for value in (d.p, d.p_sign_flip, line.p_holm, line.p_bh))
     return (
-        f"{entry.id:<12}{entry.label:<28}{np.mean(line.before):>6.3f}  {interval:<25}{_number(d.sd, '.3f'):>6}{p}"
+        f"{asked.id:<12}{asked.label:<28}{np.mean(line.before):>6.3f}  {interval:<25}{_number(d.sd, '.3f'):>6}{p}"
         f"{_number(d.resolvable, '.3f'):>7}  {_published(line):<16}{_verdict(line)}"
     )
 
 
-def _verdict(line: Line) -> str:
+def _verdict(line: InterventionResult) -> str:
     if line.unchanged:
         return "unchanged"
-    pairs = f", {line.paired.n}/{len(line.entry.seeds)} seeds" if line.paired.n < len(line.entry.seeds) else ""
+    pairs = f", {line.paired.n}/{len(line.asked.seeds)} seeds" if line.paired.n < len(line.asked.seeds) else ""
     return f"{line.verdict}{pairs}"
 
 
-def _published(line: Line) -> str:
-    entry = line.entry
-    if entry.delta is None:
+def _published(line: InterventionResult) -> str:
+    asked = line.asked
+    if asked.delta is None:
         return ""
-    return f"{entry.delta:+.3f}" + (f" ({entry.p_text})" if entry.p_text else "")
+    return f"{asked.delta:+.3f}" + (f" ({asked.p_text})" if asked.p_text else "")
 
 
-def _summary(shown: Sequence[Line]) -> list[str]:
+def _summary(shown: Sequence[InterventionResult]) -> list[str]:
     verdicts = [line.verdict for line in shown]
     counts = ", ".join(f"{verdicts.count(name)} {name}" for name in ("hurts", "helps", "unresolved"))
-    tests = {(line.entry.baseline, line.entry.treated): line for line in shown}.values()
+    tests = {(line.asked.baseline, line.asked.treated): line for line in shown}.values()
     survive = [sum(getattr(line, name) < 0.05 for line in tests) for name in ("p_holm", "p_bh")]
     text = [
         f"{len(shown)} rows: {counts} (95 % t interval, each row alone). Of the {len(tests)} distinct comparisons "
@@ -86,8 +86,8 @@ def _summary(shown: Sequence[Line]) -> list[str]:
     return [line for paragraph in text for line in wrap(paragraph, WIDTH)]
 
 
-def _more_seeds(shown: Sequence[Line]) -> str:
-    asked = [line for line in shown if line.verdict == "unresolved" and line.entry.delta is not None]
+def _more_seeds(shown: Sequence[InterventionResult]) -> str:
+    asked = [line for line in shown if line.verdict == "unresolved" and line.asked.delta is not None]
     needs = [line.seeds_needed or math.inf for line in asked]
     if not asked:
         return ""
@@ -98,23 +98,27 @@ def _more_seeds(shown: Sequence[Line]) -> str:
     )
 
 
-def _missing(lines: Sequence[Line]) -> list[str]:
+def _missing(lines: Sequence[InterventionResult]) -> list[str]:
     text: list[str] = []
     untouched = [line for line in lines if set(line.missing) == {"not run"} or _all_not_run(line)]
     for line in lines:
         if line in untouched or not line.missing:
             continue
-        text += wrap(f"{line.entry.id} {line.entry.label}: {'; '.join(line.missing)}", WIDTH, subsequent_indent="    ")
+        text += wrap(
+            f"{line.asked.id} {line.asked.label}: {'; '.join(line.missing)}",
+            WIDTH,
+            subsequent_indent="    ",
+        )
     if untouched:
-        text += wrap(f"Not run: {', '.join(line.entry.id for line in untouched)}.", WIDTH, subsequent_indent="    ")
+        text += wrap(f"Not run: {', '.join(line.asked.id for line in untouched)}.", WIDTH, subsequent_indent="    ")
     return ["", *text] if text else []
 
 
-def _all_not_run(line: Line) -> bool:
+def _all_not_run(line: InterventionResult) -> bool:
     return not line.paired and bool(line.missing) and all(text.endswith("not run") for text in line.missing)
 
 
-def to_csv(lines: Sequence[Line]) -> str:
+def to_csv(lines: Sequence[InterventionResult]) -> str:
     """All numbers of all rows; empty where there is none."""
     buffer = io.StringIO()
     writer = csv.DictWriter(buffer, COLUMNS, lineterminator="\n")
@@ -124,8 +128,8 @@ def to_csv(lines: Sequence[Line]) -> str:
     return buffer.getvalue()
 
 
-def _values(line: Line) -> dict[str, object]:
-    e, d = line.entry, line.paired
+def _values(line: InterventionResult) -> dict[str, object]:
+    e, d = line.asked, line.paired
     values: dict[str, object] = {"row": e.id, "label": e.label, "group": e.group, "family": e.family, "note": e.note}
     values |= {"published_change": e.delta, "published_p": e.p_text, "seeds_for_published": line.seeds_needed}
     values |= {"seeds": " ".join(map(str, line.seeds)), "missing": "; ".join(line.missing)}
@@ -151,20 +155,20 @@ def _cell(value: object) -> object:
     return "" if value is None else value
 
 
-def latex(lines: Sequence[Line], *, caption: str, headings: dict[str, str]) -> str:
+def latex(lines: Sequence[InterventionResult], *, caption: str, headings: dict[str, str]) -> str:
     """A table for booktabs; rows without a finished pair have dashes."""
     rows = [r"\begin{table}", r"\centering\small", rf"\caption{{{_tex(caption)}}}", r"\begin{tabular}{llrrrrrrrl}"]
     rows += [r"\toprule"]
     rows += [r" & & \multicolumn{7}{c}{this run} & published \\ \cmidrule(lr){3-9}"]
     rows += [r" & strategy & base & $\Delta$ & 95\,\% interval & s.d. & $p$ & Holm & resolves & $\Delta$ ($p$) \\"]
-    for group, members in groupby(lines, key=lambda line: line.entry.group):
+    for group, members in groupby(lines, key=lambda line: line.asked.group):
         rows += [r"\midrule", rf"\multicolumn{{10}}{{l}}{{\emph{{{_tex(headings.get(group, group))}}}}} \\"]
         rows += [_latex_row(line) for line in members]
     return "\n".join([*rows, r"\bottomrule", r"\end{tabular}", r"\end{table}", ""])
 
 
-def _latex_row(line: Line) -> str:
-    e, d = line.entry, line.paired
+def _latex_row(line: InterventionResult) -> str:
+    e, d = line.asked, line.paired
     published = "--" if e.delta is None else f"${e.delta:+.3f}$"
     published += f" ({_tex(e.p_text).replace('<', '$<$')})" if e.p_text else ""
     ours = ["--"] * 7

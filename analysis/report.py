@@ -2,17 +2,17 @@
 
 import json
 from collections.abc import Callable, Sequence
-from html import escape
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from analysis import figures
-from analysis.page import facts, page, picture, table
-from analysis.verdict import Comparison, Verdict
-from analysis.verdict_text import LABELS, SIMULATED, p_text, sign_flip_text, spread
+from analysis import verdict_figures as figures
+from analysis.page import Facts, Picture, Section, Table, Text, render
+from analysis.verdict_record import Comparison, Verdict
+from analysis.verdict_text import SIMULATED, decimals, difference, label, p_text, sign_flip_text, spread
 from figures.scalp import topomap_figure
+from measures.names import ACCURACY, known
 from measures.topography import Topography, chance_abs_r
 from records.files import atomic
 from records.run import Run
@@ -46,26 +46,25 @@ def write_report(
     if {run.result["axis"] for run in runs} != {axis.fingerprint}:
         used = sorted({str(run.result["axis"]) for run in runs})
         raise ValueError(f"the runs used axis {used}, this one is {axis.fingerprint}; give the axis of the runs")
-    body = [
-        _headline(verdict),
+    sections = [
         _numbers(verdict),
-        _curves(*arms, verdict=verdict),
-        _gradient(*arms, verdict=verdict),
+        *_curves(*arms, verdict=verdict),
+        *_gradient(*arms, verdict=verdict),
         *(_scalp(topography) for topography in topographies or ()),
         _axis(axis),
         _seeds(*arms),
         _reproduce(arms, command=command),
     ]
+    page = render(title=f"{verdict.loss} on {verdict.dataset}", **_headline(verdict), sections=sections)
     with atomic(path) as partial:
-        partial.write_text(page(f"{verdict.loss} on {verdict.dataset}", body="".join(body)), encoding="utf-8")
+        partial.write_text(page, encoding="utf-8")
     return Path(path)
 
 
-def _headline(verdict: Verdict) -> str:
+def _headline(verdict: Verdict) -> dict[str, Any]:
+    """What stands above the sections."""
     d, what = verdict.accuracy.paired, f"{verdict.dataset}, {verdict.features}, {verdict.epochs} epochs"
     against = f"{d.n} paired seeds against {verdict.baseline_loss}"
-    banner = f'<p class="banner">{escape(SIMULATED)}</p>' if verdict.simulated else ""
-    notes = "".join(f'<p class="soft">{escape(note)}</p>' for note in verdict.notes)
     meaning = ""
     if verdict.judgement == "unresolved" and np.isfinite(d.resolvable):
         meaning = (
@@ -78,12 +77,17 @@ def _headline(verdict: Verdict) -> str:
         f"interval {d.low:+.3f} to {d.high:+.3f}; paired t({d.n - 1}) = {d.t:.2f}, p = {p_text(d.p)}; exact sign-flip "
         f"p = {sign_flip_text(verdict)}."
     )
-    heading = f'<h1 class="{verdict.judgement}">{escape(verdict.sentence)}</h1>'
-    kicker = f'<p class="soft">{escape(f"{what}; {against}")}</p>'
-    return f"{banner}{kicker}{heading}<p>{escape(test)}</p><p>{escape(meaning)}</p>{notes}"
+    return {
+        "banner": SIMULATED if verdict.simulated else "",
+        "kicker": f"{what}; {against}",
+        "judgement": verdict.judgement,
+        "sentence": verdict.sentence,
+        "paragraphs": [test, meaning] if meaning else [test],
+        "notes": verdict.notes,
+    }
 
 
-def _numbers(verdict: Verdict) -> str:
+def _numbers(verdict: Verdict) -> Section:
     head = ("test set", "without", "with", "difference [95 %]", "p", "null mean", "null 95 %", "above null")
     rows = [_row(c, chance=verdict.chance) for c in (verdict.accuracy, *verdict.others)]
     caption = (
@@ -92,22 +96,22 @@ def _numbers(verdict: Verdict) -> str:
         "score against permuted positions, without / with the strategy. Above null counts runs beyond their own 95th "
         "percentile. The null of the accuracy is chance."
     )
-    return "<h2>Numbers</h2>" + table(rows, head=head, caption=caption)
+    return Section(title="Numbers", blocks=[Table(head=head, rows=rows, caption=caption)])
 
 
 def _row(c: Comparison, *, chance: float) -> list[str]:
     if c.paired is None:
-        return [LABELS[c.name], "not defined in any pair", *[""] * 6]
-    d, n = c.paired, c.paired.n
-    row = [LABELS[c.name], spread(c.baseline), spread(c.treated), f"{d.mean:+.3f} [{d.low:+.3f}, {d.high:+.3f}]"]
-    row += [p_text(d.p if c.name == "balanced_accuracy" else c.p_holm)]
-    if c.null_95:
-        pairs = [f"{a:.2f} / {b:.2f}" for a, b in (c.null_mean, c.null_95)]
+        return [label(c), "not defined in any pair", *[""] * 6]
+    d, n, places, guessing = c.paired, c.paired.n, decimals(c), known()[c.name].chance
+    row = [label(c), spread(c.baseline, places=places), spread(c.treated, places=places), difference(c)]
+    row += [p_text(d.p if c.name == ACCURACY.key else c.p_holm)]
+    if c.null_mean and c.null_95 and c.above_null:
+        pairs = [f"{a:.{places - 1}f} / {b:.{places - 1}f}" for a, b in (c.null_mean, c.null_95)]
         return [*row, *pairs, f"{c.above_null[0]} / {c.above_null[1]} of {n}"]
-    return [*row, f"{chance:.3f}" if c.name == "balanced_accuracy" else "0", "", ""]
+    return [*row, f"{chance:.3f}" if isinstance(guessing, str) else f"{guessing:g}", "", ""]
 
 
-def _curves(baseline: list[Run], treated: list[Run], *, verdict: Verdict) -> str:
+def _curves(baseline: list[Run], treated: list[Run], *, verdict: Verdict) -> list[Section]:
     forest = (
         "Each dot is one seed, the diamond their mean with its 95 % t interval. The strategy helps or hurts when the "
         "interval leaves the line at 0. The band reaches to the smallest true effect that this number of seeds, with "
@@ -119,19 +123,18 @@ def _curves(baseline: list[Run], treated: list[Run], *, verdict: Verdict) -> str
         "of what permuted positions score on the same features; a curve below it is no evidence of alignment. The "
         "checkpoint of each run is chosen by its validation accuracy, not always the last."
     )
-    return (
-        "<h2>Did it help?</h2>"
-        + picture(figures.delta_forest(verdict), forest, alt="differences by seed")
-        + picture(figures.recall_dumbbell(baseline, treated), recall, alt="recall by class")
-        + "<h2>Training</h2>"
-        + picture(figures.training_curves(baseline, treated), curves, alt="training curves")
-    )
+    helped = [
+        Picture.of(figures.delta_forest(verdict), forest, alt="differences by seed"),
+        Picture.of(figures.recall_dumbbell(baseline, treated), recall, alt="recall by class"),
+    ]
+    training = Picture.of(figures.training_curves(baseline, treated), curves, alt="training curves")
+    return [Section(title="Did it help?", blocks=helped), Section(title="Training", blocks=[training])]
 
 
-def _gradient(baseline: list[Run], treated: list[Run], *, verdict: Verdict) -> str:
+def _gradient(baseline: list[Run], treated: list[Run], *, verdict: Verdict) -> list[Section]:
     figure = figures.gradient_shares(baseline, treated)
     if figure is None:
-        return ""
+        return []
     caption = (
         "How much of each loss's gradient with respect to the features the class means account for. Left: the part "
         "within the directions in which class means differ, where the labels already pull. Right: the part that is the "
@@ -144,11 +147,12 @@ def _gradient(baseline: list[Run], treated: list[Run], *, verdict: Verdict) -> s
          *(f"{x:.3f}" for x in (g.sample_share, g.sample_chance))]
         for g in verdict.gradients
     ]  # fmt: skip
-    below = table(rows, head=head, kind="even") if rows else ""
-    return "<h2>Where the gradient points</h2>" + picture(figure, caption, alt="gradient shares") + below
+    below = [Table(head=head, rows=rows, kind="even")] if rows else []
+    drawn = Picture.of(figure, caption, alt="gradient shares")
+    return [Section(title="Where the gradient points", blocks=[drawn, *below])]
 
 
-def _scalp(topography: Topography) -> str:
+def _scalp(topography: Topography) -> Section:
     maps = dict(zip(topography.bands, topography.r.T, strict=True))
     caption = (
         f"{topography.title}. Pearson r over {topography.stimuli} stimuli; all maps share one scale. Features without "
@@ -156,10 +160,11 @@ def _scalp(topography: Topography) -> str:
         "clearly above that. Neighbouring electrodes are not independent."
     )
     figure = topomap_figure(maps, channels=topography.channels)
-    return "<h2>On the scalp</h2>" + picture(figure, caption, alt="scalp maps of r with the axis by band")
+    drawn = Picture.of(figure, caption, alt="scalp maps of r with the axis by band")
+    return Section(title="On the scalp", blocks=[drawn])
 
 
-def _axis(axis: Axis) -> str:
+def _axis(axis: Axis) -> Section:
     origin = axis.provenance
     model = str(origin.get("model") or "none: the positions were drawn")
     known = {
@@ -171,15 +176,11 @@ def _axis(axis: Axis) -> str:
         "fingerprint": axis.fingerprint,
     }
     caption = "Class positions on the axis. Blue: classes of positive valence, grey: neutral, orange: negative."
-    return (
-        "<h2>The axis</h2>"
-        + picture(figures.class_positions(axis), caption, alt="class positions on the axis")
-        + facts(known)
-        + _axis_nulls(origin.get("nulls") or {})
-    )
+    drawn = Picture.of(figures.class_positions(axis), caption, alt="class positions on the axis")
+    return Section(title="The axis", blocks=[drawn, Facts(facts=known), _axis_nulls(origin.get("nulls") or {})])
 
 
-def _axis_nulls(nulls: dict[str, dict[str, dict[str, float]]]) -> str:
+def _axis_nulls(nulls: dict[str, dict[str, dict[str, float]]]) -> Table | Text:
     """Table of the nulls that extraction leaves in the provenance."""
     rows = [
         [f"{null} texts: {statistic}", f"{row['value']:.2f}", f"{row['median']:.2f}", f"{row['p95']:.2f}",
@@ -189,16 +190,16 @@ def _axis_nulls(nulls: dict[str, dict[str, dict[str, float]]]) -> str:
         if statistic != "cosine"
     ]  # fmt: skip
     if not rows:
-        return '<p class="soft">The axis file carries no nulls of its own.</p>'
+        return Text(text="The axis file carries no nulls of its own.", soft=True)
     caption = (
         "Axes made in the same way from texts without the emotion: nonce sentences, everyday and neutral texts. "
         "Rated is the correlation with human ratings of clips that no axis was made from, the fairer comparison."
     )
     head = ("null", "this axis", "null median", "null 95 %", "draws that reach it")
-    return table(rows, head=head, caption=caption, kind="even")
+    return Table(head=head, rows=rows, caption=caption, kind="even")
 
 
-def _seeds(baseline: list[Run], treated: list[Run]) -> str:
+def _seeds(baseline: list[Run], treated: list[Run]) -> Section:
     rows = []
     for a, b in zip(baseline, treated, strict=True):
         x, y = a.score("balanced_accuracy"), b.score("balanced_accuracy")
@@ -207,10 +208,10 @@ def _seeds(baseline: list[Run], treated: list[Run]) -> str:
         rows.append([str(a.seed), f"{x:.4f}", f"{y:.4f}", f"{y - x:+.4f}", " / ".join(epochs), " / ".join(minutes)])
     head = ("seed", "without", "with", "difference", "best epoch", "minutes")
     caption = "Test balanced accuracy of the checkpoint with the best validation accuracy; epochs count from 0."
-    return "<h2>Seeds</h2>" + table(rows, head=head, caption=caption, kind="even")
+    return Section(title="Seeds", blocks=[Table(head=head, rows=rows, caption=caption, kind="even")])
 
 
-def _reproduce(arms: list[list[Run]], *, command: str | None) -> str:
+def _reproduce(arms: list[list[Run]], *, command: str | None) -> Section:
     runs = [run for arm in arms for run in arm]
 
     def every(read: Callable[[Run], Any]) -> str:
@@ -227,5 +228,5 @@ def _reproduce(arms: list[list[Run]], *, command: str | None) -> str:
         "runs without": ", ".join(str(run.path) for run in arms[0]),
         "runs with": ", ".join(str(run.path) for run in arms[1]),
     }
-    shown = f"<pre>{escape(command)}</pre>" if command else ""
-    return f"<h2>How to reproduce</h2>{shown}{facts(known)}"
+    shown = [Text(text=command, command=True)] if command else []
+    return Section(title="How to reproduce", blocks=[*shown, Facts(facts=known)])

@@ -7,16 +7,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-if TYPE_CHECKING:
-    from analysis.verdict import Comparison, Verdict
+from measures.names import LABEL_WIDTH, known
 
-LABELS = {
-    "balanced_accuracy": "balanced accuracy",
-    "kappa": "Cohen's kappa",
-    "vaxis_cosine": "V-axis cosine",
-    "class_pc1": "class PC1 |r|",
-    "within_class_residual": "within-class residual |r|",
-}
+if TYPE_CHECKING:
+    from analysis.comparison import Comparison
+    from analysis.verdict_record import Verdict
+
 SIMULATED = "SIMULATED data: this checks the machinery and says nothing about brains."
 WIDTH = 96
 
@@ -30,9 +26,31 @@ def summary(verdict: "Verdict") -> str:
     return "\n".join([*lines, *_accuracy(verdict), "", *_exploratory(verdict), *_gradients(verdict)])
 
 
-def spread(values: Sequence[float]) -> str:
+def spread(values: Sequence[float], *, places: int = 3) -> str:
     """Mean and standard deviation over runs."""
-    return f"{np.mean(values):.3f} ± {np.std(values, ddof=1):.3f}" if len(values) > 1 else f"{values[0]:.3f}"
+    return (
+        f"{np.mean(values):.{places}f} ± {np.std(values, ddof=1):.{places}f}"
+        if len(values) > 1
+        else f"{values[0]:.{places}f}"
+    )
+
+
+def label(c: "Comparison") -> str:
+    """What people call the measure."""
+    return known()[c.name].label
+
+
+def decimals(c: "Comparison") -> int:
+    """Three, and fewer for a measure that is not a share: an effective rank of 25.3 has no use for them."""
+    largest = max((abs(value) for value in (*c.baseline, *c.treated)), default=0.0)
+    return 3 if largest < 10 else 2 if largest < 100 else 1
+
+
+def difference(c: "Comparison") -> str:
+    """Mean difference with its 95 % interval; only where a pair of runs defines the measure."""
+    d, places = c.paired, decimals(c)
+    assert d is not None
+    return f"{d.mean:+.{places}f} [{d.low:+.{places}f}, {d.high:+.{places}f}]"
 
 
 def p_text(p: float) -> str:
@@ -63,21 +81,26 @@ def _accuracy(verdict: "Verdict") -> list[str]:
 def _exploratory(verdict: "Verdict") -> list[str]:
     head = f"{'Exploratory, test set':<27}{'without':>8}{'with':>7}  {'difference [95 %]':<24}{'p Holm':>7}"
     rows = [f"{head}  {'null 95 %':<9}  above it", *(_row(c) for c in verdict.others)]
-    means = [f"{LABELS[c.name]} {c.null_mean[0]:.2f} / {c.null_mean[1]:.2f}" for c in verdict.others if c.null_mean]
+    means = [
+        f"{label(c)} {c.null_mean[0]:.{decimals(c) - 1}f} / {c.null_mean[1]:.{decimals(c) - 1}f}"
+        for c in verdict.others
+        if c.null_mean
+    ]
     if means:
         rows += wrap(f"Without any relation they would score, on average (without / with): {', '.join(means)}.", WIDTH)
     return rows
 
 
 def _row(c: "Comparison") -> str:
-    label = f"  {LABELS[c.name]:<25}"
+    name = f"  {label(c):<{LABEL_WIDTH}}"
     if c.paired is None:
-        return f"{label}not defined in any pair of runs"
-    interval = f"{c.paired.mean:+.3f} [{c.paired.low:+.3f}, {c.paired.high:+.3f}]"
-    row = f"{label}{np.mean(c.baseline):>8.3f}{np.mean(c.treated):>7.3f}  {interval:<24}{p_text(c.p_holm):>7}"
-    if c.null_95:
+        return f"{name} not defined in any pair of runs"
+    places = decimals(c)
+    row = f"{name}{np.mean(c.baseline):>8.{places}f}{np.mean(c.treated):>7.{places}f}  {difference(c):<24}"
+    row += f"{p_text(c.p_holm):>7}"
+    if c.null_95 and c.above_null:
         (low, high), (before, after), n = c.null_95, c.above_null, c.paired.n
-        row += f"  {f'{low:.2f} {high:.2f}':<9}  {before}/{n} {after}/{n}"
+        row += f"  {f'{low:.{places - 1}f} {high:.{places - 1}f}':<9}  {before}/{n} {after}/{n}"
     return row
 
 

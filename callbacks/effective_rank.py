@@ -30,4 +30,4 @@ class EffectiveRank(TrialCallback):
             value=effective_rank(trials.h), null_mean=float(np.mean(null)), null_95=float(np.quantile(null, 0.95))
         )
         self.measures[split] = {"effective_rank": measure}
-        log_measures(pl_module, {f"{split}/effective_rank": measure})
+        log_measures(pl_module, split, self.measures[split])

@@ -44,7 +44,7 @@ class ResidualAlignment(TrialCallback):
         else:
             residual = within_class_residual(selection, evaluation, v, class_of, pick=self.pick, draws=self.draws)
         self.measures[split] = {"class_pc1": classes, "within_class_residual": residual}
-        log_measures(pl_module, {f"{split}/class_pc1_r": classes, f"{split}/within_class_r": residual})
+        log_measures(pl_module, split, self.measures[split])
 
     def _halves(self, trials: Trials, spec: DataSpec) -> tuple[np.ndarray, np.ndarray]:
         subjects = np.unique(trials.subject)

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from eeg.batch import DataSpec, Record
 from measures.alignment import Measure, stimulus_features
+from measures.names import known
 
 
 class Trials(NamedTuple):
@@ -101,9 +102,10 @@ def axis_of(pl_module: L.LightningModule) -> tuple[np.ndarray, np.ndarray]:
     return targets.v.cpu().double().numpy(), targets.class_of.cpu().numpy()
 
 
-def log_measures(pl_module: L.LightningModule, measures: dict[str, Measure]) -> None:
-    """Log each value and the 95th percentile of its null, with the keys that every rank logs."""
-    values = {key: measure.value for key, measure in measures.items()}
-    values |= {f"{key}_null95": measure.null_95 for key, measure in measures.items()}
+def log_measures(pl_module: L.LightningModule, split: str, measures: dict[str, Measure]) -> None:
+    """Log each value and the 95th percentile of its null under the name of its row, with keys that every rank logs."""
+    logged = {f"{split}/{known()[key].logged}": measure for key, measure in measures.items()}
+    values = {name: measure.value for name, measure in logged.items()}
+    values |= {f"{name}_null95": measure.null_95 for name, measure in logged.items()}
     # Equal on all ranks already; averaging them again only tells Lightning so.
     pl_module.log_dict(values, sync_dist=True)

@@ -20,4 +20,4 @@ class VAxisCosine(TrialCallback):
     def on_split(self, trainer: L.Trainer, pl_module: L.LightningModule, split: str, trials: Trials) -> None:
         measure = vaxis_cosine(trials.features(pl_module.spec), *axis_of(pl_module), draws=self.draws)
         self.measures[split] = {"vaxis_cosine": measure}
-        log_measures(pl_module, {f"{split}/vaxis_cosine": measure})
+        log_measures(pl_module, split, self.measures[split])

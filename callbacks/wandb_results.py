@@ -7,16 +7,9 @@ from typing import Any
 import lightning as L
 
 from callbacks.run_writer import RunWriter
+from measures.names import known
 from tracking.run_logger import run_loggers
 from tracking.server import why_offline
-
-SCORES = ("balanced_accuracy", "chance", "kappa", "weighted_f1")
-MEASURES = {
-    "vaxis_cosine": "vaxis_cosine",
-    "class_pc1": "class_pc1_r",
-    "within_class_residual": "within_class_r",
-    "effective_rank": "effective_rank",
-}
 
 
 class WandbResults(L.Callback):
@@ -53,10 +46,13 @@ def final(result: dict[str, Any]) -> dict[str, Any]:
     found = {name: result[name] for name in ("best_epoch", "epochs", "wall_seconds", "simulated", "axis", "device")}
     for split in ("val", "test"):
         scores = result[split] or {}
-        found |= {f"{split}/{name}": scores[name] for name in SCORES if name in scores}
-        for name, short in MEASURES.items():
-            if measure := scores.get(name):
-                found |= {f"{split}/{short}": measure["value"], f"{split}/{short}_null95": measure["null_95"]}
+        found |= {f"{split}/chance": scores["chance"]} if "chance" in scores else {}
+        for row in known().values():
+            name, score = f"{split}/{row.logged}", scores.get(row.key)
+            if isinstance(score, dict):
+                found |= {name: score["value"], f"{name}_null95": score["null_95"]}
+            elif score is not None:
+                found[name] = score
     for source, shares in result["residual_gradient"].items():
         found |= {f"grad/{source}_{name}": value for name, value in shares.items()}
     return {f"final/{name}": value for name, value in found.items() if value is not None}

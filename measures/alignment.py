@@ -1,50 +1,12 @@
 """How far features follow the axis, each number beside what the same features give for an axis that means nothing."""
 
-from dataclasses import asdict, dataclass, field
 from typing import Literal
 
 import numpy as np
 
+from measures.base import NAN, Measure
+
 RANK_TOLERANCE = 1e-6  # singular values below this share of the largest are rounding
-NAN = float("nan")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Measure:
-    """A number and its permutation null; NaN throughout where the number is not defined.
-
-    Attributes:
-        value: the number, in [0, 1].
-        null_mean: mean over the null draws.
-        null_95: 95th percentile of the null draws.
-        p_value: (1 + draws at or above the value) / (1 + draws), one-sided.
-        detail: what belongs to this number alone, such as the component that was picked.
-    """
-
-    value: float
-    null_mean: float = NAN
-    null_95: float = NAN
-    p_value: float = NAN
-    detail: dict[str, float | int | bool | str] = field(default_factory=dict)
-
-    @classmethod
-    def of(cls, draws: np.ndarray, **detail: float | int | bool | str) -> "Measure":
-        """From (1 + n,) numbers: the measured one first, then n null draws."""
-        value, null = float(draws[0]), draws[1:][np.isfinite(draws[1:])]
-        if not np.isfinite(value) or not len(null):
-            return cls(value=NAN, detail=detail)
-        return cls(
-            value=value,
-            null_mean=float(null.mean()),
-            null_95=float(np.quantile(null, 0.95)),
-            p_value=float((1 + (null >= value - 1e-12).sum()) / (1 + len(null))),
-            detail=detail,
-        )
-
-    def as_dict(self) -> dict[str, float | int | bool | str]:
-        """Flat and ready for a table: the four numbers and the details."""
-        flat = asdict(self)
-        return flat | flat.pop("detail")
 
 
 def stimulus_features(sums: np.ndarray, counts: np.ndarray) -> np.ndarray:
@@ -94,7 +56,7 @@ def permuted_positions(v: np.ndarray, class_of: np.ndarray, *, draws: int, seed:
     return rng.permuted(np.tile(centres, (draws, 1)), axis=1)[:, codes] + deviations
 
 
-def _with_null(v: np.ndarray, class_of: np.ndarray, *, draws: int, seed: int, move_classes: bool = True) -> np.ndarray:
+def with_null(v: np.ndarray, class_of: np.ndarray, *, draws: int, seed: int, move_classes: bool = True) -> np.ndarray:
     """(1 + draws, S): the real positions first, then the permuted ones; one pass then evaluates all of them."""
     return np.vstack([v, permuted_positions(v, class_of, draws=draws, seed=seed, move_classes=move_classes)])
 
@@ -106,7 +68,7 @@ def _correlations(positions: np.ndarray, scores: np.ndarray) -> np.ndarray:
     return np.abs(positions @ scores) / np.where(norms > 1e-12, norms, NAN)
 
 
-def _present(features: np.ndarray, *others: np.ndarray) -> tuple[np.ndarray, ...]:
+def present(features: np.ndarray, *others: np.ndarray) -> tuple[np.ndarray, ...]:
     """The rows that are there: a clip-wise split shows only a part of the stimuli."""
     there = np.isfinite(features).all(axis=1)
     return tuple(np.asarray(array)[there] for array in (features, *others))
@@ -139,11 +101,11 @@ def vaxis_cosine(
         draws: null draws.
         seed: of the null's own generator; the global one is not touched.
     """
-    features, v, class_of = _present(features, v, class_of)
+    features, v, class_of = present(features, v, class_of)
     if len(np.unique(class_of)) < 3:
         return Measure(value=NAN)
     leading, gap = leading_direction(features, class_of)
-    positions = _with_null(v, class_of, draws=draws, seed=seed)
+    positions = with_null(v, class_of, draws=draws, seed=seed)
     along = (positions - positions.mean(axis=1, keepdims=True)) @ (features - features.mean(axis=0))
     norms = np.linalg.norm(along, axis=1)
     return Measure.of(np.abs(along @ leading) / np.where(norms > 1e-12, norms, NAN), unstable=gap < 1.05)
@@ -170,11 +132,11 @@ def class_pc1(
         draws: null draws.
         seed: of the null's own generator.
     """
-    features, v, class_of = _present(features, v, class_of)
+    features, v, class_of = present(features, v, class_of)
     if len(np.unique(class_of)) < 3:
         return Measure(value=NAN)
     leading, gap = leading_direction(features, class_of)
-    positions = _with_null(v, class_of, draws=draws, seed=seed)
+    positions = with_null(v, class_of, draws=draws, seed=seed)
     scores = features @ leading[:, None]
     if level == "class":
         positions, scores = class_means(positions.T, class_of).T, class_means(scores, class_of)
@@ -224,9 +186,9 @@ def within_class_residual(
         NaN where ``v`` is constant within classes or fewer than three dimensions are left beside the class means.
     """
     v, class_of = np.asarray(v, dtype=np.float64), np.asarray(class_of)
-    all_positions = _with_null(v, class_of, draws=draws, seed=seed, move_classes=False)
-    picked_on, select_classes, select_v = _present(selection, class_of, all_positions.T)
-    tested_on, test_classes, test_v = _present(evaluation, class_of, all_positions.T)
+    all_positions = with_null(v, class_of, draws=draws, seed=seed, move_classes=False)
+    picked_on, select_classes, select_v = present(selection, class_of, all_positions.T)
+    tested_on, test_classes, test_v = present(evaluation, class_of, all_positions.T)
     for classes, positions in ((select_classes, select_v), (test_classes, test_v)):
         if len(classes) - len(np.unique(classes)) < 3:
             return Measure(value=NAN, detail={"degenerate": "too few stimuli beside the class means"})

@@ -2,7 +2,7 @@
 
 import math
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
@@ -79,13 +79,13 @@ def paired(baseline: Sequence[float], treated: Sequence[float]) -> Paired:
             "exactly usually mean that the seed or the strategy was not applied",
             stacklevel=2,
         )
-    t, p, half = _t_test(mean, sd=sd, n=n)
+    t, p, low, high = _t_test(d, sd=sd)
     return Paired(
         deltas=tuple(d.tolist()),
         mean=mean,
         sd=sd,
-        low=mean - half,
-        high=mean + half,
+        low=low,
+        high=high,
         t=t,
         p=p,
         p_sign_flip=sign_flip_p(d),
@@ -95,22 +95,26 @@ def paired(baseline: Sequence[float], treated: Sequence[float]) -> Paired:
     )
 
 
-def _t_test(mean: float, *, sd: float, n: int) -> tuple[float, float, float]:
-    """t, two-sided p and half the width of the 95 % interval."""
+def _t_test(d: np.ndarray, *, sd: float) -> tuple[float, float, float, float]:
+    """t, two-sided p and both ends of the 95 % interval of the mean difference."""
     from scipy import stats
 
-    if sd == 0:
-        return (math.nan, 1.0, 0.0) if mean == 0 else (math.nan, math.nan, math.nan)
-    if n < 2:
-        return math.nan, math.nan, math.nan
-    error = sd / math.sqrt(n)
-    return mean / error, float(2 * stats.t.sf(abs(mean / error), n - 1)), float(stats.t.ppf(0.975, n - 1)) * error
+    # Without a spread there is no t; no difference anywhere is the one case with an answer all the same.
+    if sd == 0 and not d.any():
+        return math.nan, 1.0, 0.0, 0.0
+    if sd == 0 or len(d) < 2:
+        return math.nan, math.nan, math.nan, math.nan
+    test = stats.ttest_1samp(d, 0.0)
+    low, high = test.confidence_interval(0.95)
+    return float(test.statistic), float(test.pvalue), float(low), float(high)
 
 
 def sign_flip_p(deltas: Sequence[float], *, seed: int = 0) -> float:
     """Two-sided p of the mean difference when each sign could as well have been the other (Fisher's exact test).
 
-    All patterns up to 20 pairs; beyond that 100,000 random ones, the observed one counted among them.
+    All patterns up to 20 pairs; beyond that 100,000 random ones, the observed one counted among them. Sums grow by one
+    pair at a time; ``scipy.stats.permutation_test`` gives the same p and computes every pattern anew (20 pairs: a
+    minute and 1.3 GB in place of 0.01 s).
 
     Args:
         deltas: n differences.
@@ -165,7 +169,13 @@ def holm(p_values: Sequence[float]) -> np.ndarray:
 
     NaN (a test that could not be made) stays NaN and is not counted.
     """
-    return _adjust(p_values, lambda ordered, m: np.maximum.accumulate(ordered * np.arange(m, 0, -1)))
+
+    def step_down(p: np.ndarray) -> np.ndarray:
+        order = np.argsort(p, kind="stable")
+        adjusted = np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1))
+        return np.minimum(adjusted[np.argsort(order)], 1.0)
+
+    return _adjust(p_values, step_down)
 
 
 def benjamini_hochberg(p_values: Sequence[float]) -> np.ndarray:
@@ -173,21 +183,19 @@ def benjamini_hochberg(p_values: Sequence[float]) -> np.ndarray:
 
     NaN (a test that could not be made) stays NaN and is not counted.
     """
+    from scipy import stats
 
-    def step_up(ordered: np.ndarray, m: int) -> np.ndarray:
-        return np.minimum.accumulate((ordered * m / np.arange(1, m + 1))[::-1])[::-1]
-
-    return _adjust(p_values, step_up)
+    return _adjust(p_values, stats.false_discovery_control)
 
 
-def _adjust(p_values: Sequence[float], rule) -> np.ndarray:
+def _adjust(p_values: Sequence[float], rule: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
     p = np.asarray(p_values, dtype=np.float64)
-    tested = np.flatnonzero(~np.isnan(p))
+    tested = ~np.isnan(p)
     if ((p[tested] < 0) | (p[tested] > 1)).any():
         raise ValueError(f"p-values must lie in [0, 1], got {p.tolist()}")
-    order = tested[np.argsort(p[tested], kind="stable")]
     adjusted = np.full(p.shape, np.nan)
-    adjusted[order] = np.minimum(rule(p[order], len(order)), 1.0)
+    if tested.any():
+        adjusted[tested] = rule(p[tested])
     return adjusted
 
 

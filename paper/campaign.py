@@ -8,7 +8,7 @@ from tqdm import tqdm
 
 from command_line.settings import RunSettings, digest
 from paper import row_flags
-from paper.rows import Row
+from paper.rows import PublishedRow
 from paper.table import Table
 from studies.arms import Arm, Conditions, prepare
 from studies.jobs import Job, RunFailed, launch, slots
@@ -77,7 +77,7 @@ class Campaign:
         shared = base.settings.with_value("source", run.value("source"))
         return cls(base=base, shared=shared, table=table, planted=planted, root=root, per_run=per_run, **options)
 
-    def run(self, chosen: Sequence[Row]) -> bool:
+    def run(self, chosen: Sequence[PublishedRow]) -> bool:
         """Run what is not finished; True if a run failed or a row could not be started."""
         print(f"\n3  The arms of {len(chosen)} rows", flush=True)
         jobs: dict[Path, Job] = {}
@@ -96,7 +96,7 @@ class Campaign:
         self.table.save()
         return self._launch(list(jobs.values())) or problems > 0
 
-    def arms(self, row: Row) -> dict[str, Arm]:
+    def arms(self, row: PublishedRow) -> dict[str, Arm]:
         """Both arms of a row, ``control`` first.
 
         Raises:

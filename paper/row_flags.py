@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from command_line.settings import RunSettings
 from command_line.words import normalise, without
-from paper.rows import Row
+from paper.rows import PublishedRow
 
 AUGMENTATION = "--data.augmentation.probability=0.6"  # the rest are the defaults, which are the paper's recipe
 NO_TIME = "--data.augmentation.time_mask=0"  # band features have no time to mask
@@ -13,7 +13,7 @@ NO_TIME = "--data.augmentation.time_mask=0"  # band features have no time to mas
 COMMON = ("features", "batch_size", "scale", "normalise", "residence", "workers", "cache")
 
 
-def arms(row: Row, base: RunSettings, *, axes: Sequence[str] = ()) -> dict[str, RunSettings]:
+def arms(row: PublishedRow, base: RunSettings, *, axes: Sequence[str] = ()) -> dict[str, RunSettings]:
     """Settings of both arms, ``control`` and ``treated``.
 
     Args:
@@ -32,7 +32,7 @@ def arms(row: Row, base: RunSettings, *, axes: Sequence[str] = ()) -> dict[str, 
     return runs
 
 
-def readable(row: Row, base: RunSettings, arm: str, *, typed: Sequence[str]) -> list[str]:
+def readable(row: PublishedRow, base: RunSettings, arm: str, *, typed: Sequence[str]) -> list[str]:
     """Words after ``train.py fit`` that start one arm, as a person would write them.
 
     Args:
@@ -52,7 +52,7 @@ def readable(row: Row, base: RunSettings, arm: str, *, typed: Sequence[str]) -> 
     return words
 
 
-def _of_both(row: Row, base: RunSettings) -> list[str]:
+def _of_both(row: PublishedRow, base: RunSettings) -> list[str]:
     """Flags that both arms add to the base."""
     words = row.setting.split()
     if _moves(row, base):
@@ -64,7 +64,7 @@ def _of_both(row: Row, base: RunSettings) -> list[str]:
     return words
 
 
-def _of_each(row: Row, base: RunSettings, *, axes: Sequence[str]) -> dict[str, list[str]]:
+def _of_each(row: PublishedRow, base: RunSettings, *, axes: Sequence[str]) -> dict[str, list[str]]:
     """Flags of the strategy in both arms."""
     words = row.arms
     if row.axes:
@@ -76,7 +76,7 @@ def _of_each(row: Row, base: RunSettings, *, axes: Sequence[str]) -> dict[str, l
     return words
 
 
-def _moves(row: Row, base: RunSettings) -> bool:
+def _moves(row: PublishedRow, base: RunSettings) -> bool:
     """Whether a row leaves the data of the base for a simulated SEED-V, with the base as its source.
 
     Raises:

@@ -16,7 +16,7 @@ GROUPS = {"paper": "the paper's 25 rows", "recipe": "on its full recipe", "figur
 
 
 @dataclass(frozen=True, kw_only=True)
-class Row:
+class PublishedRow:
     """One strategy in one configuration.
 
     Attributes:
@@ -71,7 +71,7 @@ def seeds() -> tuple[int, ...]:
 
 
 @cache
-def rows() -> dict[str, Row]:
+def rows() -> dict[str, PublishedRow]:
     """Every row by its id, in the order of the file."""
     found = [_row(entry, group) for group in GROUPS for entry in _data()[group]]
     return {row.id: row for row in found}
@@ -95,7 +95,7 @@ def curves() -> tuple[Curve, ...]:
     )
 
 
-def select(words: Sequence[str]) -> list[Row]:
+def select(words: Sequence[str]) -> list[PublishedRow]:
     """Rows that ids, ranges of numbers (``1-8``), groups, families or names of losses choose, in the order of the file.
 
     Raises:
@@ -115,9 +115,9 @@ def select(words: Sequence[str]) -> list[Row]:
     return [row for row in every if row.id in chosen]
 
 
-def _row(entry: dict[str, Any], group: str) -> Row:
-    if unknown := set(entry) - {field.name for field in fields(Row)}:
+def _row(entry: dict[str, Any], group: str) -> PublishedRow:
+    if unknown := set(entry) - {field.name for field in fields(PublishedRow)}:
         raise ValueError(f"{FILE.name}: row {entry.get('id')} has the unknown field {sorted(unknown)[0]}")
     text = str(entry.get("p", ""))
     p = float(text.lstrip("<")) if text else None
-    return Row(**{**entry, "id": str(entry["id"]), "group": group, "p": p, "p_text": text})
+    return PublishedRow(**{**entry, "id": str(entry["id"]), "group": group, "p": p, "p_text": text})

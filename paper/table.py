@@ -9,10 +9,10 @@ from typing import Any
 
 from analysis import dose_curves
 from analysis import interventions_text as forest_text
-from analysis.figures import png
-from analysis.interventions import Entry, Line, compare
+from analysis.interventions import Intervention, InterventionResult, compare
 from analysis.interventions_figure import forest
-from paper.rows import GROUPS, Row, curves, rows
+from analysis.verdict_figures import png
+from paper.rows import GROUPS, PublishedRow, curves, rows
 from records.files import atomic
 
 FORMAT = 1
@@ -64,7 +64,7 @@ class Table:
         with atomic(self.folder / NAME) as partial:
             partial.write_text(json.dumps(content, indent=1) + "\n")
 
-    def add(self, row: Row, *, control: Path, treated: Path, seeds: Sequence[int], note: str = "") -> None:
+    def add(self, row: PublishedRow, *, control: Path, treated: Path, seeds: Sequence[int], note: str = "") -> None:
         """Note the runs of a row; the seeds of an earlier call stay if the runs are the same."""
         before = self.rows.get(row.id, {})
         arms = {"control": self._relative(control), "treated": self._relative(treated)}
@@ -72,14 +72,14 @@ class Table:
         union = dict.fromkeys([*(before.get("seeds", ()) if same else ()), *seeds])
         self.rows[row.id] = {**arms, "seeds": list(union), "note": note}
 
-    def entries(self, chosen: Sequence[Row]) -> list[Entry]:
+    def entries(self, chosen: Sequence[PublishedRow]) -> list[Intervention]:
         """What was asked for, row by row, beside what was published."""
         return [self._entry(row) for row in chosen]
 
-    def _entry(self, row: Row) -> Entry:
+    def _entry(self, row: PublishedRow) -> Intervention:
         known = self.rows.get(row.id, {})
         paths = {arm: (self.folder / known[arm]).resolve() if arm in known else None for arm in ("control", "treated")}
-        return Entry(
+        return Intervention(
             id=row.id,
             label=row.label,
             group=row.group,
@@ -97,13 +97,13 @@ class Table:
         return os.path.relpath(path.resolve(), self.folder.resolve())
 
 
-def render(table: Table, chosen: Sequence[Row]) -> str:
+def render(table: Table, chosen: Sequence[PublishedRow]) -> str:
     """Write the table and the dose curves as CSV, LaTeX and pictures beside the record; return it for a terminal."""
     shown = [row for row in chosen if row.group != "dose"]
     lines = compare(table.entries(shown))
     dose_ids = {point.row for curve in curves() for point in curve.points}
     doses = {
-        line.entry.id: line for line in compare(table.entries([rows()[name] for name in rows() if name in dose_ids]))
+        line.asked.id: line for line in compare(table.entries([rows()[name] for name in rows() if name in dose_ids]))
     }
     simulated = " (SIMULATED)" if table.simulated else ""
     title = f"Interventions on {table.data}{simulated}, {table.epochs} epochs a run, beside arXiv 2606.00129"
@@ -119,6 +119,6 @@ def render(table: Table, chosen: Sequence[Row]) -> str:
     return "\n".join([text, *notes, "", f"{', '.join(files)} in {table.folder}/"])
 
 
-def _doses_missing(lines: Sequence[Line]) -> list[str]:
+def _doses_missing(lines: Sequence[InterventionResult]) -> list[str]:
     finished = sum(bool(line.paired) for line in lines)
     return [f"Dose curves: {finished} of the {len(lines)} runs beside the rows above are finished."] if lines else []

@@ -12,8 +12,6 @@ from typing import Any
 import numpy as np
 
 FORMAT = 1
-# The alignment measures that a run reports with a null, and their name in the per-epoch log.
-ALIGNMENT = {"vaxis_cosine": "vaxis_cosine", "class_pc1": "class_pc1_r", "within_class_residual": "within_class_r"}
 _REQUIRED = {
     "simulated": bool,
     "dataset": str,
@@ -95,7 +93,7 @@ class Run:
         return {name: number(recall) for name, recall in self._field(split, "per_class_recall").items()}
 
     def alignment(self, name: str, split: str = "test") -> dict[str, float]:
-        """``value``, ``null_mean``, ``null_95``, ``p_value`` of a measure in ``ALIGNMENT``; NaN where undefined."""
+        """``value``, ``null_mean``, ``null_95``, ``p_value`` of a measure that has a null; NaN where undefined."""
         entry = self._field(split, name) or {}
         return {key: number(entry.get(key)) for key in ("value", "null_mean", "null_95", "p_value")}
 

@@ -90,9 +90,9 @@ class Study:
 
     def judge(self, *, command: str) -> None:
         """Print the verdict; write it as JSON, picture and HTML report beside the runs of the strategy."""
-        from analysis import figures
+        from analysis import verdict_figures as figures
         from analysis.report import write_report
-        from analysis.verdict import Verdict
+        from analysis.verdict_record import Verdict
         from records.run import Run
         from vaxis.axis import Axis
 

@@ -31,6 +31,7 @@ def write_run(folder, *, loss="none", weight=0.0, seed=42, accuracy=0.6, epochs=
         "vaxis_cosine": measure(0.35 + 0.4 * weight, 0.24, 0.58),
         "class_pc1": measure(0.55 + 0.3 * weight, 0.29, 0.66),
         "within_class_residual": measure(0.48, 0.50, 0.63),
+        "effective_rank": measure(21.4, 26.1, 26.3),
     }
     result = {
         "format": 1,
@@ -82,6 +83,7 @@ def write_metrics(file, *, rng, accuracy, epochs, aligned):
             ("vaxis_cosine", 0.5, 0.58),
             ("class_pc1_r", 0.6, 0.66),
             ("within_class_r", 0.5, 0.63),
+            ("effective_rank", 21.4, 26.3),
         ):
             val |= {f"val/{name}": value * rise + rng.normal(0, 0.03), f"val/{name}_null95": null}
         rows.append({"epoch": epoch, "step": step, **val})

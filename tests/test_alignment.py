@@ -16,6 +16,7 @@ from measures.alignment import (
     vaxis_cosine,
     within_class_residual,
 )
+from measures.base import Measure
 from vaxis.emotions import FACED, SEEDV
 
 FACED_CLASSES, SEEDV_CLASSES = np.array(FACED.class_of), np.array(SEEDV.class_of)
@@ -231,3 +232,12 @@ def test_undefined_measures_are_nan_and_say_why(rng):
         assert np.isnan(measure(nothing, constant, FACED_CLASSES).value)
         assert np.isnan(measure(np.ones((28, 16)), constant, FACED_CLASSES).value)
     assert np.isnan(within_class_residual(nothing, features, rng.normal(size=28), FACED_CLASSES).value)
+
+
+def test_smallest_p_of_a_null_counts_the_measured_value_among_the_draws():
+    """Never 0, however far the value lies above its null: 1 / (1 + draws)."""
+    null = np.linspace(0, 0.5, 99)
+    assert Measure.of(np.concatenate([[0.9], null])).p_value == 1 / 100
+    assert Measure.of(np.concatenate([[-0.1], null])).p_value == 1
+    assert Measure.of(np.concatenate([[0.5], null])).p_value == 2 / 100  # a draw that equals it counts against it
+    assert Measure.of(np.concatenate([[0.9], null, [np.nan] * 9])).p_value == 1 / 100  # undefined draws are no draws

@@ -8,7 +8,7 @@ import sys
 import numpy as np
 import pytest
 
-from analysis.verdict import Verdict
+from analysis.verdict_record import Verdict
 from records.run import Run, check_comparable, load_runs
 from tests.finished_runs import SEEDS, edit_result, write_arms, write_run
 
@@ -164,7 +164,7 @@ def test_sentence_follows_the_data(tmp_path, shift, word):
 
 def test_measures_stand_beside_their_nulls(arms, verdict):
     by_name = {c.name: c for c in verdict.others}
-    assert list(by_name) == ["kappa", "vaxis_cosine", "class_pc1", "within_class_residual"]
+    assert list(by_name) == ["kappa", "vaxis_cosine", "class_pc1", "within_class_residual", "effective_rank"]
     pc1 = by_name["class_pc1"]
     assert pc1.null_mean == pytest.approx((0.29, 0.29))
     assert pc1.above_null == tuple(sum(r.alignment("class_pc1")["value"] > 0.66 for r in arm) for arm in arms)
@@ -225,9 +225,10 @@ def test_measure_undefined_everywhere_is_said_and_not_tested(tmp_path):
         test = json.loads((path / "result.json").read_text())["test"]
         edit_result(path, test={**test, "within_class_residual": {"value": None, "null_mean": None, "null_95": None}})
     verdict = Verdict.from_runs(load_runs(tmp_path / "a"), load_runs(tmp_path / "b"))
-    assert verdict.others[-1].paired is None
-    assert "not defined in any pair" in verdict.text()
-    assert json.loads(verdict.to_json())["others"][-1]["paired"] is None
+    (undefined,) = [c for c in verdict.others if c.paired is None]
+    assert undefined.name == "within_class_residual"
+    assert "within-class residual |r| not defined in any pair" in verdict.text()
+    assert [c["paired"] for c in json.loads(verdict.to_json())["others"] if c["name"] == undefined.name] == [None]
 
 
 def test_one_seed_gives_a_verdict_without_a_test(tmp_path):

@@ -14,6 +14,7 @@ from callbacks.residual_alignment import ResidualAlignment
 from callbacks.run_writer import RunWriter
 from callbacks.trials import Trials
 from measures.alignment import vaxis_cosine
+from measures.base import Measure
 from tests import small_decoder
 from tests.small_decoder import (
     CLASS_OF,
@@ -155,3 +156,24 @@ def test_two_ranks_give_the_numbers_of_one(one, two):
         np.testing.assert_allclose(first[key], second[key], atol=1e-5)
     for key in ("val/vaxis_cosine", "val/within_class_r_null95", "grad/alignment_norm", "grad/task_sample_share"):
         assert rows(two, key) == pytest.approx(rows(folder, key), rel=1e-4)
+
+
+def test_residual_is_picked_and_measured_on_different_validation_subjects(monkeypatch):
+    """Features that name their subject: the two halves share none and leave none out."""
+    subjects, stimuli = np.repeat([2, 3, 5, 8, 9], 28), np.tile(np.arange(28), 5)
+    one_hot = np.eye(10, dtype=np.float32)[subjects]
+    trials = Trials(np.zeros((140, 9)), one_hot, CLASS_OF[stimuli], stimuli, subjects, np.arange(140))
+    seen = []
+
+    def residual(selection, evaluation, *_, **__):
+        seen.append([set(np.flatnonzero(half.sum(axis=0))) for half in (selection, evaluation)])
+        return Measure(value=0.5)
+
+    monkeypatch.setattr("callbacks.residual_alignment.within_class_residual", residual)
+    targets = SimpleNamespace(v=torch.randn(28), class_of=torch.from_numpy(CLASS_OF))
+    spec = SimpleNamespace(class_of=tuple(CLASS_OF), subjects=tuple(range(10)))
+    module = SimpleNamespace(spec=spec, targets=targets, log_dict=lambda *_, **__: None)
+    ResidualAlignment(draws=5).on_split(None, module, "val", trials)
+    ((picked, measured),) = seen
+    assert picked == {2, 5, 9}
+    assert measured == {3, 8}

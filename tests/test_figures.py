@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from analysis import figures
-from analysis.verdict import Verdict
+from analysis import verdict_figures as figures
+from analysis.verdict_record import Verdict
 from records.run import Run
 from tests.conftest import make_axis
 from tests.finished_runs import write_arms, write_run

@@ -64,7 +64,7 @@ def test_killed_resumed_and_extended_around_a_failing_run(tmp_path):
     done = run(cache, runs, *words)
     assert done.returncode == 1
     assert "4 runs under" in done.stdout, "two rows of one configuration and their baseline share all runs"
-    lines = {line.entry.id: line for line in compare(Table.load(table.folder).entries(select(["14", "24"])))}
+    lines = {line.asked.id: line for line in compare(Table.load(table.folder).entries(select(["14", "24"])))}
     assert lines["14"].seeds == lines["24"].seeds == (1,), "one failing run stops no other"
     assert (setting / "none" / "s2" / "result.json").exists()
     (said,) = lines["14"].missing

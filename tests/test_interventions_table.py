@@ -63,7 +63,7 @@ def read(file):
 
 
 def test_numbers_and_corrections(table):
-    lines = {line.entry.id: line for line in compare(table.entries(select(["paper"])))}
+    lines = {line.asked.id: line for line in compare(table.entries(select(["paper"])))}
     assert lines["10"].paired.mean == pytest.approx(np.mean(CHANGES["10"]))
     assert (lines["10"].verdict, lines["11"].verdict, lines["1"].verdict) == ("hurts", "unresolved", None)
     assert lines["8"].unchanged

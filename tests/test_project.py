@@ -36,7 +36,7 @@ def test_every_requirement_is_pinned_and_the_compromised_wheels_are_not():
 
 
 def test_every_imported_package_is_pinned():
-    names = {"yaml": "PyYAML", "psycopg2": "psycopg2_binary"}
+    names = {"yaml": "PyYAML", "psycopg2": "psycopg2_binary", "sklearn": "scikit_learn"}
     optional = {"datasets"}  # used where the user has it; offline nothing needs it
     known = {name.lower().replace("-", "_") for name in PINS} | set(sys.stdlib_module_names) | set(PACKAGES)
     for path in [*MODULES, *(ROOT / "tests").glob("*.py")]:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from analysis.report import write_report
-from analysis.verdict import Verdict
+from analysis.verdict_record import Verdict
 from eeg.montage import FACED_CHANNELS
 from measures.topography import Topography
 from tests.conftest import make_axis
@@ -63,7 +63,7 @@ def test_report_escapes_what_comes_from_outside(reported):
     _, _, text = reported
     for raw, escaped in (
         ("<b>small", "&lt;b&gt;small"),
-        ("'a<b'", "&#x27;a&lt;b&#x27;"),
+        ("'a<b'", "&#39;a&lt;b&#39;"),
         ("<subjects>", "&lt;subjects"),
     ):
         assert raw not in text

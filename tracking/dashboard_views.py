@@ -5,9 +5,13 @@ from collections.abc import Sequence
 import wandb_workspaces.reports.v2 as wr
 import wandb_workspaces.workspaces as ws
 
+from measures import names
+
 STEP = "trainer/global_step"
 WITH_CHANCE = ("val/balanced_accuracy", "val/chance")
-ACCURACY, CLASS_R, RESIDUAL_R = "final/val/balanced_accuracy", "final/val/class_pc1_r", "final/val/within_class_r"
+ACCURACY, CLASS_R, RESIDUAL_R = (
+    f"final/val/{row.logged}" for row in (names.ACCURACY, names.CLASS_PC1, names.WITHIN_CLASS)
+)
 PICTURES = ("test/confusion", "test/leading_direction", "test/scalp")
 
 
@@ -18,7 +22,7 @@ def saturation(entity: str, project: str) -> ws.Workspace:
             "Accuracy against alignment, at the epoch that validation chose",
             _scatter("Accuracy against class PC1", x=CLASS_R, y=ACCURACY),
             _scatter("Accuracy against the within-class residual", x=RESIDUAL_R, y=ACCURACY),
-            _scatter("Residual against its null (95 %)", x="final/val/within_class_r_null95", y=RESIDUAL_R),
+            _scatter("Residual against its null (95 %)", x=f"{RESIDUAL_R}_null95", y=RESIDUAL_R),
         ),
         _section(
             "Where the gradients point",
@@ -26,7 +30,7 @@ def saturation(entity: str, project: str) -> ws.Workspace:
             _scatter("Accuracy against the alignment's share", x="final/grad/alignment_feature_share", y=ACCURACY),
             *(_share(source, space) for source in ("task", "alignment") for space in ("feature", "sample")),
         ),
-        _section("Along training", *(_curve(name) for name in ("class_pc1_r", "within_class_r", "vaxis_cosine"))),
+        _section("Along training", *map(_curve, names.with_null())),
     ]
     return _workspace(entity, project, "Saturation", sections, kinds=("train", "trial"), groups=("dataset", "strategy"))
 
@@ -50,9 +54,9 @@ def interventions(entity: str, project: str) -> ws.Workspace:
 
 def sweep(entity: str, project: str, *, parameters: Sequence[str] = ("loss_weight",)) -> ws.Workspace:
     """What a search found: runs of trials, the pruned ones with the last epoch they reached."""
-    objective = "val/balanced_accuracy"
+    objective, residual = f"val/{names.ACCURACY.logged}", f"val/{names.WITHIN_CLASS.logged}"
     columns = [wr.Config(name) for name in ("strategy", *parameters)]
-    columns += [wr.SummaryMetric("val/within_class_r"), wr.SummaryMetric(objective)]
+    columns += [wr.SummaryMetric(residual), wr.SummaryMetric(objective)]
     sections = [
         _section(
             "Parameters",
@@ -65,7 +69,7 @@ def sweep(entity: str, project: str, *, parameters: Sequence[str] = ("loss_weigh
         _section(
             "Trials",
             wr.LinePlot(title="Every trial", x="epoch", y=list(WITH_CHANCE)),
-            _scatter("Accuracy against the residual", x="val/within_class_r", y=objective),
+            _scatter("Accuracy against the residual", x=residual, y=objective),
         ),
     ]
     return _workspace(entity, project, "Sweep", sections, kinds=("trial",))  # grouped, trials would be averaged
@@ -73,12 +77,12 @@ def sweep(entity: str, project: str, *, parameters: Sequence[str] = ("loss_weigh
 
 def one_run(entity: str, project: str) -> ws.Workspace:
     """Everything that a run logs, measures beside their null or chance."""
-    measures = ("class_pc1_r", "within_class_r", "vaxis_cosine", "effective_rank")
     losses = wr.LinePlot(title="Losses", x=STEP, y=["train/task", "train/total", "train/alignment"])
-    scores = wr.LinePlot(title="Scores", x="epoch", y=[*WITH_CHANCE, "val/kappa", "val/weighted_f1"])
+    others = [f"val/{row.logged}" for row in names.known().values() if not (row.null or row is names.ACCURACY)]
+    scores = wr.LinePlot(title="Scores", x="epoch", y=[*WITH_CHANCE, *others])
     sections = [
         _section("Training", losses, scores),
-        _section("Alignment", *(_curve(name) for name in measures)),
+        _section("Alignment", *map(_curve, names.with_null())),
         _section(
             "Gradients", *(_share(source, space) for source in ("task", "alignment") for space in ("feature", "sample"))
         ),
@@ -93,7 +97,8 @@ def one_run(entity: str, project: str) -> ws.Workspace:
     return _workspace(entity, project, "Run", sections, kinds=("train", "trial"))
 
 
-def _curve(name: str) -> wr.LinePlot:
+def _curve(row: names.MeasureName) -> wr.LinePlot:
+    name = row.logged
     return wr.LinePlot(title=f"{name} and 95 % of its null", x="epoch", y=[f"val/{name}", f"val/{name}_null95"])
 
 

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 import numpy as np
 
-from analysis.verdict import Verdict
+from analysis.verdict_record import Verdict
 from figures.style import BLUE, GREY, ORANGE, PALE, STYLE
+from measures.names import ACCURACY, with_null
 from records.run import Run
 from vaxis.axis import Axis
 
@@ -20,11 +21,10 @@ P, R = ParamSpec("P"), TypeVar("R")
 
 WITHOUT, WITH, CHANCE, GRID = GREY, BLUE, ORANGE, PALE
 SHARES = {"feature": "Within the span of the class means", "sample": "Equal for all trials of a class"}
+# The accuracy and every measure with a null: name in metrics.csv -> title.
 CURVES = {
-    "val/balanced_accuracy": "Validation balanced accuracy",
-    "val/vaxis_cosine": "V-axis cosine",
-    "val/class_pc1_r": "Class PC1 |r|",
-    "val/within_class_r": "Within-class residual |r|",
+    f"val/{ACCURACY.logged}": f"Validation {ACCURACY.label}",
+    **{f"val/{row.logged}": row.title for row in with_null()},
 }
 
 
@@ -62,7 +62,7 @@ def training_curves(baseline: Sequence[Run], treated: Sequence[Run]) -> "Figure"
             if all(f"{name}_null95" in run.metrics for run in runs):
                 null = _mean([run.series(f"{name}_null95") for run in runs])
                 ax.plot(_epochs(null), null, color=colour, ls="--", lw=1.2, label=f"null 95 %, {label}")
-        if name == "val/balanced_accuracy":
+        if name == f"val/{ACCURACY.logged}":
             ax.axhline(treated[0].chance, color=CHANCE, ls=":", lw=1.5, label="chance")
         ax.set(title=CURVES[name])
         _epoch_axis(ax)

@@ -1,0 +1,61 @@
+"""``python -m analysis NAME RUN... [--out DIR]``: one analysis of finished runs; without a name, the list of them."""
+
+import argparse
+import difflib
+import importlib
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from analysis.base import commands
+from command_line.errors import one_line_errors
+
+HELP = """\
+Analyses of finished runs, from their folders alone:
+
+  python -m analysis NAME RUN... [--out DIR]    one analysis; with --out its numbers as DIR/NAME.json
+  python -m analysis NAME --help                its flags
+"""
+
+
+def main(args: Sequence[str] | None = None) -> None:
+    """Run a command; expected errors are one line on stderr.
+
+    Args:
+        args: words after ``python -m analysis``; by default those of the process.
+    """
+    words = list(sys.argv[1:] if args is None else args)
+    known = commands()
+    if not words or words[0] in ("-h", "--help"):
+        print(HELP)
+        print("\n".join(f"  {name:<17} {summary}" for name, summary in known.items()))
+        return
+    name = words[0]
+    if name not in known:
+        near = difflib.get_close_matches(name, known, n=1)
+        hint = f" Did you mean '{near[0]}'?" if near else ""
+        raise SystemExit(f"error: there is no analysis '{name}'.{hint} Known: {', '.join(known)}")
+    with one_line_errors():
+        _run(name, words[1:])
+
+
+def _run(name: str, words: list[str]) -> None:
+    command = importlib.import_module(f"analysis.{name}")
+    parser = argparse.ArgumentParser(
+        prog=f"python -m analysis {name}",
+        description=command.__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("runs", metavar="RUN", nargs="+", type=Path, help="run directory, or a folder of runs")
+    parser.add_argument("--out", type=Path, metavar="DIR", help=f"write {name}.json and whatever else it makes there")
+    command.add_arguments(parser)
+    args = parser.parse_args(words)
+    findings = command.main(args)
+    print(findings.text)
+    if args.out:
+        print(f"\n{findings.save(args.out, name=name)}")
+
+
+if __name__ == "__main__":
+    main()

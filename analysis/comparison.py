@@ -1,0 +1,104 @@
+"""One measure in two arms of paired runs, and where their gradients point: the parts of a verdict."""
+
+import math
+import warnings
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from measures.names import ACCURACY, MeasureName
+from measures.paired import Paired, paired
+from records.run import Run
+
+SHARES = ("feature_share", "feature_chance", "sample_share", "sample_chance")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Comparison:
+    """One measure in both arms.
+
+    Attributes:
+        name: key of its row in ``measures.names``.
+        seeds: seeds of the pairs in which both runs define the measure.
+        baseline: test values without the strategy, in seed order.
+        treated: test values with it.
+        paired: their paired statistics; None where no pair defines the measure.
+        p_holm: p of ``paired`` after Holm's correction over the measures beside accuracy; NaN for accuracy itself.
+        null_mean: mean over the runs of what unrelated positions score, (baseline, treated); None without a null.
+        null_95: mean over the runs of the 95th percentile of that null.
+        above_null: how many runs of each arm exceed their own 95th percentile.
+    """
+
+    name: str
+    seeds: tuple[int, ...]
+    baseline: tuple[float, ...]
+    treated: tuple[float, ...]
+    paired: Paired | None
+    p_holm: float = math.nan
+    null_mean: tuple[float, float] | None = None
+    null_95: tuple[float, float] | None = None
+    above_null: tuple[int, int] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class GradientShare:
+    """How much of a loss's gradient lies in the class-mean directions, mean over runs, beside the isotropic chance.
+
+    Attributes:
+        source: ``alignment`` or ``task`` loss.
+        arm: ``with`` or ``without`` the strategy.
+        feature_share: share within the span of the class means of the features.
+        feature_chance: that share for a gradient of random direction.
+        sample_share: share left when each trial's gradient is replaced by the mean of its class.
+        sample_chance: that share for a random gradient.
+    """
+
+    source: str
+    arm: str
+    feature_share: float
+    feature_chance: float
+    sample_share: float
+    sample_chance: float
+
+
+def compare(row: MeasureName, baseline: list[Run], treated: list[Run]) -> Comparison:
+    """One measure over the pairs that define it; the arms are in the order of their seeds.
+
+    Raises:
+        ValueError: the accuracy of a run is not finite.
+    """
+    name = row.key
+    read = [[r.alignment(name) if row.null else {"value": r.score(name)} for r in arm] for arm in (baseline, treated)]
+    keep = [i for i in range(len(baseline)) if all(math.isfinite(arm[i]["value"]) for arm in read)]
+    arms = [[arm[i] for i in keep] for arm in read]
+    values = [tuple(entry["value"] for entry in arm) for arm in arms]
+    if row is ACCURACY and len(keep) < len(baseline):
+        lost = sorted({run.seed for run in baseline} - {baseline[i].seed for i in keep})
+        raise ValueError(f"test.balanced_accuracy is not finite for seeds {lost}: did these runs diverge?")
+    with warnings.catch_warnings():
+        if row is not ACCURACY:  # said once, for the primary measure
+            warnings.simplefilter("ignore", UserWarning)
+        difference = paired(*values) if keep else None
+    nulls: dict[str, Any] = {}
+    if row.null and keep:
+        nulls = {key: tuple(float(np.mean([e[key] for e in arm])) for arm in arms) for key in ("null_mean", "null_95")}
+        nulls["above_null"] = tuple(sum(e["value"] > e["null_95"] for e in arm) for arm in arms)
+    seeds = tuple(baseline[i].seed for i in keep)
+    return Comparison(name=name, seeds=seeds, baseline=values[0], treated=values[1], paired=difference, **nulls)
+
+
+def gradients(baseline: list[Run], treated: list[Run]) -> list[GradientShare]:
+    """Mean over the runs of each arm that logged them."""
+    shares = []
+    for source, arm, runs in (("alignment", "with", treated), ("task", "with", treated), ("task", "without", baseline)):
+        found = [share for run in runs if (share := run.gradient(source))]
+        if found:
+            means = {field: _mean([share[field] for share in found]) for field in SHARES}
+            shares.append(GradientShare(source=source, arm=arm, **means))
+    return shares
+
+
+def _mean(values: list[float]) -> float:
+    finite = [value for value in values if math.isfinite(value)]
+    return float(np.mean(finite)) if finite else math.nan
