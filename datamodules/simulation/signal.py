@@ -93,7 +93,7 @@ class Cohort:
         )
 
     def _mixing(self, rng: np.random.Generator) -> np.ndarray:
-        """A random matrix (E, E) that keeps the expected power and leaves mastoids and eyes, which see no clip, at zero."""
+        """A random matrix (E, E) that keeps the expected power; mastoids and eyes, which see no clip, stay at zero."""
         electrodes, scalp = len(self.channels), self.truth.axis.any(axis=1)
         others = rng.standard_normal((electrodes, electrodes)) / np.sqrt(scalp.sum())
         mixing = np.eye(electrodes) + self.world.mixing * others

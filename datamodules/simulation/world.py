@@ -39,8 +39,8 @@ class World:
         gain: spread of the log of how strongly a person responds to clips (codes have no part in it).
         band_gain: spread of the log of a factor on each band of a person's evoked part and codes: a shift that centring
             cannot remove.
-        mixing: how much of a person's evoked part and codes each electrode takes from others, at random, relative to its
-            own: the topography becomes personal, which centring cannot remove either.
+        mixing: how much of a person's evoked part and codes each electrode takes from others, at random, relative to
+            its own: the topography becomes personal, which centring cannot remove either.
         heavy_tails: spread of the log of the size of noise from trial to trial; kurtosis 3 exp(4 x^2) at unchanged
             variance. A few trials become unreadable, the others clearer.
         quality: the same spread from person to person: accuracy varies over people.
@@ -71,7 +71,7 @@ class World:
 
 
 CLIP_CODES = World()
-# The first version of this simulator, byte for byte at snr 1 (configs/linear_world.yaml): evoked patterns alone, so that
+# The first version of this simulator, byte for byte at snr 1 (configs/linear_world.yaml): evoked patterns alone, so
 # a ridge beats networks, 82 % of the accuracy survives a new clip and the within-class residual is planted.
 LINEAR = World(
     codes=0,
