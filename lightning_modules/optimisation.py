@@ -16,8 +16,9 @@ class Optimisation:
     """How parameters are updated; the defaults suit the default network, with which thirty epochs converge.
 
     Three recipes are published for EMOD and disagree; ``configs/recipe_*.yaml`` has each. The appendix of arXiv
-    2606.00129: AdamW at 1e-3, weight decay 1e-2, five warm-up epochs, 100 epochs. An earlier draft (archive) and EMOD's own fine-tuning (official,
-    arXiv 2511.05863): Adam, weight decay 1e-4, no warm-up, encoder at half the rate, cosine to 1e-6.
+    2606.00129: AdamW at 1e-3, weight decay 1e-2, five warm-up epochs of 100. An earlier draft (archive) and EMOD's own
+    fine-tuning (official, arXiv 2511.05863): Adam, weight decay 1e-4, no warm-up, encoder at half the rate, cosine to
+    1e-6.
 
     Gradient clipping is the Trainer's (``trainer.gradient_clip_val``).
 

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import pickle
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from datamodules.simulated import SimulatedFACED
 from datamodules.simulation import faced_files
 from datamodules.simulation.faced_files import PARTS, spread_subjects, write_faced
 from datamodules.simulation.faced_ratings import play_order
+from datamodules.simulation.world import CLIP_CODES
 from eeg.bands import FACED_BANDS
 from eeg.differential_entropy import band_power, differential_entropy
 from tests.conftest import make_axis
@@ -136,7 +138,8 @@ def test_axis_and_truth_agree(root: Path):
     assert truth["subject_offsets"].shape == (123, 32, 5)
     mark = json.loads((root / "SIMULATED.json").read_text())
     assert mark["simulated"] is True
-    assert mark["parameters"] == {"snr": 1.0, "seed": 0, "axis": "drawn", "outlier": False}
+    assert mark["parameters"].pop("world") == asdict(CLIP_CODES)
+    assert mark["parameters"] == {"snr": 0.8, "seed": 0, "axis": "drawn", "outlier": False}
 
 
 def test_a_subject_depends_on_seed_and_number_alone(root: Path, tmp_path: Path):
@@ -174,7 +177,7 @@ def test_folders_with_other_content_are_refused(tmp_path: Path):
         write_faced(real, n_subjects=1)
     assert not (real / "EEG_Features").exists()
     write_faced(tmp_path / "cohort", n_subjects=1)
-    with pytest.raises(FileExistsError, match=r"snr 1\.0 -> 2\.0.*another folder"):
+    with pytest.raises(FileExistsError, match=r"snr 0\.8 -> 2\.0.*another folder"):
         write_faced(tmp_path / "cohort", n_subjects=1, snr=2.0)
 
 
