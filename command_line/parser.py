@@ -187,7 +187,7 @@ def joined(model: Decoder, data: EEGDataModule, source: EEGDataModule | None) ->
     if features not in network.reads:
         raise ValueError(
             f"{type(network).__name__} reads {' or '.join(network.reads)}, --data.features is {features}; change "
-            "either: --network emod reads raw, --network axial_de reads de and psd"
+            "either: --network emod reads raw, --network global_context_de reads de and psd"
         )
     return joint
 

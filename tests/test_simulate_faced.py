@@ -64,13 +64,13 @@ def test_raw_signal_is_average_referenced_microvolt_without_content_above_47_hz(
 
 
 def test_entropy_of_the_raw_signal_agrees_with_the_feature_file(root: Path):
-    """Up to the average reference and the sampling noise that the two draw apart."""
+    """Up to the average reference, which spreads what single electrodes do, and the noise that the two draw apart."""
     features = read_subject(root / "EEG_Features" / "DE" / "sub100.pkl.pkl", features="de")
     signal = torch.from_numpy(read_subject(root / "Processed_data" / "sub100.pkl", features="raw"))
     power = band_power(signal, sampling_rate=250, bands=FACED_BANDS, window_seconds=1)
     measured = differential_entropy(power).numpy().reshape(28, 32, 3, 10, 5).mean(axis=3)
     written = features.reshape(28, 32, 3, 10, 5).mean(axis=3)
-    assert np.corrcoef(measured.ravel(), written.ravel())[0, 1] > 0.97
+    assert np.corrcoef(measured.ravel(), written.ravel())[0, 1] > 0.95
     # Without the levels of electrodes and bands, what is left is the change from trial to trial.
     change = [array - array.mean(axis=(0, 2), keepdims=True) for array in (measured, written)]
     assert np.corrcoef(change[0].ravel(), change[1].ravel())[0, 1] > 0.75
@@ -237,5 +237,5 @@ def test_data_module_writes_its_cohort_from_a_given_axis(tmp_path: Path):
 def test_command_line(tmp_path: Path, capsys: pytest.CaptureFixture):
     main(["faced", str(tmp_path / "cohort"), "--n_subjects", "2"])
     assert "axis.npz" in capsys.readouterr().out
-    with pytest.raises(ValueError, match="seed 0 -> 9"):
+    with pytest.raises(FileExistsError, match="seed 0 -> 9"):
         main(["faced", str(tmp_path / "cohort"), "--n_subjects", "2", "--seed", "9"])

@@ -89,7 +89,7 @@ def test_recording_carries_the_modelled_power(root: Path):
             2 * spectrum[:, (frequency >= low) & (frequency < high)].sum(axis=1) for low, high in SEEDV_BANDS.values()
         ]
         entropies.append(0.5 * np.log(2 * np.pi * np.e * np.stack(power, axis=1) / 4000**2))
-    expected = cohort.truth.base + cohort.subject(1).offset
+    expected = cohort.truth.base + cohort.subject(1).offset + cohort.response(1)[:15].mean(axis=0)
     assert np.corrcoef(np.mean(entropies, axis=0).ravel(), expected.ravel())[0, 1] > 0.98
 
 

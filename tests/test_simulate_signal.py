@@ -7,7 +7,7 @@ import torch
 from datamodules.simulation.faced_files import PARTS, clip_entropy, faced_cohort
 from datamodules.simulation.signal import Cohort
 from datamodules.simulation.truth import planted_axis, scalp_position
-from datamodules.simulation.world import LINEAR
+from datamodules.simulation.world import CLIP_CODES, LINEAR, World
 from eeg.bands import FACED_BANDS
 from eeg.differential_entropy import band_power, differential_entropy
 from eeg.montage import FACED_CHANNELS, SEEDV_FILE_CHANNELS
@@ -18,8 +18,8 @@ from vaxis.targets import Targets
 SCALP = 30
 
 
-def cohort(*, snr: float = 1.0, seed: int = 0) -> Cohort:
-    return faced_cohort(planted_axis(FACED, seed=seed), snr=snr, seed=seed, world=LINEAR)
+def cohort(*, snr: float = 1.0, seed: int = 0, world: World = LINEAR) -> Cohort:
+    return faced_cohort(planted_axis(FACED, seed=seed), snr=snr, seed=seed, world=world)
 
 
 def ten_second_entropies(cohort: Cohort, subjects: range) -> tuple[torch.Tensor, torch.Tensor]:
@@ -116,8 +116,9 @@ def test_trial_noise_has_the_stated_size_and_is_slow():
     assert lag == pytest.approx([0.5 + 0.5 * np.exp(-k / 8) for k in (1, 8, 25)], abs=0.05)
 
 
-def test_entropy_measured_in_the_waveform_is_the_modelled_one():
-    simulated = cohort()
+@pytest.mark.parametrize("world", [LINEAR, CLIP_CODES], ids=["linear", "codes"])
+def test_entropy_measured_in_the_waveform_is_the_modelled_one(world: World):
+    simulated = cohort(world=world)
     person, response = simulated.subject(3), simulated.response(3)[:6]
     entropy = simulated.entropy(person, response, windows=30, seconds=1, rng=np.random.default_rng(0))
     wave = np.stack([simulated.waveform(clip, rate=250, rng=np.random.default_rng(1)) for clip in entropy])
