@@ -30,7 +30,7 @@ from tracking.loggers import logger_configs
 TRAINER_DEFAULTS = {
     "accelerator": "auto",
     "devices": 1,
-    "max_epochs": 10,
+    "max_epochs": 30,
     "deterministic": "warn",
     "num_sanity_val_steps": 0,
     "log_every_n_steps": 25,
@@ -90,7 +90,7 @@ class DecoderCLI(LightningCLI):
         parser.set_defaults(
             {
                 "loss": {"class_path": class_path("loss", "none")},
-                "network": {"class_path": class_path("network", "axial_de")},
+                "network": {"class_path": class_path("network", "global_context_de")},
                 "data": {"class_path": class_path("data", "SimulatedFACED")},
                 **{f"checkpoint.{key}": value for key, value in CHECKPOINT_DEFAULTS.items()},
             }
@@ -187,7 +187,7 @@ def joined(model: Decoder, data: EEGDataModule, source: EEGDataModule | None) ->
     if features not in network.reads:
         raise ValueError(
             f"{type(network).__name__} reads {' or '.join(network.reads)}, --data.features is {features}; change "
-            "either: --network emod reads raw, --network axial_de reads de and psd"
+            "either: --network emod reads raw, --network global_context_de reads de and psd"
         )
     return joint
 

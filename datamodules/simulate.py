@@ -2,9 +2,11 @@
 
 import argparse
 from collections.abc import Sequence
+from dataclasses import fields, replace
 
 from console.arguments import Arguments
 from console.errors import one_line_errors
+from datamodules.simulation.world import CLIP_CODES, LINEAR, World
 
 
 def parser() -> Arguments:
@@ -16,11 +18,12 @@ def parser() -> Arguments:
             name, help=f"the layout of {name}", formatter_class=argparse.ArgumentDefaultsHelpFormatter
         )
         one.add_argument("root", metavar="DIR", help="empty or absent folder, or one to resume or to grow")
-        one.add_argument("--snr", type=float, default=1.0, help="strength of what clips evoke: 0 (chance) to 3")
+        one.add_argument("--snr", type=float, default=0.8, help="strength of what clips evoke: 0 to 3")
         one.add_argument("--seed", type=int, default=0, help="same seed, same bytes")
         one.add_argument("--n_subjects", type=int, default=people, help="how many people")
         one.add_argument("--raw_subjects", type=int, default=0, help="how many of them also get raw signals")
         one.add_argument("--axis", help="axis artifact whose stimulus positions are planted; if absent one is drawn")
+        _add_world(one)
     faced, seedv = datasets.choices["faced"], datasets.choices["seedv"]
     faced.add_argument("--outlier", action="store_true", help="make sub023 3000 times too large, as in the release")
     seedv.add_argument("--seconds_per_trial", type=int, help="length of every clip; official lengths if absent")
@@ -28,10 +31,29 @@ def parser() -> Arguments:
     return top
 
 
+def _add_world(command: argparse.ArgumentParser) -> None:
+    """``--linear``, the first version's world (with ``--snr 1``), and one flag a dial."""
+    command.add_argument("--linear", action="store_true", help="a world without codes: linear decoders see everything")
+    dials = command.add_argument_group("dials", "documented in datamodules/simulation/world.py")
+    for dial in fields(World):
+        kind = type(dial.default)
+        default = f"{dial.default}; linear {getattr(LINEAR, dial.name)}"
+        dials.add_argument(
+            f"--{dial.name}", type=kind, default=argparse.SUPPRESS, metavar="X", help=f"default {default}"
+        )
+
+
+def _world(options: dict) -> World:
+    """Take the dials out of the options of a command."""
+    start = LINEAR if options.pop("linear") else CLIP_CODES
+    return replace(start, **{dial.name: options.pop(dial.name) for dial in fields(World) if dial.name in options})
+
+
 def main(args: Sequence[str] | None = None) -> None:
     """Run the command."""
     options = vars(parser().parse_args(args))
     dataset, root = options.pop("dataset"), options.pop("root")
+    options["world"] = _world(options)
     if dataset == "faced":
         from datamodules.simulation.faced_files import write_faced
 

@@ -42,6 +42,6 @@ def no_electrodes(reader: str, *, network: str) -> str:
     """The one line that a strategy on single electrodes ends with where there are none."""
     return (
         f"--loss {reader} reads the tokens of single electrodes, but --network {network} mixes the electrodes before "
-        "its tokens; take a network that keeps them (--network axial_de or emod) or a strategy on features "
+        "its tokens; take a network that keeps them (--network global_context_de or emod) or a strategy on features "
         "(--loss vaxis_mse)"
     )

@@ -1,3 +1,3 @@
 """What a warm process imports; importing this file is all it does."""
 
-import networks.axial_de  # noqa: F401
+import networks.global_context_de  # noqa: F401

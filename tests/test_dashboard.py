@@ -110,7 +110,7 @@ def test_a_run_says_what_it_is_compared_by(trial):
     assert record.config["loss_weight"] == 1.0
     assert record.config["model"]["optimisation"], "the whole configuration is there, too"
     assert (record.run["job_type"], record.run["run_group"]) == ("trial", "my-study")
-    assert {"rsa", "SimulatedFACED", "axial_de"} <= set(record.run["tags"])
+    assert {"rsa", "SimulatedFACED", "global_context_de"} <= set(record.run["tags"])
     assert record.axes["val/*"] == record.axes["test/*"] == "epoch"
     assert record.axes["train/*"] == record.axes["grad/*"] == "trainer/global_step"
     for row in record.rows:

@@ -16,6 +16,7 @@ from eeg.montage import FACED_CHANNELS, SEEDV_CHANNELS
 from networks.axial_de import AxialDE
 from networks.base import Network, checked_grid
 from networks.emod import ELECTRODE_ID, EMOD, RENAMED, Attention, Block
+from networks.global_context_de import GlobalContextDE
 from networks.weights import rename
 
 RAW = DataSpec(
@@ -35,7 +36,11 @@ FACED = replace(RAW, channels=tuple(FACED_CHANNELS), shape=(32, 2500), sampling_
 KINDS = {"raw": RAW, "de": BANDS, "psd": replace(BANDS, features="psd")}
 
 # Small hyper-parameters; a network without a row is built with its defaults, so that a dropped-in file is tested too.
-ROWS: dict[type[Network], dict] = {EMOD: {"depth": 1, "dim": 16}, AxialDE: {"dim": 8}}
+ROWS: dict[type[Network], dict] = {
+    EMOD: {"depth": 1, "dim": 16},
+    AxialDE: {"dim": 8},
+    GlobalContextDE: {"dim": 8, "hidden": 12},
+}
 
 
 def found() -> list[type[Network]]:
@@ -339,3 +344,39 @@ def test_axial_de_without_blocks_is_a_linear_map_of_all_features():
     torch.testing.assert_close(fitted, h, rtol=1e-3, atol=1e-4)
     assert torch.linalg.matrix_rank(h - h.mean(dim=0)) == 30
     assert 0.3 < h.std() < 1
+
+
+# GlobalContextDE
+
+
+def test_global_context_de_has_the_published_formula_and_size():
+    made = make(GlobalContextDE, replace(FACED, features="de", shape=(32, 5)))
+    assert count(made) + 9 * 33 == 22_921  # with a linear classifier of nine emotions
+    x = torch.randn(7, 32, 5)
+    inner, outer = made.blocks[0].inner, made.blocks[0].outer
+    shared = F.gelu(x.flatten(1) @ inner.weight.T + inner.bias) @ outer.weight.T + outer.bias
+    own = 160 * made.gain * x[..., None] + made.offset
+    torch.testing.assert_close(made(x), own + shared[:, None, None], rtol=1e-4, atol=1e-5)
+    h = made(x).mean(dim=(1, 2))
+    assert 0.3 < h.std() < 1
+
+
+def test_global_context_de_sees_products_which_axial_de_without_a_second_layer_cannot():
+    """The class is the sign of the product of two features: the mean of either says nothing."""
+    generator = torch.Generator().manual_seed(0)
+    x = torch.randn(4000, *BANDS.shape, generator=generator)
+    y = (x[:, 0, 0] * x[:, 1, 1] > 0).long()
+    found = {}
+    for name, network in (("context", make(GlobalContextDE, BANDS)), ("linear", make(AxialDE, BANDS, depth=0))):
+        head = torch.nn.Linear(32, 2)
+        optimizer = torch.optim.AdamW([*network.parameters(), *head.parameters()], lr=2e-3, weight_decay=1e-2)
+        for _ in range(150):
+            loss = F.cross_entropy(head(network(x[:3000]).mean(dim=(1, 2))), y[:3000])
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+        with torch.no_grad():
+            guess = head(network(x[3000:]).mean(dim=(1, 2))).argmax(dim=1)
+        found[name] = (guess == y[3000:]).float().mean().item()
+    assert found["context"] > 0.8
+    assert found["linear"] < 0.6

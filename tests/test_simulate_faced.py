@@ -3,6 +3,7 @@
 import hashlib
 import json
 import pickle
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from datamodules.simulated import SimulatedFACED
 from datamodules.simulation import faced_files
 from datamodules.simulation.faced_files import PARTS, spread_subjects, write_faced
 from datamodules.simulation.faced_ratings import play_order
+from datamodules.simulation.world import CLIP_CODES
 from eeg.bands import FACED_BANDS
 from eeg.differential_entropy import band_power, differential_entropy
 from tests.conftest import make_axis
@@ -62,13 +64,13 @@ def test_raw_signal_is_average_referenced_microvolt_without_content_above_47_hz(
 
 
 def test_entropy_of_the_raw_signal_agrees_with_the_feature_file(root: Path):
-    """Up to the average reference and the sampling noise that the two draw apart."""
+    """Up to the average reference, which spreads what single electrodes do, and the noise that the two draw apart."""
     features = read_subject(root / "EEG_Features" / "DE" / "sub100.pkl.pkl", features="de")
     signal = torch.from_numpy(read_subject(root / "Processed_data" / "sub100.pkl", features="raw"))
     power = band_power(signal, sampling_rate=250, bands=FACED_BANDS, window_seconds=1)
     measured = differential_entropy(power).numpy().reshape(28, 32, 3, 10, 5).mean(axis=3)
     written = features.reshape(28, 32, 3, 10, 5).mean(axis=3)
-    assert np.corrcoef(measured.ravel(), written.ravel())[0, 1] > 0.97
+    assert np.corrcoef(measured.ravel(), written.ravel())[0, 1] > 0.95
     # Without the levels of electrodes and bands, what is left is the change from trial to trial.
     change = [array - array.mean(axis=(0, 2), keepdims=True) for array in (measured, written)]
     assert np.corrcoef(change[0].ravel(), change[1].ravel())[0, 1] > 0.75
@@ -136,7 +138,8 @@ def test_axis_and_truth_agree(root: Path):
     assert truth["subject_offsets"].shape == (123, 32, 5)
     mark = json.loads((root / "SIMULATED.json").read_text())
     assert mark["simulated"] is True
-    assert mark["parameters"] == {"snr": 1.0, "seed": 0, "axis": "drawn", "outlier": False}
+    assert mark["parameters"].pop("world") == asdict(CLIP_CODES)
+    assert mark["parameters"] == {"snr": 0.8, "seed": 0, "axis": "drawn", "outlier": False}
 
 
 def test_a_subject_depends_on_seed_and_number_alone(root: Path, tmp_path: Path):
@@ -174,7 +177,7 @@ def test_folders_with_other_content_are_refused(tmp_path: Path):
         write_faced(real, n_subjects=1)
     assert not (real / "EEG_Features").exists()
     write_faced(tmp_path / "cohort", n_subjects=1)
-    with pytest.raises(FileExistsError, match=r"snr 1\.0 -> 2\.0.*another folder"):
+    with pytest.raises(FileExistsError, match=r"snr 0\.8 -> 2\.0.*another folder"):
         write_faced(tmp_path / "cohort", n_subjects=1, snr=2.0)
 
 
@@ -234,5 +237,5 @@ def test_data_module_writes_its_cohort_from_a_given_axis(tmp_path: Path):
 def test_command_line(tmp_path: Path, capsys: pytest.CaptureFixture):
     main(["faced", str(tmp_path / "cohort"), "--n_subjects", "2"])
     assert "axis.npz" in capsys.readouterr().out
-    with pytest.raises(ValueError, match="seed 0 -> 9"):
+    with pytest.raises(FileExistsError, match="seed 0 -> 9"):
         main(["faced", str(tmp_path / "cohort"), "--n_subjects", "2", "--seed", "9"])

@@ -1,12 +1,13 @@
-"""The generative model: the planted truth can be found again, and the dial does what its documentation says."""
+"""The linear part of the simulated world: its truth can be found again, and the dial does what it says."""
 
 import numpy as np
 import pytest
 import torch
 
-from datamodules.simulation.faced_files import PARTS, faced_cohort
-from datamodules.simulation.signal import TRIAL_NOISE, Cohort
+from datamodules.simulation.faced_files import PARTS, clip_entropy, faced_cohort
+from datamodules.simulation.signal import Cohort
 from datamodules.simulation.truth import planted_axis, scalp_position
+from datamodules.simulation.world import CLIP_CODES, LINEAR, World
 from eeg.bands import FACED_BANDS
 from eeg.differential_entropy import band_power, differential_entropy
 from eeg.montage import FACED_CHANNELS, SEEDV_FILE_CHANNELS
@@ -17,16 +18,15 @@ from vaxis.targets import Targets
 SCALP = 30
 
 
-def cohort(*, snr: float = 1.0, seed: int = 0) -> Cohort:
-    return faced_cohort(planted_axis(FACED, seed=seed), snr=snr, seed=seed)
+def cohort(*, snr: float = 1.0, seed: int = 0, world: World = LINEAR) -> Cohort:
+    return faced_cohort(planted_axis(FACED, seed=seed), snr=snr, seed=seed, world=world)
 
 
 def ten_second_entropies(cohort: Cohort, subjects: range) -> tuple[torch.Tensor, torch.Tensor]:
     """(n, 150) band features of ten-second trials and their class ids."""
     rows = []
     for number in subjects:
-        person, evoked = cohort.subject(number), cohort.truth.evoked
-        entropy = cohort.entropy(person, evoked, windows=30, seconds=1, rng=cohort.rng(number, "power"))
+        entropy = clip_entropy(cohort, number)
         measured = cohort.estimate(entropy, seconds=1, rng=cohort.rng(number, "features"))[:, :SCALP]
         rows.append(measured.reshape(28, SCALP, 3, 10, 5).mean(axis=3).transpose(0, 2, 1, 3).reshape(84, -1))
     y = torch.tensor(FACED.class_of).repeat_interleave(3).repeat(len(subjects))
@@ -92,9 +92,7 @@ def test_cohort_mean_recovers_the_evoked_patterns():
     simulated = cohort()
     total = np.zeros((28, SCALP, 5))
     for number in range(60):
-        person, evoked = simulated.subject(number), simulated.truth.evoked
-        entropy = simulated.entropy(person, evoked, windows=30, seconds=1, rng=simulated.rng(number, "power"))
-        total += entropy[:, :SCALP].mean(axis=2)
+        total += clip_entropy(simulated, number)[:, :SCALP].mean(axis=2)
     total -= total.mean(axis=0)
     truth = simulated.truth.evoked[:, :SCALP] - simulated.truth.evoked[:, :SCALP].mean(axis=0)
     assert np.corrcoef(total.ravel(), truth.ravel())[0, 1] > 0.9
@@ -113,15 +111,16 @@ def test_trial_noise_has_the_stated_size_and_is_slow():
     person = simulated.subject(0)
     entropy = simulated.entropy(person, np.zeros((400, 32, 5)), windows=30, seconds=1, rng=np.random.default_rng(0))
     noise = entropy - (simulated.truth.base + person.offset)[:, None]
-    assert noise.std() == pytest.approx(TRIAL_NOISE, rel=0.05)
+    assert noise.std() == pytest.approx(LINEAR.trial_noise, rel=0.05)
     lag = [np.mean(noise[:, :, :-k] * noise[:, :, k:]) / np.mean(noise**2) for k in (1, 8, 25)]
     assert lag == pytest.approx([0.5 + 0.5 * np.exp(-k / 8) for k in (1, 8, 25)], abs=0.05)
 
 
-def test_entropy_measured_in_the_waveform_is_the_modelled_one():
-    simulated = cohort()
-    person, evoked = simulated.subject(3), simulated.truth.evoked[:6]
-    entropy = simulated.entropy(person, evoked, windows=30, seconds=1, rng=np.random.default_rng(0))
+@pytest.mark.parametrize("world", [LINEAR, CLIP_CODES], ids=["linear", "codes"])
+def test_entropy_measured_in_the_waveform_is_the_modelled_one(world: World):
+    simulated = cohort(world=world)
+    person, response = simulated.subject(3), simulated.response(3)[:6]
+    entropy = simulated.entropy(person, response, windows=30, seconds=1, rng=np.random.default_rng(0))
     wave = np.stack([simulated.waveform(clip, rate=250, rng=np.random.default_rng(1)) for clip in entropy])
     power = band_power(torch.tensor(wave), sampling_rate=250, bands=FACED_BANDS, window_seconds=30)
     measured = differential_entropy(power)[:, :, 0].numpy()

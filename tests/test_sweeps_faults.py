@@ -78,7 +78,9 @@ def test_no_rank_outlives_a_search_worker_and_rank_zero_killed_at_once(moment, c
 
 def test_trial_that_raises_fails_and_the_others_go_on(cache, tmp_path):
     words = space(tmp_path, "network.depth: [1, -3]\nloss.weight: 1.0")
-    search = Search(tmp_path, cache, "--loss=rsa", "--trials=5", "--workers=2", words, "--seed=3", *QUICK)
+    search = Search(
+        tmp_path, cache, "--network=axial_de", "--loss=rsa", "--trials=5", "--workers=2", words, "--seed=3", *QUICK
+    )
     search.run()
     by_depth = {t.params["network.depth"]: set() for t in search.trials()}
     for trial in search.trials():
@@ -102,7 +104,7 @@ def test_loss_that_is_not_a_number_fails_at_once(cache, tmp_path):
 
 def test_trial_without_memory_fails_and_the_others_go_on(cache, tmp_path):
     words = space(tmp_path, "network.dim: [32, 60000]\nloss.weight: 1.0")
-    search = Search(tmp_path, cache, "--loss=rsa", "--trials=3", "--workers=1", words, *QUICK)
+    search = Search(tmp_path, cache, "--network=axial_de", "--loss=rsa", "--trials=3", "--workers=1", words, *QUICK)
     limit = resource.getrlimit(resource.RLIMIT_AS)
     resource.setrlimit(resource.RLIMIT_AS, (12 << 30, limit[1]))
     try:

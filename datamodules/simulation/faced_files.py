@@ -2,6 +2,7 @@
 
 import csv
 import pickle
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from datamodules.simulation.faced_ratings import after_remarks
 from datamodules.simulation.folder import choose_axis, claim, write_truth
 from datamodules.simulation.signal import Cohort
 from datamodules.simulation.truth import Truth
+from datamodules.simulation.world import CLIP_CODES, World
 from eeg.bands import FACED_BANDS
 from eeg.montage import FACED_CHANNELS
 from records.files import atomic
@@ -33,23 +35,26 @@ def spread_subjects(n: int) -> list[int]:
     return sorted(number for *_, number in order[:n])
 
 
-def faced_cohort(axis: Axis, *, snr: float, seed: int, people_seed: int | None = None) -> Cohort:
+def faced_cohort(
+    axis: Axis, *, snr: float, seed: int, people_seed: int | None = None, world: World = CLIP_CODES
+) -> Cohort:
     """The generator of every subject of a cohort; ``people_seed`` gives others in whom clips evoke the same."""
-    channels = tuple(FACED_CHANNELS)
-    truth = Truth.plant(axis, channels=channels, bands=FACED_BANDS, snr=snr, seed=seed)
-    return Cohort(truth=truth, channels=channels, bands=FACED_BANDS, seed=seed if people_seed is None else people_seed)
+    channels, people = tuple(FACED_CHANNELS), seed if people_seed is None else people_seed
+    truth = Truth.plant(axis, channels=channels, bands=FACED_BANDS, snr=snr, seed=seed, world=world)
+    return Cohort(truth=truth, channels=channels, bands=FACED_BANDS, seed=people, world=world)
 
 
 def write_faced(
     root: str | Path,
     *,
-    snr: float = 1.0,
+    snr: float = 0.8,
     seed: int = 0,
     n_subjects: int = len(SUBJECTS),
     raw_subjects: int = 0,
     axis: str | Path | Axis | None = None,
     outlier: bool = False,
     people_seed: int | None = None,
+    world: World = CLIP_CODES,
 ) -> Path:
     """Write band features, ratings and, for some, raw signals; files that exist are kept, so a killed run resumes
     and a cohort can grow.
@@ -57,15 +62,16 @@ def write_faced(
     The longer cut of clip 22 that subjects 036-060 saw needs no option: the stored last 30 s are the same.
 
     Args:
-        root: empty or absent folder, or one that this function began with the same seed, snr, axis and outlier.
-        snr: multiplies everything evoked by the clips: 0 is chance; on simulated test subjects a linear decoder of
-            band features has balanced accuracy 0.35 at 0.5, 0.62 at 1 (0.58-0.64 over seeds) and 0.89 at 2.
+        root: empty or absent folder, or one that this function began with the same seed, snr, axis, outlier and world.
+        snr: multiplies everything evoked by the clips, which is all that a linear decoder sees of them; codes are
+            apart from it (``world``).
         seed: of the whole cohort; a subject's files depend on it and on the subject's number only.
         n_subjects: 1 to 123; fewer are taken evenly from the train, validation and test part of the usual split.
         raw_subjects: how many of them, taken likewise, get a Processed_data file (54 MB each).
         axis: axis artifact whose stimulus positions are planted; by default one is drawn. Saved as ``axis.npz``.
         outlier: multiply sub023 by 3000, signals and features, as its published signal is.
         people_seed: other people than those of ``seed``, who respond to the clips alike.
+        world: what clips and people are made of.
 
     Returns:
         the folder.
@@ -75,11 +81,11 @@ def write_faced(
     planted = choose_axis(axis, taxonomy=FACED, seed=seed)
     numbers, with_raw = spread_subjects(n_subjects), set(spread_subjects(raw_subjects))
     drawn = "drawn" if axis is None else planted.fingerprint
-    parameters = {"snr": float(snr), "seed": seed, "axis": drawn, "outlier": outlier}
+    parameters = {"snr": float(snr), "seed": seed, "axis": drawn, "outlier": outlier, "world": asdict(world)}
     if people_seed is not None:
         parameters["people_seed"] = people_seed
     root = claim(root, dataset="faced", parameters=parameters)
-    cohort = faced_cohort(planted, snr=snr, seed=seed, people_seed=people_seed)
+    cohort = faced_cohort(planted, snr=snr, seed=seed, people_seed=people_seed, world=world)
     write_truth(root, axis=planted, cohort=cohort, subjects={name: n for n, name in enumerate(SUBJECTS)})
     _write_recording_info(root / "Recording_info.csv", seed=seed)
     for number in tqdm(numbers, desc=f"simulate FACED in {root}", unit="subject"):
@@ -98,9 +104,7 @@ def _write_subject(root: Path, *, cohort: Cohort, number: int, raw: bool, scale:
     signal = root / FOLDERS["raw"] / f"{name}.pkl"
     if all(path.is_file() for path in (*features.values(), *([signal] if raw else []))):
         return
-    entropy = cohort.entropy(
-        cohort.subject(number), cohort.truth.evoked, windows=CLIP_SECONDS, seconds=1, rng=cohort.rng(number, "power")
-    )
+    entropy = clip_entropy(cohort, number)
     measured = cohort.estimate(entropy, seconds=1, rng=cohort.rng(number, "features")) + np.log(scale)
     write_array(features["de"], measured)
     write_array(features["psd"], cohort.density(measured))
@@ -108,6 +112,19 @@ def _write_subject(root: Path, *, cohort: Cohort, number: int, raw: bool, scale:
         rng = cohort.rng(number, "raw")
         clips = np.stack([cohort.waveform(clip, rate=SAMPLING_RATE, rng=rng) for clip in entropy])
         write_array(signal, scale * (clips - clips.mean(axis=1, keepdims=True)))
+
+
+def clip_entropy(cohort: Cohort, number: int) -> np.ndarray:
+    """Expected differential entropy (28, 32, 30, 5) of every second that a subject spends with the clips."""
+    person = cohort.subject(number)
+    return cohort.entropy(
+        person,
+        cohort.response(number),
+        windows=CLIP_SECONDS,
+        seconds=1,
+        rng=cohort.rng(number, "power"),
+        noise=person.noise,
+    )
 
 
 def write_array(path: Path, array: np.ndarray) -> None:

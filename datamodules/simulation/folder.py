@@ -1,7 +1,7 @@
 """The folder of a simulated cohort: says that it is one, belongs to one set of parameters, never touches real data."""
 
 import json
-from dataclasses import fields
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
@@ -9,11 +9,13 @@ import numpy as np
 
 from datamodules.simulation.signal import Cohort
 from datamodules.simulation.truth import planted_axis
+from datamodules.simulation.world import LINEAR
 from records.files import atomic
 from vaxis.axis import Axis
 from vaxis.emotions import Taxonomy
 
-GENERATOR = 1  # raise when the same parameters give other bytes
+# Raise when the same parameters give other bytes. 2 has worlds; what 1 wrote is the linear one, byte for byte.
+GENERATOR = 2
 MARK = "SIMULATED.json"
 
 
@@ -53,7 +55,12 @@ def claim(root: str | Path, *, dataset: str, parameters: dict[str, Any]) -> Path
 
 def _require_same(found: dict, wanted: dict, *, path: Path) -> None:
     def flat(mark: dict) -> dict:
-        return {"dataset": mark["dataset"], "generator": mark["generator"], **mark["parameters"]}
+        parameters, generator = dict(mark["parameters"]), mark["generator"]
+        world = parameters.pop("world", None)
+        if generator == 1:
+            world, generator = asdict(LINEAR), GENERATOR
+        dials = {f"world.{name}": value for name, value in (world or {}).items()}
+        return {"dataset": mark["dataset"], "generator": generator, **parameters, **dials}
 
     old, new = flat(found), flat(wanted)
     changed = [f"{k} {old.get(k)!r} -> {new.get(k)!r}" for k in {**old, **new} if old.get(k) != new.get(k)]
@@ -98,6 +105,10 @@ def write_truth(root: Path, *, axis: Axis, cohort: Cohort, subjects: dict[str, i
             subjects=list(subjects),
             subject_offsets=np.stack([person.offset for person in people]),
             subject_gains=np.array([person.gain for person in people]),
+            subject_band_gains=np.stack([person.band_gain for person in people]),
+            subject_states=np.stack([person.states for person in people]),
+            subject_noise=np.stack([person.noise for person in people]),
+            **({"subject_mixing": np.stack([person.mixing for person in people])} if cohort.world.mixing else {}),
             channels=list(cohort.channels),
             bands=list(cohort.bands),
             **{f.name: getattr(cohort.truth, f.name) for f in fields(cohort.truth)},

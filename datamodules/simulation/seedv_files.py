@@ -2,6 +2,7 @@
 
 import pickle
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from datamodules.simulation.cnt import write_cnt
 from datamodules.simulation.folder import choose_axis, claim, write_truth
 from datamodules.simulation.signal import Cohort
 from datamodules.simulation.truth import Truth
+from datamodules.simulation.world import CLIP_CODES, World
 from eeg.bands import SEEDV_BANDS
 from eeg.montage import SEEDV_FILE_CHANNELS, SEEDV_NOT_EEG
 from records.files import atomic
@@ -32,11 +34,11 @@ CORRUPT = (7, 1)  # subject and session of the published file with a broken head
 MARGIN = 2  # seconds recorded after the last trial
 
 
-def seedv_cohort(axis: Axis, *, snr: float, seed: int) -> Cohort:
+def seedv_cohort(axis: Axis, *, snr: float, seed: int, world: World = CLIP_CODES) -> Cohort:
     """The generator of every subject of a cohort, all 66 channels of the recorder."""
     channels = tuple(SEEDV_FILE_CHANNELS)
-    truth = Truth.plant(axis, channels=channels, bands=SEEDV_BANDS, snr=snr, seed=seed)
-    return Cohort(truth=truth, channels=channels, bands=SEEDV_BANDS, seed=seed)
+    truth = Truth.plant(axis, channels=channels, bands=SEEDV_BANDS, snr=snr, seed=seed, world=world)
+    return Cohort(truth=truth, channels=channels, bands=SEEDV_BANDS, seed=seed, world=world)
 
 
 def clip_times(seconds_per_trial: int | None) -> TrialTable:
@@ -50,13 +52,14 @@ def clip_times(seconds_per_trial: int | None) -> TrialTable:
 def write_seedv(
     root: str | Path,
     *,
-    snr: float = 1.0,
+    snr: float = 0.8,
     seed: int = 0,
     n_subjects: int = len(SUBJECTS),
     raw_subjects: int = 0,
     seconds_per_trial: int | None = None,
     axis: str | Path | Axis | None = None,
     corrupt_header: bool = False,
+    world: World = CLIP_CODES,
 ) -> Path:
     """Write band features and, for some, raw recordings; files that exist are kept, so a killed run resumes
     and a cohort can grow.
@@ -65,16 +68,17 @@ def write_seedv(
     apart, since one is made of seconds and the other of windows of four.
 
     Args:
-        root: empty or absent folder, or one that this function began with the same seed, snr, axis, trial length
-            and header.
-        snr: multiplies everything evoked by the clips: 0 is chance; a linear decoder of band features has balanced
-            accuracy 0.55 at 0.5 and 0.85 at 1 on the simulated trials 10-14.
+        root: empty or absent folder, or one that this function began with the same seed, snr, axis, trial length,
+            header and world.
+        snr: multiplies everything evoked by the clips, which is all that a linear decoder sees of them; codes are
+            apart from it (``world``).
         seed: of the whole cohort; a subject's files depend on it and on the subject's number only.
         n_subjects: 1 to 16, the first of them.
         raw_subjects: how many of them get three .cnt files, 2.4 GB each person at official length.
         seconds_per_trial: length of every clip; by default the official lengths.
         axis: axis artifact whose stimulus positions are planted; by default one is drawn. Saved as ``axis.npz``.
         corrupt_header: give 7_1_20180411.cnt the broken sample count of the published file.
+        world: what clips and people are made of.
 
     Returns:
         the folder.
@@ -86,9 +90,9 @@ def write_seedv(
     planted = choose_axis(axis, taxonomy=SEEDV, seed=seed)
     drawn = "drawn" if axis is None else planted.fingerprint
     parameters = {"snr": float(snr), "seed": seed, "axis": drawn}
-    parameters |= {"seconds_per_trial": seconds_per_trial, "corrupt_header": corrupt_header}
+    parameters |= {"seconds_per_trial": seconds_per_trial, "corrupt_header": corrupt_header, "world": asdict(world)}
     root = claim(root, dataset="seedv", parameters=parameters)
-    cohort = seedv_cohort(planted, snr=snr, seed=seed)
+    cohort = seedv_cohort(planted, snr=snr, seed=seed, world=world)
     table = clip_times(seconds_per_trial)
     write_truth(root, axis=planted, cohort=cohort, subjects={name: int(name) for name in SUBJECTS})
     _write_texts(root, table)
@@ -129,10 +133,11 @@ def _write_features(path: Path, *, cohort: Cohort, number: int, table: TrialTabl
         return
     person, rng, noise = cohort.subject(number), cohort.rng(number, "power"), cohort.rng(number, "features")
     eeg = [i for i, name in enumerate(cohort.channels) if name not in SEEDV_NOT_EEG]
-    data, label = {}, {}
+    data, label, response = {}, {}, cohort.response(number)
     for k, windows in enumerate(((table.end - table.start) // FEATURE_SECONDS).ravel().tolist()):
-        evoked = cohort.truth.evoked[[k]]
-        entropy = cohort.entropy(person, evoked, windows=windows, seconds=FEATURE_SECONDS, rng=rng)
+        entropy = cohort.entropy(
+            person, response[[k]], windows=windows, seconds=FEATURE_SECONDS, rng=rng, noise=person.noise[k]
+        )
         measured = cohort.estimate(entropy[0, eeg], seconds=FEATURE_SECONDS, rng=noise)
         data[k] = np.ascontiguousarray(measured.transpose(1, 0, 2)).reshape(windows, -1)
         label[k] = np.full(windows, SEEDV.class_of[k])
@@ -143,11 +148,12 @@ def _write_features(path: Path, *, cohort: Cohort, number: int, table: TrialTabl
 def _segments(cohort: Cohort, *, number: int, session: int, table: TrialTable) -> Iterator[np.ndarray]:
     """Rest, clip, rest, clip, ..., rest of one session (0 to 2), each (66, n) in microvolt."""
     rng, person = cohort.rng(number, f"raw{session + 1}"), cohort.subject(number)
-    rest, last = np.zeros_like(cohort.truth.base), 0
+    response, rest, last = cohort.response(number), np.zeros_like(cohort.truth.base), 0
     states = []
     for clip, (start, end) in enumerate(zip(table.start[session], table.end[session], strict=True)):
-        states += [(rest, start - last), (cohort.truth.evoked[CLIPS * session + clip], end - start)]
+        k = CLIPS * session + clip
+        states += [(rest, 1.0, start - last), (response[k], person.noise[k], end - start)]
         last = end
-    for evoked, seconds in [*states, (rest, MARGIN)]:
-        entropy = cohort.entropy(person, evoked[None], windows=int(seconds), seconds=1, rng=rng)
+    for done, noise, seconds in [*states, (rest, 1.0, MARGIN)]:
+        entropy = cohort.entropy(person, done[None], windows=int(seconds), seconds=1, rng=rng, noise=noise)
         yield cohort.waveform(entropy[0], rate=RATE, rng=rng)

@@ -6,13 +6,10 @@ from functools import cached_property
 import numpy as np
 
 from datamodules.simulation.truth import SMOOTHNESS, Truth, scalp_position, smooth_kernel
+from datamodules.simulation.world import World
 from eeg.bands import Bands
 
-TRIAL_NOISE = 0.25  # nats; what the subject happens to do during a clip, smooth over the scalp and slow in time
-TRIAL_NOISE_SECONDS = 8.0  # correlation time of the half of it that is not constant over the clip
-OFFSET = 0.25  # nats; anatomy, per electrode and band
-LOUDNESS = 0.3  # nats; skull and amplifier, one number a subject
-GAIN = 0.3  # spread of the log of how strongly a subject responds
+TRIAL_NOISE_SECONDS = 8.0  # correlation time of the half of the trial noise that is not constant over the clip
 LOG_POWER = 0.5 * np.log(2 * np.pi * np.e)  # differential entropy of a unit-variance Gaussian
 SLOW_DRIFT = (0.05, 1.0)  # Hz; below every feature band but left in by the band-pass of FACED
 
@@ -24,17 +21,26 @@ class Subject:
     Attributes:
         offset: (E, B) nats added to every trial.
         gain: factor on everything evoked.
+        band_gain: (B,) further factor on what is evoked and on codes.
+        mixing: (E, E) from what a clip does to what this person's electrodes show of it; None changes nothing.
+        states: (S, M) a_stm, the momentary state during each clip.
+        noise: (S,) factor on the noise of each trial.
     """
 
     offset: np.ndarray
     gain: float
+    band_gain: np.ndarray
+    mixing: np.ndarray | None
+    states: np.ndarray
+    noise: np.ndarray
 
 
 @dataclass(frozen=True, kw_only=True)
 class Cohort:
     """Draws the signals of any subject; a subject depends on (seed, number) alone, never on who was drawn before.
 
-    Log-power of a window = rest + subject offset + gain * evoked(clip) + trial noise, in nats of differential entropy.
+    Log-power of a window = rest + subject offset + response to the clip + trial noise, in nats of differential entropy;
+    ``World`` has the whole formula.
     Band features add the sampling noise of a power estimate (log chi-square); raw signals are Gaussian noise in each
     band with that power. Both start from the same log-power.
 
@@ -43,12 +49,14 @@ class Cohort:
         channels: E electrode names.
         bands: five bands, slow to fast.
         seed: of all subjects.
+        world: how they differ and how much noise they bring.
     """
 
     truth: Truth
     channels: tuple[str, ...]
     bands: Bands
     seed: int
+    world: World
 
     @cached_property
     def _positions(self) -> np.ndarray:
@@ -68,13 +76,52 @@ class Cohort:
 
     def subject(self, number: int) -> Subject:
         """The person with this number."""
-        rng = self.rng(number, "person")
-        offset = OFFSET * self._smooth @ rng.standard_normal((len(self.channels), len(self.bands)))
-        loudness, gain = LOUDNESS * rng.standard_normal(), np.exp(GAIN * rng.standard_normal())
-        return Subject(offset=offset + loudness, gain=float(gain))
+        world, rng, states = self.world, self.rng(number, "person"), self.rng(number, "states")
+        electrodes, bands, clips = len(self.channels), len(self.bands), len(self.truth.v)
+        offset = world.offset * self._smooth @ rng.standard_normal((electrodes, bands))
+        loudness, gain = world.loudness * rng.standard_normal(), np.exp(world.gain * rng.standard_normal())
+        # Whatever follows is drawn after and apart from what the first version drew, which stays the same.
+        quality = _spread(world.quality, rng.standard_normal())
+        band_gain = np.exp(world.band_gain * rng.standard_normal(bands))
+        return Subject(
+            offset=offset + loudness,
+            gain=float(gain),
+            band_gain=band_gain,
+            mixing=self._mixing(rng) if world.mixing else None,
+            states=states.standard_normal((world.codes, clips)).T,
+            noise=quality * _spread(world.heavy_tails, self.rng(number, "tails").standard_normal(clips)),
+        )
+
+    def _mixing(self, rng: np.random.Generator) -> np.ndarray:
+        """A random matrix (E, E) that keeps the expected power; mastoids and eyes, which see no clip, stay at zero."""
+        electrodes, scalp = len(self.channels), self.truth.axis.any(axis=1)
+        others = rng.standard_normal((electrodes, electrodes)) / np.sqrt(scalp.sum())
+        mixing = np.eye(electrodes) + self.world.mixing * others
+        return mixing * np.outer(scalp, scalp) / np.sqrt(1 + self.world.mixing**2)
+
+    def response(self, number: int) -> np.ndarray:
+        """What each clip does to a person (S, E, B), nats: evoked part, codes and the noise of single electrodes.
+
+        It is constant over the clip, so all windows of a clip share it.
+        """
+        person, truth, world = self.subject(number), self.truth, self.world
+        codes = np.tensordot(world.state_strength * person.states, truth.state_patterns, axes=1)
+        codes += np.tensordot(world.code_strength * person.states * truth.clip_codes, truth.code_patterns, axes=1)
+        seen = person.band_gain * (person.gain * truth.evoked + codes)
+        if person.mixing is not None:
+            seen = person.mixing @ seen
+        white = self.rng(number, "electrodes").standard_normal(seen.shape)
+        return seen + world.electrode_noise * person.noise[:, None, None] * white
 
     def entropy(
-        self, subject: Subject, evoked: np.ndarray, *, windows: int, seconds: float, rng: np.random.Generator
+        self,
+        subject: Subject,
+        response: np.ndarray,
+        *,
+        windows: int,
+        seconds: float,
+        rng: np.random.Generator,
+        noise: np.ndarray | float = 1.0,
     ) -> np.ndarray:
         """Expected differential entropy (N, E, T, B) of T windows of the given length, nats.
 
@@ -82,17 +129,18 @@ class Cohort:
 
         Args:
             subject: who is recorded.
-            evoked: (N, E, B) what the N trials evoke; rows of ``truth.evoked``, or zeros at rest.
+            response: (N, E, B) what the N trials do to the subject; rows of ``response``, or zeros at rest.
             windows: T.
             seconds: length of a window.
             rng: of the trial noise.
+            noise: factor on the trial noise, one or one a trial; elements of ``subject.noise``.
         """
         lag = seconds * np.abs(np.subtract.outer(np.arange(windows), np.arange(windows)))
         in_time = np.linalg.cholesky(0.5 + 0.5 * np.exp(-lag / TRIAL_NOISE_SECONDS) + 1e-9 * np.eye(windows))
-        white = rng.standard_normal((len(evoked), len(self.bands), len(self.channels), windows))
-        noise = TRIAL_NOISE * np.moveaxis(self._smooth @ white @ in_time.T, 1, -1)
-        steady = self.truth.base + subject.offset + subject.gain * evoked
-        return steady[:, :, None] + noise
+        white = rng.standard_normal((len(response), len(self.bands), len(self.channels), windows))
+        smooth = self.world.trial_noise * np.moveaxis(self._smooth @ white @ in_time.T, 1, -1)
+        steady = self.truth.base + subject.offset + response
+        return steady[:, :, None] + np.reshape(noise, (-1, 1, 1, 1)) * smooth
 
     def estimate(self, entropy: np.ndarray, *, seconds: float, rng: np.random.Generator) -> np.ndarray:
         """Differential entropy as a feature script would measure it, from 2 * bandwidth * seconds samples a window."""
@@ -137,3 +185,8 @@ class Cohort:
             parts = rng.standard_normal((2, len(self.channels), inside.sum()))
             spectrum[:, inside] = self._volume_conduction @ (parts[0] + 1j * parts[1]) * weight
         return np.fft.irfft(spectrum, samples, axis=1)
+
+
+def _spread(size: float, normal: np.ndarray | float) -> np.ndarray | float:
+    """Lognormal factor of unit mean square; exactly 1 at size 0."""
+    return np.exp(size * normal - size**2)

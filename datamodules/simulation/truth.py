@@ -4,18 +4,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from datamodules.simulation.world import World
 from eeg.bands import Bands
 from eeg.montage import canonical
 from vaxis.axis import Axis, orient, principal_axis
 from vaxis.emotions import Taxonomy
 from vaxis.targets import Targets
 
-# Evoked change of differential entropy in nats (RMS over scalp electrodes and bands) at snr 1; the dial moves them
-# together. The axis leads, so that it is the first component of the class means. The common level puts multinomial
-# logistic regression on ten-second entropies (80 simulated subjects train, 23 test) near the 0.62 of arXiv 2606.00129:
-#   snr                0     0.25  0.5   0.75  1     1.25  1.5   2     3
-#   balanced accuracy  0.111 0.192 0.347 0.494 0.620 0.724 0.801 0.894 0.967    (mean of cohort seeds 0-3; sd <= 0.026)
-EVOKED = {"axis": 0.062, "class": 0.056, "residual": 0.062, "clip": 0.025}
 # Mean |r| of each band with the axis, arXiv 2606.00129 section 2: delta, theta, alpha, beta, gamma.
 AXIS_BANDS = np.array([0.174, 0.124, 0.233, 0.198, 0.148])
 SMOOTHNESS = 2.2  # length scale of random scalp patterns; neighbours of the 10-10 grid are 1 apart
@@ -94,6 +89,10 @@ class Truth:
         class_patterns: (K, E, B) what else tells the classes apart.
         clip_patterns: (S, E, B) what clips evoke in everyone beside their class and position.
         evoked: (S, E, B) sum of the four parts at this snr, nats.
+        state_patterns: (M, E, B) P_m, how the state of a person shows.
+        code_patterns: (M, E, B) Q_m, what a clip turns with or against that state.
+        class_codes: (K, M) signs of the classes.
+        clip_codes: (S, M) c_tm, the sign of its class and the clip's own part.
     """
 
     v: np.ndarray
@@ -105,9 +104,15 @@ class Truth:
     class_patterns: np.ndarray
     clip_patterns: np.ndarray
     evoked: np.ndarray
+    state_patterns: np.ndarray
+    code_patterns: np.ndarray
+    class_codes: np.ndarray
+    clip_codes: np.ndarray
 
     @classmethod
-    def plant(cls, axis: Axis, *, channels: tuple[str, ...], bands: Bands, snr: float, seed: int) -> "Truth":
+    def plant(
+        cls, axis: Axis, *, channels: tuple[str, ...], bands: Bands, snr: float, seed: int, world: World
+    ) -> "Truth":
         """Draw the patterns of a cohort.
 
         Args:
@@ -115,7 +120,8 @@ class Truth:
             channels: E electrode names.
             bands: five bands, slow to fast.
             snr: multiplies everything that a clip evokes; 0 leaves no trace of the clips.
-            seed: of the patterns; the snr does not change them.
+            seed: of the patterns; neither snr nor strengths change them.
+            world: strengths of the parts, and the codes.
         """
         targets = Targets.from_axis(axis)
         v, v_class = targets.v.double().numpy(), targets.v_class.double().numpy()
@@ -123,6 +129,10 @@ class Truth:
         positions = np.array([scalp_position(name) for name in channels], dtype=float)
         scalp = np.array([canonical(name) not in (*_MASTOIDS, "VEO", "HEO") for name in channels])
         draw = _Patterns(positions, scalp=scalp, bands=len(bands), rng=np.random.default_rng([seed, 2]))
+        # Streams of their own: the patterns above are those of the first version, whatever the codes are.
+        pairs = _Patterns(positions, scalp=scalp, bands=len(bands), rng=np.random.default_rng([seed, 5]))
+        pairs = pairs.each_unit(pairs.raw(2 * world.codes))
+        class_codes, clip_codes = draw_codes(class_of, world=world, rng=np.random.default_rng([seed, 6]))
 
         posterior = np.exp(-(((positions[:, 1] + 3.3) / 1.8) ** 2))[:, None]
         along = draw.unit(AXIS_BANDS * (posterior + 0.3 * draw.raw(1)[0])[None])[0]
@@ -133,10 +143,10 @@ class Truth:
         by_clip = draw.unit(draw.over_clips(members, draw.free_of([along, within], draw.raw(len(v)))))
 
         evoked = snr * (
-            EVOKED["axis"] * v_class[class_of][:, None, None] * along
-            + EVOKED["class"] * by_class
-            + EVOKED["residual"] * (v - v_class[class_of])[:, None, None] * within
-            + EVOKED["clip"] * by_clip
+            world.axis_strength * v_class[class_of][:, None, None] * along
+            + world.class_strength * by_class
+            + world.residual_strength * (v - v_class[class_of])[:, None, None] * within
+            + world.clip_strength * by_clip
         )
         first_clip = [int(np.flatnonzero(class_of == k)[0]) for k in range(len(v_class))]
         return cls(
@@ -149,7 +159,26 @@ class Truth:
             class_patterns=by_class[first_clip],
             clip_patterns=by_clip,
             evoked=evoked,
+            state_patterns=pairs[0::2],
+            code_patterns=pairs[1::2],
+            class_codes=class_codes,
+            clip_codes=clip_codes,
         )
+
+
+def draw_codes(class_of: np.ndarray, *, world: World, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Codes of classes (K, M), half of the classes of either sign, and of clips (S, M), scattered about their class.
+
+    With an odd number of classes either sign may be the rarer one. Codes are drawn one after the other, so a world with
+    more of them has the same first ones.
+    """
+    classes = int(class_of.max()) + 1
+    of_class, of_clip = np.zeros((world.codes, classes)), np.zeros((world.codes, len(class_of)))
+    for m in range(world.codes):
+        signs = np.where(np.arange(classes) < classes // 2, 1.0, -1.0) * rng.choice([-1, 1])
+        of_class[m] = rng.permutation(signs)
+        of_clip[m] = of_class[m, class_of] + world.code_scatter * rng.standard_normal(len(class_of))
+    return of_class.T, of_clip.T
 
 
 class _Patterns:
@@ -164,6 +193,10 @@ class _Patterns:
     def unit(self, patterns: np.ndarray) -> np.ndarray:
         patterns = patterns * self.scalp[:, None]
         return patterns / np.sqrt((patterns[:, self.scalp] ** 2).mean())
+
+    def each_unit(self, patterns: np.ndarray) -> np.ndarray:
+        patterns = patterns * self.scalp[:, None]
+        return patterns / np.sqrt((patterns[:, self.scalp] ** 2).mean(axis=(1, 2), keepdims=True))
 
     @staticmethod
     def free_of(others: list[np.ndarray], patterns: np.ndarray) -> np.ndarray:
