@@ -18,7 +18,6 @@ from records import result
 from records.code import code_version, versions
 from records.files import atomic
 from records.layout import RunDirectory
-from vaxis.axis import Axis
 
 
 class RunWriter(TrialCallback):
@@ -87,7 +86,7 @@ class RunWriter(TrialCallback):
             "loss": loss.name,
             "weight": loss.weight,
             "seed": None if seed is None else int(seed),
-            "axis": Axis.load(pl_module.axis).fingerprint,
+            "axis": pl_module.axis_artifact.fingerprint,
             "positions": pl_module.targets.source,
             "data": getattr(trainer.datamodule, "fingerprint", None),
             "world_size": trainer.world_size,

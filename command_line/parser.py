@@ -72,6 +72,8 @@ class Parser(LightningArgumentParser):
 class DecoderCLI(LightningCLI):
     """``--loss``, ``--network`` and ``--data`` at the top level; every file in ``callbacks/`` with flags of its own."""
 
+    settings: dict[str, Any] | None = None  # resolved, of a fit; its checkpoints keep them
+
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         parser.add_subclass_arguments(AlignmentLoss, "loss", help="alignment strategy (a file in losses/)")
         parser.add_subclass_arguments(Network, "network", help="encoder (a file in networks/)")
@@ -130,6 +132,7 @@ class DecoderCLI(LightningCLI):
 
     def after_instantiate_classes(self) -> None:
         self.datamodule = joined(self.model, self.datamodule, self._get(self.config_init, "source"))
+        self.model.settings = self.settings
         # Said now and not after the data has been prepared for an hour.
         for data, named in ((self.datamodule, self.model.axis), (self.datamodule.source, None)):
             axis = data and Path(named or data.axis_path)
@@ -141,8 +144,8 @@ class DecoderCLI(LightningCLI):
         if rank_zero_only.rank == 0:
             self.lock = lock(run_dir)
         parser = self._parser(self.subcommand)
-        settings = yaml.safe_load(parser.dump(config, skip_none=False, format="yaml"))
-        last = resumable(run_dir, settings)
+        self.settings = yaml.safe_load(parser.dump(config, skip_none=False, format="yaml"))
+        last = resumable(run_dir, self.settings)
         if config.ckpt_path is None and last is not None:
             config.ckpt_path = str(last)
             rank_zero_only(print)(f"resuming {run_dir} from its last complete epoch", flush=True)
