@@ -21,7 +21,9 @@ from command_line.explain import explain
 from datamodules.base import EEGDataModule
 from datamodules.transfer import Transfer
 from lightning_modules.checkpointing import AtomicCheckpointIO, RunCheckpoint, resumable
+from lightning_modules.contents import read
 from lightning_modules.decoder import Decoder
+from lightning_modules.reopening import check_same_decoder, normalise_as_trained, restore
 from losses.base import AlignmentLoss
 from networks.base import Network
 from records.lock import lock
@@ -105,6 +107,10 @@ class DecoderCLI(LightningCLI):
             self.config.trainer.logger = False  # only parsed: nothing is to be logged
             return
         config = self.config[self.subcommand]
+        if self.subcommand != "fit":
+            if config.ckpt_path is None:  # an untrained network has no score
+                raise ValueError(f"name the run: python train.py {self.subcommand} RUN_DIR")
+            config.weights_only = True
         loss, data = _short(config.loss), config.data.class_path.rsplit(".", 1)[1]
         if config.trainer.max_steps != -1:
             raise ValueError("the length of a run is counted in epochs; use --trainer.max_epochs, not max_steps")
@@ -161,6 +167,20 @@ class DecoderCLI(LightningCLI):
         for logger in self.trainer.loggers:
             if not isinstance(logger, CSVLogger):
                 logger.log_hyperparams(self.config_dump)
+
+    def before_validate(self) -> None:
+        """Build the decoder from its checkpoint, on the data that are there now, normalised as it was trained."""
+        config = self.config[self.subcommand]
+        contents = read(config.ckpt_path)
+        check_same_decoder(self.config_dump, contents)
+        restore(self.model, contents, spec=contents.spec_on(self.datamodule.spec))
+        normalise_as_trained(self.datamodule, contents)
+
+    def before_test(self) -> None:
+        """Validate first: the component that the residual is measured on is picked on validation subjects."""
+        self.before_validate()
+        options = {"ckpt_path": self.config[self.subcommand].ckpt_path, "weights_only": True, "verbose": False}
+        self.trainer.validate(self.model, datamodule=self.datamodule, **options)
 
     def after_fit(self) -> None:
         """Score the epoch that validation chose: on validation, then once on test."""

@@ -10,6 +10,7 @@ from lightning.fabric.plugins import TorchCheckpointIO
 from lightning.pytorch.callbacks import ModelCheckpoint
 
 from records.files import atomic
+from records.layout import RunDirectory
 
 # What may differ between the start of a run and its resumption without making it another run.
 FREE = (
@@ -61,13 +62,14 @@ def resumable(run_dir: Path, settings: dict) -> Path | None:
     Raises:
         ValueError: the run is finished, was started with other settings, or its checkpoint is damaged.
     """
-    if (run_dir / "result.json").exists():
+    files = RunDirectory(run_dir)
+    if files.result.exists():
         raise ValueError(f"{run_dir} holds a finished run; delete it or name another folder with --run_dir")
-    last = run_dir / "checkpoints" / "last.ckpt"
+    last = files.last
     if not last.exists():
         return None
-    started = yaml.safe_load((run_dir / "config.yaml").read_text())
-    if other := _differences(_plain(started), _plain(settings)):
+    started = yaml.safe_load(files.config.read_text())
+    if other := differences(flat(started), flat(settings)):
         raise ValueError(
             f"{run_dir} was started with other settings ({'; '.join(other[:3])}); repeat those, delete the folder, or "
             "name another with --run_dir"
@@ -79,17 +81,18 @@ def resumable(run_dir: Path, settings: dict) -> Path | None:
     return last
 
 
-def _plain(settings: dict, prefix: str = "") -> dict[str, Any]:
+def flat(settings: dict, prefix: str = "") -> dict[str, Any]:
     """Nested settings as one level of dotted names, without what is free to change."""
-    flat: dict[str, Any] = {}
+    found: dict[str, Any] = {}
     for name, value in settings.items():
         path = f"{prefix}{name}"
         if path in FREE:
             continue
-        flat |= _plain(value, f"{path}.") if isinstance(value, dict) and value else {path: value}
-    return flat
+        found |= flat(value, f"{path}.") if isinstance(value, dict) and value else {path: value}
+    return found
 
 
-def _differences(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
+def differences(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
+    """What stands differently in two such tables, a phrase each."""
     names = sorted(before.keys() | now.keys())
     return [f"{n} was {before.get(n)}, now {now.get(n)}" for n in names if before.get(n) != now.get(n)]

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from eeg.batch import DataSpec
+from eeg.montage import canonical
 from lightning_modules.phases import PhasedModule
 from vaxis.axis import Axis
 from vaxis.emotions import Taxonomy
@@ -49,8 +50,13 @@ class Contents:
     def weights(self) -> dict[str, Tensor]:
         return self.checkpoint["state_dict"]
 
-    def spec_on(self, spec: DataSpec) -> DataSpec:
-        """Facts for a decoder that reads other data: sized as it was trained, with the people who are there now.
+    @property
+    def statistics(self) -> dict[str, Any]:
+        """Normalisation of the data set that the decoder is judged on; empty where the data module keeps none."""
+        return self.data.get("target", self.data)
+
+    def rows(self, spec: DataSpec) -> list[int] | None:
+        """Which channels of other data the decoder reads, by name; None where it reads them all in their order.
 
         Args:
             spec: of the data.
@@ -58,11 +64,28 @@ class Contents:
         Raises:
             ValueError: the decoder cannot read such trials; names what differs.
         """
-        for name in ("features", "channels", "shape", "sampling_rate", "window_seconds"):
+        for name in ("features", "sampling_rate", "window_seconds"):
             ours, theirs = getattr(self.spec, name), getattr(spec, name)
             if ours != theirs:
                 raise ValueError(f"{self.file} was trained on data with {name} {ours}, these have {theirs}")
-        return replace(spec, classes=self.spec.classes, class_of=self.spec.class_of)
+        place = {canonical(channel): row for row, channel in enumerate(spec.channels)}
+        if missing := [channel for channel in self.spec.channels if canonical(channel) not in place]:
+            raise ValueError(f"{self.file} reads {len(missing)} electrodes that the data lack: {', '.join(missing)}")
+        rows = [place[canonical(channel)] for channel in self.spec.channels]
+        return None if rows == list(range(len(spec.channels))) else rows
+
+    def spec_on(self, spec: DataSpec) -> DataSpec:
+        """Facts for a decoder that is scored on other data: sized as it was trained, with the people who are there now.
+
+        Raises:
+            ValueError: the decoder cannot read the data, or their clips and classes are not those it learned.
+        """
+        if self.rows(spec) is not None or (spec.classes, spec.class_of) != (self.spec.classes, self.spec.class_of):
+            raise ValueError(
+                f"{self.file} was trained on {self.spec.dataset} and is scored on its electrodes and clips only; "
+                f"predict takes more electrodes and other clips, these are of {spec.dataset}"
+            )
+        return replace(self.spec, dataset=spec.dataset, subjects=spec.subjects, simulated=spec.simulated)
 
 
 def pack(

@@ -143,7 +143,7 @@ class Decoder(PhasedModule):
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         second = isinstance(batch, SourceBatch)
-        output = self._output(batch.x, self.source_classifier if second else self.classifier)
+        output = self.output(batch.x, self.source_classifier if second else self.classifier)
         phase, alignment = self.phase, None
         if phase.task:
             task = F.cross_entropy(output.logits.float(), batch.y, label_smoothing=self.label_smoothing)
@@ -163,7 +163,8 @@ class Decoder(PhasedModule):
             self._log_step(task, alignment, total)
         return total
 
-    def _output(self, x: Tensor, classifier: nn.Module) -> Output:
+    def output(self, x: Tensor, classifier: nn.Module) -> Output:
+        """Logits of a classifier, features and tokens of a batch."""
         tokens = self.network(x)
         if self.training and not tokens.requires_grad:
             tokens.requires_grad_()  # of an encoder that is frozen for good; callbacks ask for gradients at its tokens
@@ -200,7 +201,7 @@ class Decoder(PhasedModule):
         return self(batch.x).softmax(dim=1)
 
     def _evaluate(self, batch: Batch) -> None:
-        output = self._output(batch.x, self.classifier)
+        output = self.output(batch.x, self.classifier)
         task = F.cross_entropy(output.logits.float(), batch.y)
         self.record = Record(batch, output.logits, output.h, output.tokens, task, None)
         self.confusion.update(output.logits, batch.y)
