@@ -9,12 +9,13 @@ import yaml
 from lightning.fabric.plugins import TorchCheckpointIO
 from lightning.pytorch.callbacks import ModelCheckpoint
 
+from lightning_modules.kept_epochs import KeptEpochs
 from records.files import atomic
 from records.layout import RunDirectory
 
 # What may differ between the start of a run and its resumption without making it another run.
 FREE = (
-    *("ckpt_path", "weights_only", "online", "project", "group"),
+    *("ckpt_path", "weights_only", "online", "project", "group", "checkpoint.keep_every"),
     *("trainer.logger", "trainer.enable_progress_bar", "trainer.default_root_dir"),
 )
 
@@ -36,13 +37,36 @@ class RunCheckpoint(ModelCheckpoint):
 
     Lightning's own writes ``last.ckpt`` only when it writes a best one, so a run on a plateau would lose all its epochs
     to a kill; and it would let an epoch of pretraining be the best.
+
+    Args:
+        dirpath: folder of the checkpoints; by default ``checkpoints`` in the run directory.
+        keep_every: also keep every n-th epoch with its validation features in ``epochs/``, for analyses over training;
+            0 keeps none. (``every_n_epochs`` is Lightning's: between two choices of the best.)
+        kwargs: of Lightning's ModelCheckpoint.
     """
 
     validated = False
 
+    def __init__(self, dirpath: str | Path | None = None, *, keep_every: int = 0, **kwargs: Any) -> None:
+        super().__init__(dirpath, **kwargs)
+        self.kept = KeptEpochs(keep_every)
+
+    def on_fit_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        self.kept.check(trainer)
+
+    def on_validation_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        self.kept.on_validation_epoch_start(trainer, pl_module)
+
+    def on_validation_batch_end(self, trainer: L.Trainer, pl_module: L.LightningModule, *batch: Any) -> None:
+        self.kept.on_validation_batch_end(trainer, pl_module, *batch)
+
+    def on_validation_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        self.kept.on_validation_epoch_end(trainer, pl_module)
+
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         if self._should_skip_saving_checkpoint(trainer):
             return
+        self.kept.keep(trainer)
         candidates = self._monitor_candidates(trainer)
         if pl_module.in_last_phase and self.validated:
             self._save_topk_checkpoint(trainer, candidates)
