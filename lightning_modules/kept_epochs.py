@@ -37,8 +37,8 @@ class KeptEpochs(TrialCallback):
         between = trainer.check_val_every_n_epoch or 1
         if self.every % between or (self.every and not trainer.limit_val_batches):
             raise ValueError(
-                f"--checkpoint.keep_every {self.every} keeps validation features, and validation comes every {between} epochs "
-                f"(limit_val_batches {trainer.limit_val_batches}): make it a multiple"
+                f"--checkpoint.keep_every {self.every} keeps validation features and {between} epochs lie between two "
+                f"validations (limit_val_batches {trainer.limit_val_batches}); make it a multiple"
             )
 
     def wanted(self, trainer: L.Trainer) -> bool:
