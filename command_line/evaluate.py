@@ -1,11 +1,12 @@
 """``train.py validate | test | predict RUN``: from a run directory alone."""
 
 import argparse
+import json
 from pathlib import Path
 
 import numpy as np
 
-from command_line.reopen import checkpoint_file, open_run, settings_words
+from command_line.reopen import checkpoint_file, open_run, settings_anywhere
 from command_line.words import normalise
 from lightning_modules.contents import read
 from records.files import atomic
@@ -30,7 +31,8 @@ def evaluate(argv: list[str]) -> None:
     if any(word.split("=")[0].endswith(("-h", "help", "--print_config")) for word in words):
         return run(normalise(argv))
     file, words = _named(subcommand, words)
-    words = [*settings_words(read(file)), f"--ckpt_path={file}", f"--run_dir={RunDirectory.of(file).path}", *words]
+    settings = json.dumps(settings_anywhere(read(file)))
+    words = ["--config", settings, f"--ckpt_path={file}", f"--run_dir={RunDirectory.of(file).path}", *words]
     run(normalise([subcommand, *words]))
 
 

@@ -1,7 +1,5 @@
 """A run as objects again: decoder, data and axis in one call, ready to predict, here or on other people."""
 
-import contextlib
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,8 +13,8 @@ from lightning.pytorch.utilities.seed import isolate_rng
 from torch import Tensor
 
 from callbacks.trials import Trials, ids_and_values
-from command_line.parser import parse
-from command_line.words import normalise
+from command_line.reader import instantiate
+from command_line.settings import RunSettings
 from datamodules.normalisation import restored
 from eeg.batch import Batch, Record
 from lightning_modules.contents import Contents, read
@@ -119,16 +117,23 @@ def open_run(
         ValueError: it is not complete in itself (of an older version), or a flag would make another decoder.
     """
     contents = read(checkpoint_file(run_dir, checkpoint))
-    words = normalise([*settings_words(contents), f"--trainer.accelerator={device}", *flags])
+    settings = RunSettings(settings_anywhere(contents)).with_words(flags)
+    check_same_decoder(settings.content, contents)
     # Opening a run must not move the random numbers of the notebook it is opened in.
-    with isolate_rng(), _as_value_error(contents.file):
-        cli = parse(words)
-        check_same_decoder(cli.config_dump, contents)
-        decoder = restore(cli.model, contents, spec=contents.spec)
-    normalise_as_trained(cli.datamodule, contents)
-    precision = cli.trainer.precision_plugin
-    decoder = precision.convert_module(decoder).to(cli.trainer.strategy.root_device).eval()
-    return OpenRun(decoder=decoder, data=cli.datamodule, axis=contents.axis, contents=contents, precision=precision)
+    with isolate_rng():
+        data, decoder, trainer = instantiate(settings)
+        restore(decoder, contents, spec=contents.spec)
+    normalise_as_trained(data, contents)
+    here = _machine(device, trainer)
+    decoder = here.precision_plugin.convert_module(decoder).to(here.strategy.root_device).eval()
+    return OpenRun(decoder=decoder, data=data, axis=contents.axis, contents=contents, precision=here.precision_plugin)
+
+
+def _machine(device: str, trainer: dict[str, Any]) -> L.Trainer:
+    """A Trainer that never trains: it finds the device and sets the precision and determinism of the run."""
+    same = {name: trainer[name] for name in ("precision", "deterministic", "benchmark")}
+    quiet = dict.fromkeys(("logger", "enable_checkpointing", "enable_progress_bar", "enable_model_summary"), False)
+    return L.Trainer(accelerator=device, devices=1, **same, **quiet)
 
 
 def checkpoint_file(run_dir: str | Path, which: str | int | Path = "best") -> Path:
@@ -145,17 +150,8 @@ def checkpoint_file(run_dir: str | Path, which: str | int | Path = "best") -> Pa
     return files.kept(which) if isinstance(which, int) else {"best": files.best, "last": files.last}[str(which)]
 
 
-def settings_words(contents: Contents) -> list[str]:
-    """The settings of a run as the first words of a command, without what was true of the training machine alone."""
+def settings_anywhere(contents: Contents) -> dict[str, Any]:
+    """The settings of a run without what was true of the training machine alone."""
     settings: dict[str, Any] = {k: v for k, v in contents.settings.items() if k not in _OF_THE_TRAINING}
     settings["trainer"] = {k: v for k, v in settings["trainer"].items() if k not in _OF_ITS_MACHINE}
-    return ["--config", json.dumps(settings)]
-
-
-@contextlib.contextmanager
-def _as_value_error(file: Path) -> Iterator[None]:
-    """The parser ends the process where a notebook wants an exception."""
-    try:
-        yield
-    except SystemExit as end:
-        raise ValueError(f"{file}: its settings or the flags do not fit this version of the code (see above)") from end
+    return settings
