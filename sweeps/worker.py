@@ -164,7 +164,7 @@ class Worker:
         return patiently(tell)
 
     def _result(self, job: Job) -> list[float]:
-        values = scores(json.loads((job.run_dir / "result.json").read_text()), self.sweep.objectives)
+        values = scores(json.loads(job.files.result.read_text()), self.sweep.objectives)
         if not all(math.isfinite(value) for value in values):
             raise Failed(f"{job.run_dir}: the objective is not a number")
         return values
@@ -198,13 +198,13 @@ def _mean(values: list[list[float]]) -> list[float]:
 def _end_of_log(job: Job, *, lines: int = 5) -> str:
     """Why a run died, as far as it could still say."""
     try:
-        text = (job.run_dir / "log.txt").read_text(errors="replace").strip().splitlines()
+        text = job.files.log.read_text(errors="replace").strip().splitlines()
         full = shutil.disk_usage(job.run_dir).free < 2**20
     except OSError as error:
         return f"{job.run_dir}: {error}"
     errors = [number for number, line in enumerate(text) if line.startswith("error:")]
     said = " | ".join(text[errors[-1] :][:lines] if errors else text[-lines:])
-    return f"{job.run_dir / 'log.txt'} ends: {said}" + (": no space left on its disk" if full else "")
+    return f"{job.files.log} ends: {said}" + (": no space left on its disk" if full else "")
 
 
 def main(argv: list[str]) -> None:
