@@ -19,16 +19,19 @@ def main(args: list[str] | None = None) -> None:
     if argv[:1] in (["-h"], ["--help"]):
         print(short_help())
         return
-    argv = normalise(argv)
     with one_line_errors(explain):
-        if argv and argv[0] in SUBCOMMANDS:
+        if argv[:1] == ["fit"]:
             from command_line.parser import run
 
-            run(argv)
+            run(normalise(argv))
+        elif argv and argv[0] in SUBCOMMANDS:
+            from command_line.evaluate import evaluate
+
+            evaluate(argv)
         else:
             from studies.head_to_head import main as head_to_head
 
-            head_to_head(argv)
+            head_to_head(normalise(argv))
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from measures.paired import Judgement, Paired, benjamini_hochberg, holm, judge, paired, resolvable_dz
+from records.layout import RunDirectory
 from records.run import Run, check_comparable
 
 MAX_SEEDS = 1000
@@ -177,12 +178,12 @@ def _line(asked: Intervention) -> InterventionResult:
 
 def _read(run_dir: Path) -> Run | str:
     """The run, or why there is none: its own last words where it failed."""
-    if (run_dir / "result.json").is_file():
+    if RunDirectory(run_dir).result.is_file():
         try:
             return Run.load(run_dir)
         except ValueError as error:
             return str(error)
-    log = run_dir / "log.txt"
+    log = RunDirectory(run_dir).log
     if not log.is_file():
         return "not run"
     said = [line.strip() for line in log.read_text(errors="replace").splitlines() if line.strip()]

@@ -1,12 +1,8 @@
 """The record of a finished run: predictions, features and one ``result.json`` that everything later reads."""
 
-import json
-import math
 import os
-import platform
-import subprocess
 import time
-from importlib.metadata import version
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +14,10 @@ from lightning.pytorch.trainer.states import TrainerFn
 from callbacks.residual_gradient import ResidualGradient
 from callbacks.trials import TrialCallback, Trials
 from measures.scores import classification_scores, confusion_matrix
+from records import result
+from records.code import code_version, versions
 from records.files import atomic
-from vaxis.axis import Axis
-
-FORMAT = 1
+from records.layout import RunDirectory
 
 
 class RunWriter(TrialCallback):
@@ -57,7 +53,7 @@ class RunWriter(TrialCallback):
         self._started, self._fitted = time.monotonic(), True
         if trainer.is_global_zero:
             # A run that is killed from here on must not keep the result of an earlier one in its folder.
-            (self.run_dir / "result.json").unlink(missing_ok=True)
+            RunDirectory(self.run_dir).result.unlink(missing_ok=True)
 
     def on_fit_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         self._epochs = trainer.current_epoch
@@ -70,22 +66,19 @@ class RunWriter(TrialCallback):
         self._splits[split] = trials
 
     def on_test_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        if trainer.is_global_zero:
-            if self._fitted:
-                _save(self.run_dir / "predictions.npz", self._splits, _predictions)
-                _save(
-                    self.run_dir / "features.npz", self._splits, lambda trials: {"h": trials.h, "index": trials.index}
-                )
-            # A test of some checkpoint is not the result of the run in whose folder it may happen.
-            with atomic(self.run_dir / ("result.json" if self._fitted else "evaluation.json")) as partial:
-                text = json.dumps(_finite(self._result(trainer, pl_module)), indent=2, allow_nan=False)
-                partial.write_text(text + "\n")
+        if not trainer.is_global_zero:
+            return
+        files = RunDirectory(self.run_dir)
+        if self._fitted:
+            _save(files.predictions, self._splits, Trials.predictions)
+            _save(files.features, self._splits, lambda trials: {"h": trials.h, "index": trials.index})
+        # A test of some checkpoint is not the result of the run in whose folder it may happen.
+        result.write(files.result if self._fitted else files.evaluation, self._result(trainer, pl_module))
 
     def _result(self, trainer: L.Trainer, pl_module: L.LightningModule) -> dict[str, Any]:
         spec, loss, seed = pl_module.spec, pl_module.loss, os.environ.get("PL_GLOBAL_SEED")
         gradients = [callback.means for callback in trainer.callbacks if isinstance(callback, ResidualGradient)]
         return {
-            "format": FORMAT,
             "simulated": spec.simulated,
             "dataset": spec.dataset,
             "features": spec.features,
@@ -93,7 +86,7 @@ class RunWriter(TrialCallback):
             "loss": loss.name,
             "weight": loss.weight,
             "seed": None if seed is None else int(seed),
-            "axis": Axis.load(pl_module.axis).fingerprint,
+            "axis": pl_module.axis_artifact.fingerprint,
             "positions": pl_module.targets.source,
             "data": getattr(trainer.datamodule, "fingerprint", None),
             "world_size": trainer.world_size,
@@ -104,8 +97,7 @@ class RunWriter(TrialCallback):
             "best_epoch": self._loaded_epoch,
             "wall_seconds": round(time.monotonic() - self._started, 1),
             "code": self._code,
-            "versions": {name: version(name) for name in ("torch", "lightning", "numpy")}
-            | {"python": platform.python_version()},
+            "versions": versions(),
             "val": self._scores(trainer, pl_module, "val"),
             "test": self._scores(trainer, pl_module, "test"),
             "residual_gradient": {key: value for means in gradients for key, value in means.items()},
@@ -118,40 +110,18 @@ class RunWriter(TrialCallback):
             return None
         classes = pl_module.spec.classes
         confusion = confusion_matrix(trials.y, trials.logits.argmax(axis=1), n_classes=len(classes))
-        result = classification_scores(confusion, classes=classes)
+        scores: dict[str, Any] = classification_scores(confusion, classes=classes)
         for callback in trainer.callbacks:
             if isinstance(callback, TrialCallback):
-                result |= {name: measure.as_dict() for name, measure in callback.measures.get(split, {}).items()}
-        return result
+                scores |= {name: measure.as_dict() for name, measure in callback.measures.get(split, {}).items()}
+        return scores
 
 
-def code_version() -> dict[str, str | bool | None]:
-    """Commit of this code and whether files differ from it; None outside a git checkout."""
-
-    def git(*arguments: str) -> str | None:
-        try:
-            return subprocess.run(
-                ["git", *arguments], cwd=Path(__file__).parent, capture_output=True, text=True, check=True
-            ).stdout.strip()
-        except (OSError, subprocess.CalledProcessError):
-            return None
-
-    changes = git("status", "--porcelain")
-    return {"commit": git("rev-parse", "HEAD"), "dirty": None if changes is None else bool(changes)}
-
-
-def _save(path: Path, splits: dict[str, Trials], arrays: Any) -> None:
+def _save(path: Path, splits: dict[str, Trials], arrays: Callable[[Trials], dict[str, np.ndarray]]) -> None:
     with atomic(path) as partial, open(partial, "wb") as file:
         np.savez(
             file, **{f"{split}_{k}": array for split, trials in splits.items() for k, array in arrays(trials).items()}
         )
-
-
-def _predictions(trials: Trials) -> dict[str, np.ndarray]:
-    probabilities = torch.from_numpy(trials.logits).double().softmax(dim=1).float().numpy()
-    return {"probabilities": probabilities} | {
-        name: getattr(trials, name) for name in ("y", "subject", "stimulus", "index")
-    }
 
 
 def _name(part: object) -> str:
@@ -161,12 +131,3 @@ def _name(part: object) -> str:
 
 def _device(device: torch.device) -> str:
     return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
-
-
-def _finite(value: Any) -> Any:
-    """JSON has no NaN: what is not defined becomes null."""
-    if isinstance(value, dict):
-        return {key: _finite(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_finite(item) for item in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value

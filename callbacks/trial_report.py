@@ -1,36 +1,29 @@
 """A run that is a trial of a sweep: says after each epoch how it does, and stops on every rank when it is told to."""
 
-import json
 import math
-import os
-import time
-from pathlib import Path
 from typing import Any
 
 import lightning as L
 
 from callbacks.residual_gradient import ResidualGradient
-
-VARIABLE = "VAXIS_TRIAL"
-REPORTS, VERDICT = "reports.jsonl", "verdict.json"
+from records.trial_channel import TrialChannel, trial_number
 
 
 class TrialReport(L.Callback):
-    """Reports each epoch to the worker of a sweep and obeys its verdict; nothing where no worker started the run.
+    """Reports each epoch to the worker of a sweep and obeys its answer; nothing where no worker started the run.
 
-    Files carry both: a run knows neither Optuna nor its database, which may restart meanwhile. Rank 0 appends a line to
-    ``reports.jsonl`` and waits for ``verdict.json``; the verdict goes to all ranks, so none trains on alone. A run that
-    is stopped is not tested and has no ``result.json``: the same command could finish it.
+    Rank 0 talks (``records.trial_channel``) and the answer goes to all ranks, so none trains on alone. A run that is
+    stopped is not tested and has no ``result.json``: the same command could finish it.
 
     Args:
-        patience_seconds: longest wait for a verdict after an epoch; a later one is obeyed after the next epoch.
+        patience_seconds: longest wait for an answer after an epoch; a later one is obeyed after the next epoch.
     """
 
     def __init__(self, *, patience_seconds: float = 10.0) -> None:
         if not patience_seconds >= 0:
             raise ValueError(f"patience_seconds must be >= 0, got {patience_seconds}")
         self.patience_seconds = patience_seconds
-        self.active = VARIABLE in os.environ
+        self.active = trial_number() is not None
         self.stopped = self._validated = False
 
     def on_train_batch_end(self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, *_: object) -> None:
@@ -50,7 +43,9 @@ class TrialReport(L.Callback):
         if trainer.is_global_zero:
             self._write(trainer, values)
             if trainer.current_epoch + 1 < trainer.max_epochs:
-                stop = self._verdict(Path(trainer.default_root_dir) / VERDICT, trainer.current_epoch)
+                stop = TrialChannel(trainer.default_root_dir).told_to_stop(
+                    epoch=trainer.current_epoch, patience_seconds=self.patience_seconds
+                )
         if trainer.strategy.broadcast(stop):
             trainer.should_stop = self.stopped = True
 
@@ -62,8 +57,7 @@ class TrialReport(L.Callback):
             raise ValueError(f"the training loss is not finite in epoch {trainer.current_epoch}")
 
     def _write(self, trainer: L.Trainer, values: dict[str, float]) -> None:
-        with open(Path(trainer.default_root_dir) / REPORTS, "a") as file:
-            file.write(json.dumps({"epoch": trainer.current_epoch, **values}) + "\n")
+        TrialChannel(trainer.default_root_dir).report(values, epoch=trainer.current_epoch)
 
     def _values(self, trainer: L.Trainer) -> dict[str, float]:
         values = {name: float(v) for name, v in trainer.callback_metrics.items() if name.startswith(("val/", "train/"))}
@@ -72,19 +66,3 @@ class TrialReport(L.Callback):
                 for source, shares in callback.means.items():
                     values |= {f"grad/{source}_{name}": float(value) for name, value in shares.items()}
         return values
-
-    def _verdict(self, file: Path, epoch: int) -> bool:
-        deadline = time.monotonic() + self.patience_seconds
-        while True:
-            verdict = read_verdict(file)
-            if verdict.get("epoch", -1) >= epoch or time.monotonic() > deadline:
-                return bool(verdict.get("stop", False))
-            time.sleep(0.01)
-
-
-def read_verdict(file: Path) -> dict[str, Any]:
-    """The last word of the worker; empty before there is one."""
-    try:
-        return json.loads(file.read_text())
-    except (OSError, ValueError):
-        return {}

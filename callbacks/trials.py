@@ -24,6 +24,29 @@ class Trials(NamedTuple):
     subject: np.ndarray
     index: np.ndarray
 
+    @classmethod
+    def once(cls, ids: np.ndarray, values: np.ndarray, *, n_classes: int) -> "Trials":
+        """Each trial once, in the order of its index.
+
+        Args:
+            ids: (n, 4) class, stimulus, subject and index of each row.
+            values: (n, K + D) logits and features.
+            n_classes: K.
+        """
+        index, first = np.unique(ids[:, 3], return_index=True)
+        y, stimulus, subject, _ = ids[first].T
+        return cls(values[first, :n_classes], values[first, n_classes:], y, stimulus, subject, index)
+
+    @property
+    def probabilities(self) -> np.ndarray:
+        """(n, K) float32 softmax of the logits, computed in double: a file of them repeats bit for bit."""
+        return torch.from_numpy(self.logits).double().softmax(dim=1).float().numpy()
+
+    def predictions(self) -> dict[str, np.ndarray]:
+        """What ``predictions.npz`` holds of these trials."""
+        ids = ("y", "subject", "stimulus", "index")
+        return {"probabilities": self.probabilities} | {name: getattr(self, name) for name in ids}
+
     def features(self, spec: DataSpec, subjects: np.ndarray | None = None) -> np.ndarray:
         """(S, D) float64 mean feature of each stimulus over ``subjects`` (default: all), each subject counting once."""
         rows = np.ones(len(self.index), bool) if subjects is None else np.isin(self.subject, subjects)
@@ -64,10 +87,9 @@ class TrialCallback(L.Callback, ABC):
 
     def on_validation_batch_end(self, trainer: L.Trainer, pl_module: L.LightningModule, *_: object) -> None:
         if self.wanted(trainer):
-            record: Record = pl_module.record
-            batch = record.batch
-            self._ids.append(torch.stack([batch.y, batch.stimulus, batch.subject, batch.index], dim=1))
-            self._values.append(torch.cat([record.logits.detach().float(), record.h.detach().float()], dim=1))
+            ids, values = ids_and_values(pl_module.record)
+            self._ids.append(ids)
+            self._values.append(values)
 
     on_test_batch_end = on_validation_batch_end
 
@@ -81,9 +103,14 @@ class TrialCallback(L.Callback, ABC):
 
     def _gather(self, trainer: L.Trainer, *, n_classes: int) -> Trials:
         ids, values = (_all_ranks(trainer, parts) for parts in (self._ids, self._values))
-        index, first = np.unique(ids[:, 3], return_index=True)
-        y, stimulus, subject, _ = ids[first].T
-        return Trials(values[first, :n_classes], values[first, n_classes:], y, stimulus, subject, index)
+        return Trials.once(ids, values, n_classes=n_classes)
+
+
+def ids_and_values(record: Record) -> tuple[Tensor, Tensor]:
+    """(B, 4) ids and (B, K + D) logits and features of the trials of a batch, as ``Trials.once`` takes them."""
+    batch = record.batch
+    ids = torch.stack([batch.y, batch.stimulus, batch.subject, batch.index], dim=1)
+    return ids, torch.cat([record.logits.detach().float(), record.h.detach().float()], dim=1)
 
 
 def _all_ranks(trainer: L.Trainer, parts: list[Tensor]) -> np.ndarray:

@@ -8,6 +8,7 @@ import lightning as L
 
 from callbacks.run_writer import RunWriter
 from measures.names import known
+from records.layout import RunDirectory
 from tracking.run_logger import run_loggers
 from tracking.server import why_offline
 
@@ -31,14 +32,14 @@ class WandbResults(L.Callback):
         loggers = run_loggers(trainer)
         if stage != "test" or not (trainer.is_global_zero and loggers and writers):
             return
-        folder = Path(writers[0].run_dir)
-        if not (folder / "result.json").is_file():  # the test was interrupted
+        files = RunDirectory(Path(writers[0].run_dir))
+        if not files.result.is_file():  # the test was interrupted
             return
-        values = final(json.loads((folder / "result.json").read_text()))
+        values = final(json.loads(files.result.read_text()))
         for logger in loggers:
             logger.experiment.summary.update(values)
             if self.artifacts and not logger.offline:
-                _try_upload(logger.experiment, folder=folder, axis=Path(pl_module.axis))
+                _try_upload(logger.experiment, folder=files.path, axis=Path(pl_module.axis))
 
 
 def final(result: dict[str, Any]) -> dict[str, Any]:
@@ -72,7 +73,7 @@ def _try_upload(run: Any, *, folder: Path, axis: Path) -> None:
 def _upload(run: Any, *, folder: Path, axis: Path) -> None:
     import wandb
 
-    for kind, path in (("model", folder / "checkpoints" / "best.ckpt"), ("axis", axis)):
+    for kind, path in (("model", RunDirectory(folder).best), ("axis", axis)):
         if path.is_file():
             artifact = wandb.Artifact(name=f"{kind}-{run.id}", type=kind, metadata={"run": run.name})
             artifact.add_file(str(path))

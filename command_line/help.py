@@ -13,7 +13,7 @@ Does your alignment loss beat saturation?
   python train.py --loss xeeg --source SEEDV --source.root DIR ...  a strategy that also trains on a second data set
   python train.py fit --loss.help NAME                        the flags of one loss (also --network.help, --data.help)
   python train.py fit --help                                  every flag
-  python train.py validate | test | predict ...               the same on a checkpoint (--ckpt_path FILE)
+  python train.py validate | test | predict RUN_DIR           scores or predictions of a trained run, from its folder
 
 The paper's table: python -m paper interventions   Sweeps: python -m sweeps.search   The axis: python -m vaxis
 

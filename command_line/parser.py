@@ -21,7 +21,9 @@ from command_line.explain import explain
 from datamodules.base import EEGDataModule
 from datamodules.transfer import Transfer
 from lightning_modules.checkpointing import AtomicCheckpointIO, RunCheckpoint, resumable
+from lightning_modules.contents import read
 from lightning_modules.decoder import Decoder
+from lightning_modules.reopening import check_same_decoder, normalise_as_trained, restore
 from losses.base import AlignmentLoss
 from networks.base import Network
 from records.lock import lock
@@ -72,6 +74,8 @@ class Parser(LightningArgumentParser):
 class DecoderCLI(LightningCLI):
     """``--loss``, ``--network`` and ``--data`` at the top level; every file in ``callbacks/`` with flags of its own."""
 
+    settings: dict[str, Any] | None = None  # resolved, of a fit; its checkpoints keep them
+
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         parser.add_subclass_arguments(AlignmentLoss, "loss", help="alignment strategy (a file in losses/)")
         parser.add_subclass_arguments(Network, "network", help="encoder (a file in networks/)")
@@ -103,6 +107,10 @@ class DecoderCLI(LightningCLI):
             self.config.trainer.logger = False  # only parsed: nothing is to be logged
             return
         config = self.config[self.subcommand]
+        if self.subcommand != "fit":
+            if config.ckpt_path is None:  # an untrained network has no score
+                raise ValueError(f"name the run: python train.py {self.subcommand} RUN_DIR")
+            config.weights_only = True
         loss, data = _short(config.loss), config.data.class_path.rsplit(".", 1)[1]
         if config.trainer.max_steps != -1:
             raise ValueError("the length of a run is counted in epochs; use --trainer.max_epochs, not max_steps")
@@ -130,6 +138,7 @@ class DecoderCLI(LightningCLI):
 
     def after_instantiate_classes(self) -> None:
         self.datamodule = joined(self.model, self.datamodule, self._get(self.config_init, "source"))
+        self.model.settings = self.settings
         # Said now and not after the data has been prepared for an hour.
         for data, named in ((self.datamodule, self.model.axis), (self.datamodule.source, None)):
             axis = data and Path(named or data.axis_path)
@@ -141,8 +150,8 @@ class DecoderCLI(LightningCLI):
         if rank_zero_only.rank == 0:
             self.lock = lock(run_dir)
         parser = self._parser(self.subcommand)
-        settings = yaml.safe_load(parser.dump(config, skip_none=False, format="yaml"))
-        last = resumable(run_dir, settings)
+        self.settings = yaml.safe_load(parser.dump(config, skip_none=False, format="yaml"))
+        last = resumable(run_dir, self.settings)
         if config.ckpt_path is None and last is not None:
             config.ckpt_path = str(last)
             rank_zero_only(print)(f"resuming {run_dir} from its last complete epoch", flush=True)
@@ -158,6 +167,20 @@ class DecoderCLI(LightningCLI):
         for logger in self.trainer.loggers:
             if not isinstance(logger, CSVLogger):
                 logger.log_hyperparams(self.config_dump)
+
+    def before_validate(self) -> None:
+        """Build the decoder from its checkpoint, on the data that are there now, normalised as it was trained."""
+        config = self.config[self.subcommand]
+        contents = read(config.ckpt_path)
+        check_same_decoder(self.config_dump, contents)
+        restore(self.model, contents, spec=contents.spec_on(self.datamodule.spec))
+        normalise_as_trained(self.datamodule, contents)
+
+    def before_test(self) -> None:
+        """Validate first: the component that the residual is measured on is picked on validation subjects."""
+        self.before_validate()
+        options = {"ckpt_path": self.config[self.subcommand].ckpt_path, "weights_only": True, "verbose": False}
+        self.trainer.validate(self.model, datamodule=self.datamodule, **options)
 
     def after_fit(self) -> None:
         """Score the epoch that validation chose: on validation, then once on test."""

@@ -6,7 +6,7 @@ import warnings
 from abc import ABC, abstractmethod
 from functools import cached_property
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import lightning as L
 import numpy as np
@@ -16,7 +16,7 @@ from torch.utils.data import DataLoader
 from datamodules import normalisation
 from datamodules.augmentation import Augmentation
 from datamodules.folders import is_simulated
-from datamodules.normalisation import Normalise
+from datamodules.normalisation import Affine, Normalise
 from datamodules.sampler import EpochBatches
 from datamodules.slices import Residence, TrialSlices
 from datamodules.splits import Split, by_name
@@ -107,6 +107,7 @@ class EEGDataModule(L.LightningDataModule, ABC):
         self.augmentation = augmentation
         self.subjects = self._chosen(subjects, exclude)
         self.seed = torch.initial_seed()
+        self.statistics: Affine | None = None  # of a checkpoint; fitted on the training people where there is none
         if augmentation and augmentation.needs_time and features != "raw":
             raise ValueError(
                 f"augmentation: time_mask and jitter_samples need raw signals, not {features}; set "
@@ -238,9 +239,19 @@ class EEGDataModule(L.LightningDataModule, ABC):
         people = np.random.default_rng(self.seed).permutation(np.unique(subject))
         return train[np.isin(subject, people[: max(1, round(self.train_fraction * len(people)))])]
 
+    def state_dict(self) -> dict[str, Any]:
+        """What a checkpoint keeps of the data: the statistics that its batches are normalised with."""
+        return normalisation.state(self._slices.affine, kind=self.normalise, channels=self.spec.channels)
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Normalise with the statistics of a checkpoint, those of its training people, whoever is here now."""
+        self.statistics = normalisation.restored(state_dict, kind=self.normalise, channels=self.spec.channels)
+        if "_slices" in vars(self) and self.statistics is not None:
+            self._slices.affine = self.statistics.to(self._slices.device)
+
     @cached_property
     def _slices(self) -> TrialSlices:
-        affine = normalisation.fit(
+        affine = self.statistics or normalisation.fit(
             self.store,
             kind=self.normalise,
             train=self.indices["train"],

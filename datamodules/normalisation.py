@@ -3,7 +3,7 @@
 import warnings
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -71,6 +71,34 @@ def fit(
         centre=torch.tensor(centre, dtype=torch.float32),
         spread=torch.tensor(np.where(flat, 1.0, spread), dtype=torch.float32),
     )
+
+
+def state(affine: Affine, *, kind: Normalise, channels: tuple[str, ...]) -> dict[str, Any]:
+    """A transform as plain values and tensors, for a checkpoint.
+
+    That of ``subject`` is left out: each person is normalised by itself, so other people have their own.
+    """
+    kept = {} if kind == "subject" else {"centre": affine.centre.cpu(), "spread": affine.spread.cpu()}
+    return {"normalise": kind, "channels": channels, **kept}
+
+
+def restored(state: dict[str, Any], *, kind: Normalise, channels: tuple[str, ...]) -> Affine | None:
+    """The transform in a checkpoint; None where it has none to carry over.
+
+    Args:
+        state: as the function of that name made it.
+        kind: what the data module was asked for.
+        channels: of the data that will be transformed.
+
+    Raises:
+        ValueError: the checkpoint was trained on data that were normalised otherwise or have other channels.
+    """
+    if state["normalise"] != kind:
+        raise ValueError(f"the checkpoint was trained with --data.normalise {state['normalise']}, not {kind}")
+    if tuple(state["channels"]) != channels:
+        differ = sorted(set(state["channels"]) ^ set(channels)) or "their order"
+        raise ValueError(f"the checkpoint has normalisation statistics of other channels ({differ}); give it the same")
+    return None if kind == "subject" else Affine(centre=state["centre"], spread=state["spread"])
 
 
 def _moments(x: np.ndarray, rows: np.ndarray, *, pool_time: bool) -> tuple[np.ndarray, np.ndarray]:

@@ -57,6 +57,13 @@ class Transfer(L.LightningDataModule):
     def fingerprint(self) -> str:
         return f"{self.target.fingerprint}+{self.source.fingerprint}"
 
+    def state_dict(self) -> dict[str, Any]:
+        return {"target": self.target.state_dict(), "source": self.source.state_dict()}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self.target.load_state_dict(state_dict["target"])
+        self.source.load_state_dict(state_dict["source"])
+
     def prepare_data(self) -> None:
         self.source.prepare_data()
         self.target.prepare_data()

@@ -9,11 +9,13 @@ import yaml
 from lightning.fabric.plugins import TorchCheckpointIO
 from lightning.pytorch.callbacks import ModelCheckpoint
 
+from lightning_modules.kept_epochs import KeptEpochs
 from records.files import atomic
+from records.layout import RunDirectory
 
 # What may differ between the start of a run and its resumption without making it another run.
 FREE = (
-    *("ckpt_path", "weights_only", "online", "project", "group"),
+    *("ckpt_path", "weights_only", "online", "project", "group", "checkpoint.keep_every"),
     *("trainer.logger", "trainer.enable_progress_bar", "trainer.default_root_dir"),
 )
 
@@ -35,13 +37,36 @@ class RunCheckpoint(ModelCheckpoint):
 
     Lightning's own writes ``last.ckpt`` only when it writes a best one, so a run on a plateau would lose all its epochs
     to a kill; and it would let an epoch of pretraining be the best.
+
+    Args:
+        dirpath: folder of the checkpoints; by default ``checkpoints`` in the run directory.
+        keep_every: also keep every n-th epoch with its validation features in ``epochs/``, for analyses over training;
+            0 keeps none. (``every_n_epochs`` is Lightning's: between two choices of the best.)
+        kwargs: of Lightning's ModelCheckpoint.
     """
 
     validated = False
 
+    def __init__(self, dirpath: str | Path | None = None, *, keep_every: int = 0, **kwargs: Any) -> None:
+        super().__init__(dirpath, **kwargs)
+        self.kept = KeptEpochs(keep_every)
+
+    def on_fit_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        self.kept.check(trainer)
+
+    def on_validation_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        self.kept.on_validation_epoch_start(trainer, pl_module)
+
+    def on_validation_batch_end(self, trainer: L.Trainer, pl_module: L.LightningModule, *batch: Any) -> None:
+        self.kept.on_validation_batch_end(trainer, pl_module, *batch)
+
+    def on_validation_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        self.kept.on_validation_epoch_end(trainer, pl_module)
+
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         if self._should_skip_saving_checkpoint(trainer):
             return
+        self.kept.keep(trainer)
         candidates = self._monitor_candidates(trainer)
         if pl_module.in_last_phase and self.validated:
             self._save_topk_checkpoint(trainer, candidates)
@@ -61,13 +86,14 @@ def resumable(run_dir: Path, settings: dict) -> Path | None:
     Raises:
         ValueError: the run is finished, was started with other settings, or its checkpoint is damaged.
     """
-    if (run_dir / "result.json").exists():
+    files = RunDirectory(run_dir)
+    if files.result.exists():
         raise ValueError(f"{run_dir} holds a finished run; delete it or name another folder with --run_dir")
-    last = run_dir / "checkpoints" / "last.ckpt"
+    last = files.last
     if not last.exists():
         return None
-    started = yaml.safe_load((run_dir / "config.yaml").read_text())
-    if other := _differences(_plain(started), _plain(settings)):
+    started = yaml.safe_load(files.config.read_text())
+    if other := differences(flat(started), flat(settings)):
         raise ValueError(
             f"{run_dir} was started with other settings ({'; '.join(other[:3])}); repeat those, delete the folder, or "
             "name another with --run_dir"
@@ -79,17 +105,18 @@ def resumable(run_dir: Path, settings: dict) -> Path | None:
     return last
 
 
-def _plain(settings: dict, prefix: str = "") -> dict[str, Any]:
+def flat(settings: dict, prefix: str = "") -> dict[str, Any]:
     """Nested settings as one level of dotted names, without what is free to change."""
-    flat: dict[str, Any] = {}
+    found: dict[str, Any] = {}
     for name, value in settings.items():
         path = f"{prefix}{name}"
         if path in FREE:
             continue
-        flat |= _plain(value, f"{path}.") if isinstance(value, dict) and value else {path: value}
-    return flat
+        found |= flat(value, f"{path}.") if isinstance(value, dict) and value else {path: value}
+    return found
 
 
-def _differences(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
+def differences(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
+    """What stands differently in two such tables, a phrase each."""
     names = sorted(before.keys() | now.keys())
     return [f"{n} was {before.get(n)}, now {now.get(n)}" for n in names if before.get(n) != now.get(n)]

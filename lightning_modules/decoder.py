@@ -1,5 +1,7 @@
 """The one LightningModule: any network, any head, any alignment strategy."""
 
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -7,6 +9,7 @@ from torchmetrics.classification import MulticlassConfusionMatrix
 
 from eeg.batch import Batch, DataSpec, Record, SourceBatch
 from eeg.tokens import no_electrodes
+from lightning_modules import contents
 from lightning_modules.heads import HeadName, build_head
 from lightning_modules.optimisation import Optimisation, configure
 from lightning_modules.phases import PhasedModule
@@ -59,18 +62,37 @@ class Decoder(PhasedModule):
         self.label_smoothing, self.optimisation = label_smoothing, optimisation
         self.spec: DataSpec | None = None
         self.targets: Targets | None = None
+        self.axis_artifact: Axis | None = None
+        self.source_axis: Axis | None = None
+        self.settings: dict[str, Any] | None = None  # of the whole run; the command line gives them
         self.record: Record | None = None
 
     def configure_model(self) -> None:
         if self.spec is None:
             data = self.trainer.datamodule
             self.axis = str(self.axis or data.axis_path)
-            targets = Targets.from_axis(Axis.load(self.axis), source=self.positions)
-            source = data.source and Targets.from_axis(Axis.load(data.source.axis_path))
-            self.build(spec=data.spec, targets=targets, source=source, epochs=self.trainer.max_epochs)
+            source = data.source and Axis.load(data.source.axis_path)
+            self.build_on(Axis.load(self.axis), spec=data.spec, source=source, epochs=self.trainer.max_epochs)
             self.trainer.fit_loop.max_epochs = sum(phase.epochs for phase in self.phases)
             if self.trainer.fast_dev_run:
                 self.trainer.fit_loop.epoch_loop.max_steps *= len(self.phases)
+
+    def build_on(self, axis: Axis, *, spec: DataSpec, source: Axis | None = None, epochs: int = 1) -> None:
+        """Size everything for data and axis, and remember the axis for the checkpoint.
+
+        Args:
+            axis: of the data.
+            spec: facts of the data.
+            source: axis of the second data set, for a strategy that trains on one.
+            epochs: of the last phase.
+        """
+        self.axis_artifact, self.source_axis = axis, source
+        self.build(
+            spec=spec,
+            targets=Targets.from_axis(axis, source=self.positions),
+            source=source and Targets.from_axis(source),
+            epochs=epochs,
+        )
 
     def build(self, *, spec: DataSpec, targets: Targets, source: Targets | None = None, epochs: int = 1) -> None:
         """Size network, heads and strategy for the data; the Trainer does this after the data is set up.
@@ -121,7 +143,7 @@ class Decoder(PhasedModule):
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         second = isinstance(batch, SourceBatch)
-        output = self._output(batch.x, self.source_classifier if second else self.classifier)
+        output = self.output(batch.x, self.source_classifier if second else self.classifier)
         phase, alignment = self.phase, None
         if phase.task:
             task = F.cross_entropy(output.logits.float(), batch.y, label_smoothing=self.label_smoothing)
@@ -141,7 +163,8 @@ class Decoder(PhasedModule):
             self._log_step(task, alignment, total)
         return total
 
-    def _output(self, x: Tensor, classifier: nn.Module) -> Output:
+    def output(self, x: Tensor, classifier: nn.Module) -> Output:
+        """Logits of a classifier, features and tokens of a batch."""
         tokens = self.network(x)
         if self.training and not tokens.requires_grad:
             tokens.requires_grad_()  # of an encoder that is frozen for good; callbacks ask for gradients at its tokens
@@ -178,7 +201,7 @@ class Decoder(PhasedModule):
         return self(batch.x).softmax(dim=1)
 
     def _evaluate(self, batch: Batch) -> None:
-        output = self._output(batch.x, self.classifier)
+        output = self.output(batch.x, self.classifier)
         task = F.cross_entropy(output.logits.float(), batch.y)
         self.record = Record(batch, output.logits, output.h, output.tokens, task, None)
         self.confusion.update(output.logits, batch.y)
@@ -195,6 +218,19 @@ class Decoder(PhasedModule):
         for name in ("balanced_accuracy", "chance", "kappa", "weighted_f1"):
             self.log(f"{split}/{name}", values[name], prog_bar=name == "balanced_accuracy")
         self.confusion.reset()
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Make the checkpoint complete in itself; a decoder that was built by hand knows no axis and cannot."""
+        super().on_save_checkpoint(checkpoint)
+        if self.axis_artifact is not None:
+            checkpoint[contents.KEY] = contents.pack(
+                settings=self.settings,
+                spec=self.spec,
+                axis=self.axis_artifact,
+                positions=self.targets.source,
+                source_axis=self.source_axis,
+                data=self.trainer.datamodule,
+            )
 
     def configure_optimizers(self) -> dict:
         trained = self.trained_parameters()

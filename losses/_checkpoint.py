@@ -1,9 +1,26 @@
 """Reading weights of a finished run into parts of another decoder."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
+
+from records.layout import RunDirectory
+
+_FOLLOW: ContextVar[bool] = ContextVar("weights follow", default=False)
+
+
+@contextmanager
+def weights_follow() -> Iterator[None]:
+    """Within it nothing is read: the decoder gets all its weights from a checkpoint of its own afterwards."""
+    token = _FOLLOW.set(True)
+    try:
+        yield
+    finally:
+        _FOLLOW.reset(token)
 
 
 def load_part(part: nn.Module, path: str | Path, *, prefix: str, flag: str) -> None:
@@ -19,7 +36,9 @@ def load_part(part: nn.Module, path: str | Path, *, prefix: str, flag: str) -> N
         FileNotFoundError: no such file.
         ValueError: no checkpoint of a run, or of another architecture; names the first tensor that differs.
     """
-    file = Path(path) / "checkpoints" / "best.ckpt" if Path(path).is_dir() else Path(path)
+    if _FOLLOW.get():
+        return
+    file = RunDirectory(Path(path)).best if Path(path).is_dir() else Path(path)
     if not file.is_file():
         raise FileNotFoundError(f"{flag}: no checkpoint at {file}; give a run folder or a .ckpt file")
     try:

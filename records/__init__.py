@@ -1,1 +1,1 @@
-"""The run directory as a contract, without torch: which files, who may write, what a result holds, how it is read."""
+"""The run directory as a contract, without torch: its files, who may write, what a result holds, how it is read."""

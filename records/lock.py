@@ -4,6 +4,8 @@ import fcntl
 from pathlib import Path
 from typing import TextIO
 
+from records.layout import RunDirectory
+
 
 def lock(run_dir: Path) -> TextIO:
     """Claim the folder for this process; the kernel lets go when it dies, however it dies.
@@ -12,7 +14,7 @@ def lock(run_dir: Path) -> TextIO:
         ValueError: another process trains there.
     """
     run_dir.mkdir(parents=True, exist_ok=True)
-    file = open(run_dir / ".lock", "w")  # noqa: SIM115 - held for the life of the process
+    file = open(RunDirectory(run_dir).lock, "w")  # noqa: SIM115 - held for the life of the process
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

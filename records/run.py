@@ -1,7 +1,6 @@
 """Reading finished runs back: one function, from the run directory alone."""
 
 import csv
-import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,21 +10,10 @@ from typing import Any
 
 import numpy as np
 
-FORMAT = 1
-_REQUIRED = {
-    "simulated": bool,
-    "dataset": str,
-    "features": str,
-    "loss": str,
-    "weight": (int, float),
-    "seed": int,
-    "axis": object,
-    "data": object,
-    "epochs": int,
-    "code": dict,
-    "versions": dict,
-    "test": dict,
-}
+from records import result as schema
+from records.layout import CONFIG, RESULT, RunDirectory
+from records.result import number
+
 # Runs may only be compared when these agree: otherwise the difference is not that of the strategy.
 _SHARED = ("dataset", "features", "data", "axis", "epochs", "simulated")
 
@@ -51,17 +39,14 @@ class Run:
             ValueError: result.json is broken, of another format or lacks a field.
         """
         path = Path(path)
-        file = path / "result.json"
         if not path.is_dir():
             raise FileNotFoundError(f"no run directory {path}")
-        if not file.is_file():
-            raise FileNotFoundError(f"{path} has no result.json: the run is not finished; resume it or leave it out")
-        try:
-            result = json.loads(file.read_text())
-        except json.JSONDecodeError as error:
-            raise ValueError(f"{file} is not JSON ({error}); run it again") from error
-        _check(result, file=file)
-        return cls(path, result)
+        return cls(path, schema.read(RunDirectory(path).result))
+
+    @property
+    def files(self) -> RunDirectory:
+        """Where the files of the run are."""
+        return RunDirectory(self.path)
 
     @property
     def name(self) -> str:
@@ -105,7 +90,7 @@ class Run:
     def _field(self, split: str, name: str) -> Any:
         scores = self.result.get(split) or {}
         if name not in scores:
-            raise ValueError(f"{self.path / 'result.json'} lacks the field {split}.{name}; it has {sorted(scores)}")
+            raise ValueError(f"{self.files.result} lacks the field {split}.{name}; it has {sorted(scores)}")
         return scores[name]
 
     @cached_property
@@ -114,7 +99,7 @@ class Run:
 
         Rows without an epoch (learning rates, logged by step) have no place on this axis and are left out.
         """
-        file = self.path / "metrics.csv"
+        file = self.files.metrics
         if not file.is_file():
             raise FileNotFoundError(f"{self.path} has no metrics.csv; the curves of this run are lost, run it again")
         with open(file, newline="") as handle:
@@ -134,19 +119,35 @@ class Run:
             KeyError: the run did not log it; the message lists what it did log.
         """
         if name not in self.metrics:
-            raise KeyError(f"{self.path / 'metrics.csv'} has no column {name}; it has {sorted(self.metrics)}")
+            raise KeyError(f"{self.files.metrics} has no column {name}; it has {sorted(self.metrics)}")
         return self.metrics[name]
 
     def predictions(self, split: str = "test") -> dict[str, np.ndarray]:
         """Arrays of predictions.npz for one split (``probabilities``, ``y``, ``subject``, ``stimulus``, ``index``)."""
-        file = self.path / "predictions.npz"
+        return _arrays(self.files.predictions, split)
+
+    def features(self, split: str = "test") -> dict[str, np.ndarray]:
+        """Arrays of features.npz for one split: ``h`` (n, D), and ``index``."""
+        return _arrays(self.files.features, split)
+
+    @property
+    def kept_epochs(self) -> list[int]:
+        """Epochs that ``--checkpoint.keep_every`` kept, counted from 0 as in ``metrics``; ``open_run`` takes each."""
+        return self.files.kept_epochs
+
+    def kept(self, epoch: int) -> dict[str, np.ndarray]:
+        """Validation trials as a kept epoch saw them: ``logits`` (n, K), ``h`` (n, D), and ids.
+
+        Raises:
+            FileNotFoundError: the epoch was not kept; the message lists those that were.
+        """
+        file = self.files.kept(epoch).with_suffix(".npz")
         if not file.is_file():
-            raise FileNotFoundError(f"{self.path} has no predictions.npz; run it again")
+            raise FileNotFoundError(
+                f"{self.path} did not keep epoch {epoch} but {self.kept_epochs or 'none'}; see --checkpoint.keep_every"
+            )
         with np.load(file, allow_pickle=False) as arrays:
-            found = {k.removeprefix(f"{split}_"): arrays[k] for k in arrays.files if k.startswith(f"{split}_")}
-            if not found:
-                raise KeyError(f"{file} has no split {split}; its arrays are {sorted(arrays.files)}")
-        return found
+            return {name: arrays[name] for name in arrays.files}
 
 
 def load_runs(folder: str | Path, *, skip_unfinished: bool = False) -> list[Run]:
@@ -162,8 +163,8 @@ def load_runs(folder: str | Path, *, skip_unfinished: bool = False) -> list[Run]
     folder = Path(folder)
     if not folder.is_dir():
         raise FileNotFoundError(f"no folder of runs at {folder}")
-    finished = {file.parent for file in folder.glob("*/result.json")}
-    unfinished = {file.parent for file in folder.glob("*/config.yaml")} - finished
+    finished = {file.parent for file in folder.glob(f"*/{RESULT}")}
+    unfinished = {file.parent for file in folder.glob(f"*/{CONFIG}")} - finished
     if unfinished and not skip_unfinished:
         names = ", ".join(sorted(path.name for path in unfinished))
         raise FileNotFoundError(f"unfinished runs in {folder} (no result.json): {names}; resume them or skip them")
@@ -195,24 +196,15 @@ def check_comparable(runs: Sequence[Run]) -> None:
                 )
 
 
-def number(value: float | None) -> float:
-    """A JSON number; null stands for NaN."""
-    return math.nan if value is None else float(value)
-
-
-def _check(result: Any, *, file: Path) -> None:
-    if not isinstance(result, dict) or result.get("format") != FORMAT:
-        found = result.get("format") if isinstance(result, dict) else type(result).__name__
-        raise ValueError(f"{file} has format {found!r}, this version reads {FORMAT}; run it again")
-    for field, kind in _REQUIRED.items():
-        if field not in result:
-            raise ValueError(f"{file} lacks the field {field}; was it written by an older version? run it again")
-        if not isinstance(result[field], kind):
-            hint = "; give each run a seed, pairs are formed by it" if field == "seed" else ""
-            raise ValueError(f"{file}: field {field} is {result[field]!r}, of the wrong type{hint}")
-    for field in ("balanced_accuracy", "chance"):
-        if field not in result["test"]:
-            raise ValueError(f"{file} lacks the field test.{field}; run it again")
+def _arrays(file: Path, split: str) -> dict[str, np.ndarray]:
+    """Arrays of one split in a file that prefixes each with its split."""
+    if not file.is_file():
+        raise FileNotFoundError(f"{file.parent} has no {file.name}; run it again")
+    with np.load(file, allow_pickle=False) as arrays:
+        found = {k.removeprefix(f"{split}_"): arrays[k] for k in arrays.files if k.startswith(f"{split}_")}
+        if not found:
+            raise KeyError(f"{file} has no split {split}; its arrays are {sorted(arrays.files)}")
+    return found
 
 
 def _per_epoch(values: dict[int, list[float]]) -> np.ndarray:

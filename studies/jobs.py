@@ -11,6 +11,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from command_line.settings import RunSettings
+from records.layout import RunDirectory
 from studies.processes import PARENT
 
 SETTINGS = "settings.yaml"  # beside config.yaml, which the run itself writes: what it was asked, and what it made of it
@@ -40,8 +41,13 @@ class Job:
         return self.run_dir / SETTINGS
 
     @property
+    def files(self) -> RunDirectory:
+        """Where the files of the run are."""
+        return RunDirectory(self.run_dir)
+
+    @property
     def finished(self) -> bool:
-        return (self.run_dir / "result.json").exists()
+        return self.files.result.exists()
 
     @property
     def epochs_done(self) -> int:
@@ -49,7 +55,7 @@ class Job:
         if self.finished:
             return self.epochs
         try:
-            header, *rows = (self.run_dir / "metrics.csv").read_text().splitlines()
+            header, *rows = self.files.metrics.read_text().splitlines()
         except (OSError, ValueError):
             return 0
         epoch, score = (header.split(",").index(c) if c in header else -1 for c in ("epoch", "val/balanced_accuracy"))
@@ -142,7 +148,7 @@ def start(
     environment = slot.environment() | {PARENT: str(os.getpid())} | (extra or {})
     job.run_dir.mkdir(parents=True, exist_ok=True)
     job.settings.save(job.file)
-    with open(job.run_dir / "log.txt", "ab") as log:
+    with open(job.files.log, "ab") as log:
         return subprocess.Popen(
             slot.command(job),
             stdin=subprocess.DEVNULL,
@@ -171,5 +177,5 @@ def _show(bar: tqdm, jobs: list[Job], running: list[Job]) -> None:
 
 
 def _end_of_log(job: Job, *, lines: int = 15) -> str:
-    text = (job.run_dir / "log.txt").read_text(errors="replace").splitlines()[-lines:]
+    text = job.files.log.read_text(errors="replace").splitlines()[-lines:]
     return f"run {job.run_dir} failed; the end of its log.txt:\n" + "\n".join(f"  {line}" for line in text)

@@ -82,7 +82,7 @@ def _job(sweep: Sweep, trial: optuna.trial.FrozenTrial, seed: int, study: str) -
 
 
 def _result(job: Job) -> dict[str, Any]:
-    return json.loads((job.run_dir / "result.json").read_text())
+    return json.loads(job.files.result.read_text())
 
 
 def _row(trial: optuna.trial.FrozenTrial, results: list[dict], sweep: Sweep) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from figures.style import BLUE, GREEN, ORANGE, PINK, SKY, STYLE
 from records.files import atomic
+from records.layout import RunDirectory
 from sweeps.sweep import Sweep
 
 
@@ -122,7 +123,7 @@ def varied(complete: list[FrozenTrial], sweep: Sweep) -> bool:
 def origin(sweep: Sweep, trial: FrozenTrial) -> tuple[float | None, str]:
     """Chance of balanced accuracy, None where the run is gone, and a word where the data are simulated."""
     try:
-        result = json.loads((sweep.run_dir(trial.number, sweep.seeds[0]) / "result.json").read_text())
+        result = json.loads(RunDirectory(sweep.run_dir(trial.number, sweep.seeds[0])).result.read_text())
     except OSError:
         return None, ""
     return result["val"]["chance"], ", SIMULATED" if result["simulated"] else ""

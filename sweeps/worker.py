@@ -10,14 +10,13 @@ import subprocess
 import sys
 import time
 import warnings
-from pathlib import Path
 from typing import Any
 
 import optuna
 from optuna.trial import TrialState
 
 from console.arguments import Arguments
-from records.files import atomic
+from records.trial_channel import VARIABLE, TrialChannel
 from studies.jobs import Job, Slot, start
 from studies.processes import follow_parent
 from sweeps import pruning
@@ -25,7 +24,6 @@ from sweeps.storage import Owner, Store, patiently
 from sweeps.sweep import Sweep, scores
 
 STORAGE = "VAXIS_SWEEP_STORAGE"  # in the environment, where a password in it is not seen by others
-TRIAL, REPORTS, VERDICT = "VAXIS_TRIAL", "reports.jsonl", "verdict.json"  # as callbacks/trial_report.py has them
 DEATHS, STARTS = 2, 10  # of a trial's processes: ends without a result, and starts, workers that died included
 POLL_SECONDS = 0.03
 
@@ -114,7 +112,7 @@ class Worker:
 
     def _run(self, job: Job, trial: optuna.Trial, finished: list) -> None:
         """Train one seed to its end, starting again where a process died of something else than its settings."""
-        reports = Reports(job.run_dir / REPORTS)
+        channel = TrialChannel(job.run_dir)
         while not job.finished:
             noted = patiently(lambda: trial.user_attrs)
             starts, deaths = noted.get("starts", 0) + 1, noted.get("deaths", 0)
@@ -122,20 +120,20 @@ class Worker:
                 raise Failed(_end_of_log(job))
             self._note(trial, starts=starts)
             try:
-                (job.run_dir / VERDICT).unlink(missing_ok=True)
-                self.process = start(job, self.slot, extra={TRIAL: str(trial.number), STORAGE: None}, own_group=True)
+                channel.forget()
+                self.process = start(job, self.slot, extra={VARIABLE: str(trial.number), STORAGE: None}, own_group=True)
             except OSError as error:
                 raise Failed(f"cannot start in {job.run_dir}: {error}") from None
-            self._watch(job, trial, reports, seed_index=len(finished))
+            self._watch(job, trial, channel, seed_index=len(finished))
             if not job.finished:
                 self._note(trial, deaths=deaths + 1)
 
-    def _watch(self, job: Job, trial: optuna.Trial, reports: "Reports", *, seed_index: int) -> None:
-        """Until the process ends: pass reports on, hand verdicts back, give signs of life."""
+    def _watch(self, job: Job, trial: optuna.Trial, channel: TrialChannel, *, seed_index: int) -> None:
+        """Until the process ends: pass reports on, hand answers back, give signs of life."""
         stopping = False
         while self.process is not None:
             ended = self.process.poll() is not None
-            for report in reports.new():
+            for report in channel.new_reports():
                 if not all(math.isfinite(report.get(name, 0.0)) for name in ("train/total", "train/task")):
                     self._end()
                     raise Failed(f"the training loss is not finite in epoch {report['epoch']}")
@@ -143,8 +141,7 @@ class Worker:
                 value = report.get(self.sweep.objectives[0]) if seed_index == 0 else None
                 stop = value is not None and self._report(trial, value, step=report["epoch"])
                 stopping = stopping or (stop and report["epoch"] + 1 < self.sweep.epochs)
-                with contextlib.suppress(OSError), atomic(job.run_dir / VERDICT) as partial:
-                    partial.write_text(json.dumps({"epoch": report["epoch"], "stop": stopping}))
+                channel.tell(epoch=report["epoch"], stop=stopping)
             if ended:
                 self._end()
                 if stopping and not job.finished:
@@ -167,7 +164,7 @@ class Worker:
         return patiently(tell)
 
     def _result(self, job: Job) -> list[float]:
-        values = scores(json.loads((job.run_dir / "result.json").read_text()), self.sweep.objectives)
+        values = scores(json.loads(job.files.result.read_text()), self.sweep.objectives)
         if not all(math.isfinite(value) for value in values):
             raise Failed(f"{job.run_dir}: the objective is not a number")
         return values
@@ -189,22 +186,6 @@ class Worker:
             self.process = None
 
 
-class Reports:
-    """Lines that a run appends to a file."""
-
-    def __init__(self, file: Path) -> None:
-        self.file, self._read = file, 0
-
-    def new(self) -> list[dict[str, Any]]:
-        """Complete lines since the last call."""
-        with contextlib.suppress(FileNotFoundError), open(self.file, "rb") as file:
-            file.seek(self._read)
-            whole, newline, _ = file.read().rpartition(b"\n")
-            self._read += len(whole) + len(newline)
-            return [json.loads(line) for line in whole.splitlines() if line]
-        return []
-
-
 def _sampler(sweep: Sweep, number: int) -> optuna.samplers.TPESampler:
     several = {"multivariate": True, "group": True} if len(sweep.space) > 1 and len(sweep.objectives) == 1 else {}
     return optuna.samplers.TPESampler(seed=sweep.sampler_seed * 100_003 + number, **several)
@@ -217,13 +198,13 @@ def _mean(values: list[list[float]]) -> list[float]:
 def _end_of_log(job: Job, *, lines: int = 5) -> str:
     """Why a run died, as far as it could still say."""
     try:
-        text = (job.run_dir / "log.txt").read_text(errors="replace").strip().splitlines()
+        text = job.files.log.read_text(errors="replace").strip().splitlines()
         full = shutil.disk_usage(job.run_dir).free < 2**20
     except OSError as error:
         return f"{job.run_dir}: {error}"
     errors = [number for number, line in enumerate(text) if line.startswith("error:")]
     said = " | ".join(text[errors[-1] :][:lines] if errors else text[-lines:])
-    return f"{job.run_dir / 'log.txt'} ends: {said}" + (": no space left on its disk" if full else "")
+    return f"{job.files.log} ends: {said}" + (": no space left on its disk" if full else "")
 
 
 def main(argv: list[str]) -> None:

@@ -86,7 +86,8 @@ class SmallDecoder(L.LightningModule):
     def __init__(self, *, axis_path, batch=16):
         super().__init__()
         self.axis, self.batch, self.spec = str(axis_path), batch, SPEC
-        self.targets = Targets.from_axis(Axis.load(axis_path))
+        self.axis_artifact = Axis.load(axis_path)
+        self.targets = Targets.from_axis(self.axis_artifact)
         self.network, self.classifier, self.loss = nn.Linear(8, 2 * 12), nn.Linear(12, 9), Distances()
         self.phases, self.resting = (Phase(name="train", epochs=2),), dict
 

@@ -12,7 +12,6 @@ from optuna.trial import create_trial
 
 from benchmarks.replay import in_orders, replay, table
 from callbacks.trial_report import TrialReport
-from sweeps import worker
 from sweeps.pruning import PRUNERS, SaturationPruner, build, push, share_beyond_chance
 from tests.conftest import ROOT
 from tests.runs import SMALL, TWO_RANKS, environment
@@ -109,14 +108,6 @@ def test_every_pruner_of_the_list_exists(name):
     assert isinstance(build(name, epochs=12, seeds=2), optuna.pruners.BasePruner)
 
 
-def test_both_sides_name_variable_and_files_alike():
-    from callbacks import trial_report
-
-    assert (worker.TRIAL, worker.REPORTS, worker.VERDICT) == (
-        trial_report.VARIABLE, trial_report.REPORTS, trial_report.VERDICT,
-    )  # fmt: skip
-
-
 def test_without_a_sweep_the_callback_does_nothing(monkeypatch):
     monkeypatch.delenv("VAXIS_TRIAL", raising=False)
     report = TrialReport()
@@ -132,7 +123,7 @@ def test_without_a_sweep_the_callback_does_nothing(monkeypatch):
 def test_verdict_stops_all_ranks_after_the_epoch_and_the_run_can_be_finished_later(ranks, tmp_path):
     run_dir = tmp_path / "run"
     run_dir.mkdir()
-    (run_dir / "verdict.json").write_text(json.dumps({"epoch": 99, "stop": True}))
+    (run_dir / "stop.json").write_text(json.dumps({"epoch": 99, "stop": True}))
     command = [sys.executable, "train.py", *SMALL, *ranks, "--loss=rsa", f"--run_dir={run_dir}"]
     options = {"cwd": ROOT, "stdin": subprocess.DEVNULL, "capture_output": True, "text": True, "timeout": 200}
     done = subprocess.run(command, env=environment(tmp_path / "cache", VAXIS_TRIAL="0"), **options)

@@ -74,7 +74,8 @@ def test_bad_input_is_one_line(words, said, cache, tmp_path):
     assert "Traceback" not in done.stderr
 
 
-# Scores .6 in every epoch and obeys the verdict, as callbacks/trial_report.py does.
+# Scores .6 in every epoch and obeys the answer, as callbacks/trial_report.py does; knows the files by name, so a
+# renamed one shows.
 RUN = """
 import json, pathlib, sys, time
 folder = pathlib.Path(sys.argv[1])
@@ -84,14 +85,14 @@ for epoch in range(4):
     verdict = {"epoch": -1}
     while verdict["epoch"] < epoch:
         time.sleep(0.01)
-        verdict = json.loads((folder / "verdict.json").read_text()) if (folder / "verdict.json").exists() else verdict
+        verdict = json.loads((folder / "stop.json").read_text()) if (folder / "stop.json").exists() else verdict
     if verdict["stop"]:
         sys.exit()
 """
 
 
 def test_median_pruner_lets_a_trial_go_on_and_then_stops_it(tmp_path, monkeypatch):
-    """The pruner answers with numpy's booleans, and the verdict is JSON."""
+    """The pruner answers with numpy's booleans, and the answer is JSON."""
 
     def start(job, *_, **__):
         job.run_dir.mkdir()
@@ -110,7 +111,7 @@ def test_median_pruner_lets_a_trial_go_on_and_then_stops_it(tmp_path, monkeypatc
     worker.Worker(store, "study", slot=Slot(), beat_seconds=15).work()
     assert study.trials[-1].state == TrialState.PRUNED
     assert sorted(study.trials[-1].intermediate_values) == [0, 1, 2], "epoch 1 is above the median"
-    assert json.loads((tmp_path / "trial-0005" / "verdict.json").read_text()) == {"epoch": 2, "stop": True}
+    assert json.loads((tmp_path / "trial-0005" / "stop.json").read_text()) == {"epoch": 2, "stop": True}
 
 
 def test_ctrl_c_stops_soon_and_leaves_nothing_behind(cache, tmp_path):

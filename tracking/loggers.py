@@ -9,9 +9,8 @@ from lightning.pytorch.loggers.csv_logs import CSVLogger, ExperimentWriter
 from lightning.pytorch.utilities.rank_zero import rank_zero_only
 
 from records.files import atomic
+from records.trial_channel import trial_number
 from tracking.server import prepare_environment, stays_offline, why_offline
-
-TRIAL = "VAXIS_TRIAL"  # as callbacks/trial_report.py has it
 
 
 class ResumableWriter(ExperimentWriter):
@@ -63,7 +62,7 @@ def logger_configs(*, run_dir: str, online: bool, project: str, group: str, job_
         "save_dir": run_dir,
         "project": project,
         "group": group,
-        "job_type": "trial" if TRIAL in os.environ else job_type,
+        "job_type": "trial" if trial_number() is not None else job_type,
         "tags": tags,
         "offline": bool(reason),
     }

@@ -12,9 +12,9 @@ from lightning.pytorch.loggers import WandbLogger
 from lightning.pytorch.utilities.rank_zero import rank_zero_only
 
 from records.files import atomic
+from records.trial_channel import trial_number
 from tracking.server import stays_offline
 
-TRIAL = "VAXIS_TRIAL"  # as callbacks/trial_report.py has it
 STEP = "trainer/global_step"
 SETTINGS = {
     "silent": True,
@@ -99,13 +99,13 @@ def facts(settings: Mapping[str, Any]) -> dict[str, Any]:
     """
     data, network, parts = settings["data"], settings["network"], _parts(settings["loss"])
     found = {
-        "kind": "trial" if TRIAL in os.environ else "train",
+        "kind": "trial" if trial_number() is not None else "train",
         "dataset": data["class_path"].rsplit(".", 1)[-1],
         "network_name": _file(network),
         "strategy": "+".join(_file(part) for part in parts),
         "study": settings.get("group") or "",
         "seed": settings.get("seed_everything"),
-        "trial": int(os.environ[TRIAL]) if TRIAL in os.environ else None,
+        "trial": trial_number(),
     }
     for part in parts:
         prefix = "loss" if len(parts) == 1 else f"loss_{_file(part)}"

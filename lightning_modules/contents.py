@@ -1,0 +1,172 @@
+"""What a checkpoint holds beside weights, so that it can be opened where neither the run nor its data are."""
+
+from dataclasses import asdict, dataclass, fields, is_dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from eeg.batch import DataSpec
+from eeg.montage import canonical
+from lightning_modules.phases import PhasedModule
+from vaxis.axis import Axis
+from vaxis.emotions import Taxonomy
+
+KEY, FORMAT = "run", 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Contents:
+    """A checkpoint that is complete in itself.
+
+    Attributes:
+        file: where it lies.
+        settings: resolved configuration of the run, as ``config.yaml`` has it.
+        spec: facts of the data it was trained on.
+        axis: the axis it was trained with; targets follow from it and ``positions``.
+        positions: which stimulus positions of the axis are the targets.
+        source_axis: of the second data set, where the strategy trains on one.
+        data: state of the data module: statistics of the training people.
+        checkpoint: everything that Lightning wrote.
+    """
+
+    file: Path
+    settings: dict[str, Any]
+    spec: DataSpec
+    axis: Axis
+    positions: str
+    source_axis: Axis | None
+    data: dict[str, Any]
+    checkpoint: dict[str, Any]
+
+    @property
+    def epoch(self) -> int:
+        """The epoch after which it was written, counted from 0."""
+        return self.checkpoint["epoch"]
+
+    @property
+    def weights(self) -> dict[str, Tensor]:
+        return self.checkpoint["state_dict"]
+
+    @property
+    def statistics(self) -> dict[str, Any]:
+        """Normalisation of the data set that the decoder is judged on; empty where the data module keeps none."""
+        return self.data.get("target", self.data)
+
+    def rows(self, spec: DataSpec) -> list[int] | None:
+        """Which channels of other data the decoder reads, by name; None where it reads them all in their order.
+
+        Args:
+            spec: of the data.
+
+        Raises:
+            ValueError: the decoder cannot read such trials; names what differs.
+        """
+        for name in ("features", "sampling_rate", "window_seconds"):
+            ours, theirs = getattr(self.spec, name), getattr(spec, name)
+            if ours != theirs:
+                raise ValueError(f"{self.file} was trained on data with {name} {ours}, these have {theirs}")
+        place = {canonical(channel): row for row, channel in enumerate(spec.channels)}
+        if missing := [channel for channel in self.spec.channels if canonical(channel) not in place]:
+            raise ValueError(f"{self.file} reads {len(missing)} electrodes that the data lack: {', '.join(missing)}")
+        rows = [place[canonical(channel)] for channel in self.spec.channels]
+        return None if rows == list(range(len(spec.channels))) else rows
+
+    def spec_on(self, spec: DataSpec) -> DataSpec:
+        """Facts for a decoder that is scored on other data: sized as it was trained, with the people who are there now.
+
+        Raises:
+            ValueError: the decoder cannot read the data, or their clips and classes are not those it learned.
+        """
+        if self.rows(spec) is not None or (spec.classes, spec.class_of) != (self.spec.classes, self.spec.class_of):
+            raise ValueError(
+                f"{self.file} was trained on {self.spec.dataset} and is scored on its electrodes and clips only; "
+                f"predict takes more electrodes and other clips, these are of {spec.dataset}"
+            )
+        return replace(self.spec, dataset=spec.dataset, subjects=spec.subjects, simulated=spec.simulated)
+
+
+def pack(
+    *, settings: dict[str, Any] | None, spec: DataSpec, axis: Axis, positions: str, source_axis: Axis | None, data: Any
+) -> dict[str, Any]:
+    """The entry of a checkpoint, of plain values and tensors only: ``torch.load`` needs no trust to read it.
+
+    Args:
+        settings: resolved configuration.
+        spec: facts of the data.
+        axis: of the run.
+        positions: of it that are the targets.
+        source_axis: of the second data set.
+        data: the data module; Lightning keeps its state under the name of its class.
+    """
+    return {
+        "format": FORMAT,
+        "settings": settings,
+        "spec": asdict(spec),
+        "axis": _plain(axis),
+        "positions": positions,
+        "source_axis": _plain(source_axis),
+        "data": type(data).__qualname__,
+    }
+
+
+def read(file: str | Path) -> Contents:
+    """Open a checkpoint.
+
+    Raises:
+        FileNotFoundError: there is none.
+        ValueError: it is damaged, or of a version that did not keep all this.
+    """
+    file = Path(file)
+    if not file.is_file():
+        raise FileNotFoundError(f"no checkpoint at {file}; is the run finished, and was the epoch kept?")
+    try:
+        checkpoint = torch.load(file, map_location="cpu", weights_only=True)
+        entry = checkpoint.get(KEY) or {}
+    except Exception as error:
+        raise ValueError(f"{file} is not the checkpoint of a run ({type(error).__name__}); train it again") from error
+    if entry.get("format") != FORMAT or entry["settings"] is None:
+        missing = "settings" if entry.get("format") == FORMAT else "settings, axis and normalisation statistics"
+        raise ValueError(f"{file} lacks {missing}: it was not written by this version of train.py; train it again")
+    return Contents(
+        file=file,
+        settings=entry["settings"],
+        spec=DataSpec(**entry["spec"]),
+        axis=_axis(entry["axis"]),
+        positions=entry["positions"],
+        source_axis=entry["source_axis"] and _axis(entry["source_axis"]),
+        data=checkpoint.get(entry["data"], {}),
+        checkpoint=checkpoint,
+    )
+
+
+def load_weights(decoder: PhasedModule, contents: Contents) -> None:
+    """Put the weights into a decoder that was built alike.
+
+    Raises:
+        ValueError: it was not; names the first parameter that differs.
+    """
+    own, state = decoder.state_dict(), contents.weights
+    wrong = [n for n in own.keys() | state.keys() if n not in own or n not in state or own[n].shape != state[n].shape]
+    if wrong:
+        raise ValueError(f"{contents.file} holds another decoder than its settings make here: {min(wrong)} differs")
+    decoder.on_load_checkpoint(contents.checkpoint)
+    decoder.load_state_dict(state)
+
+
+def _plain(value: Any) -> Any:
+    """Dataclasses as dictionaries and arrays as tensors, which ``weights_only`` admits."""
+    if is_dataclass(value):
+        return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
+    if isinstance(value, dict):
+        return {name: _plain(item) for name, item in value.items()}
+    return torch.tensor(value) if isinstance(value, np.ndarray) else value
+
+
+def _axis(state: dict[str, Any]) -> Axis:
+    arrays = {name: value.numpy() if isinstance(value, Tensor) else value for name, value in state.items()}
+    arrays["positions"] = {name: value.numpy() for name, value in state["positions"].items()}
+    arrays["own_classes"] = state["own_classes"] and Taxonomy.from_lists(state["own_classes"])
+    return Axis(**arrays)
