@@ -13,10 +13,11 @@ import numpy as np
 import pytest
 import torch
 
-from vaxis.axis import GATE, Axis
+from vaxis.axis import Axis, sentence_axis
+from vaxis.fit import GATE
 from vaxis.language import bundled
 from vaxis.language import model as language_model
-from vaxis.language.extraction import _axis, ensure_axis, extract
+from vaxis.language.extraction import ensure_axis, extract
 from vaxis.language.hidden_states import HiddenStates
 from vaxis.language.pypi import PyPIFile
 from vaxis.language.texts import load_texts
@@ -122,7 +123,7 @@ def test_real_axis_separates_and_is_stable():
 def test_real_axis_in_bfloat16_is_the_same_axis():
     folder, texts = bundled.bundled_model(quiet=True), load_texts("faced")
     states = [HiddenStates(folder, dtype=dtype) for dtype in (torch.float32, torch.bfloat16)]
-    full, half = (_axis(read, texts, "faced", "framed") for read in states)
+    full, half = (sentence_axis(read, texts.sentences) for read in states)
     assert full.direction @ half.direction > 0.995
     assert np.corrcoef(full.class_scores, half.class_scores)[0, 1] > 0.999
     clips = [read(texts.clips) @ axis.direction for read, axis in zip(states, (full, half))]

@@ -70,7 +70,7 @@ def main(args: argparse.Namespace) -> int:
 
 def _ask_all(args: argparse.Namespace, question, folder: Path) -> tuple[dict[str, dict], dict[str, str]]:
     """The answers by name, from files where there are any, and why the others failed."""
-    from vaxis.validity.model_answer import load, read_model, save
+    from vaxis.validity.model_answer import ask, load, save
 
     answers, failed, options = {}, {}, model_options(args)
     for number, (name, model) in enumerate(_named(args.models).items(), start=1):
@@ -83,7 +83,7 @@ def _ask_all(args: argparse.Namespace, question, folder: Path) -> tuple[dict[str
                 continue
             print(f"{start}: opening", file=sys.stderr, flush=True)
             say = partial(print, f"{start}:", file=sys.stderr, flush=True)
-            answers[name] = read_model(model, question, on_plan=say, progress=sys.stderr.isatty(), **options)
+            answers[name] = ask(model, question, on_plan=say, progress=sys.stderr.isatty(), **options)
             save(answers[name], path)
         except Exception as error:  # one model that fails must not cost the others
             # Other commands open models by --llm; here the model is named without a flag.

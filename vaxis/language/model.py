@@ -85,7 +85,7 @@ def plan_memory(
     )
 
 
-def load_reader(
+def load_body(
     model: str | Path,
     *,
     dtype: torch.dtype | None = None,
@@ -114,7 +114,7 @@ def load_generator(
     """A causal language model with its head, its tokenizer, and its list of blocks for hooks; for generation.
 
     Args:
-        model: see ``load_reader``; so are ``dtype`` and ``device``.
+        model: see ``load_body``; so are ``dtype`` and ``device``.
         dtype: precision.
         device: torch device.
     """

@@ -3,8 +3,9 @@
 import numpy as np
 
 from measures.bootstrap import Resamples, auc, interval
-from vaxis.axis import Axis, principal_axis
-from vaxis.validity.controls import random_directions
+from vaxis.axis import Axis
+from vaxis.fit import fit_direction
+from vaxis.language.chance_axes import random_directions
 
 FOLDS = 5
 PENALTIES = np.logspace(-6, 0, 13)  # as a share of the summed squares of the centred features
@@ -131,6 +132,6 @@ def _scores_again(axis: Axis, states: np.ndarray, positive: np.ndarray, directio
 
     A first component has no sign of its own and gets the better one.
     """
-    again = principal_axis(remove(axis.centroids - axis.mean, direction))[0]
+    again = fit_direction(remove(axis.centroids - axis.mean, direction)).direction
     scores = remove(states - axis.mean, direction) @ again
     return scores if auc(scores, positive) >= 0.5 else -scores

@@ -5,7 +5,7 @@ from itertools import combinations
 
 import numpy as np
 
-from vaxis.axis import GATE
+from vaxis.fit import GATE
 from vaxis.validity.agreement import against, pair_null, pairwise, spread, tier
 
 PUBLISHED = "published, fourteen models: mean .65, Qwen3 against other families .585; top tier r > .85"
@@ -16,7 +16,7 @@ def compare(answers: dict[str, dict], *, ratings: dict[str, Sequence[float]], re
     """Agreement of every pair and validity of every model, by read-out and group of texts.
 
     Args:
-        answers: of ``read_model``, by the model's name.
+        answers: of ``model_answer.ask``, by the model's name.
         ratings: human valence by group of texts.
         readouts: the compared one first.
     """

@@ -1,14 +1,13 @@
 """What one axis says about one corpus of rated texts, and what everything else says about the same texts."""
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
 from measures.bootstrap import Resamples, auc
-from vaxis.axis import Axis
-from vaxis.language.null_texts import nonce
+from vaxis.axis import Axis, Read
+from vaxis.language.chance_axes import nonce, random_directions
 from vaxis.validity.controls import (
     NULLS,
     arousal_axes,
@@ -17,7 +16,6 @@ from vaxis.validity.controls import (
     nonce_sentence_axes,
     null_band,
     prototype_scores,
-    random_directions,
     ridge,
 )
 from vaxis.validity.corpora import LEAST, Corpus, selection
@@ -42,7 +40,7 @@ class Instrument:
     """
 
     axis: Axis
-    read: Callable[[Sequence[str]], np.ndarray]
+    read: Read
     draws: int = 1000
     training: int = 500
     nonce_texts: int = 200
