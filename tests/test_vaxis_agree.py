@@ -21,8 +21,9 @@ from vaxis.validity.agreement import (
     spread,
     tier,
 )
-from vaxis.validity.comparison import compare, describe
+from vaxis.validity.comparison import compare
 from vaxis.validity.comparison_figure import _agreement, draw
+from vaxis.validity.comparison_text import describe
 
 VALENCE = (-1, -1, 0, 1, 1)
 NULLS = ("random texts", "random directions")

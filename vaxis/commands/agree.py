@@ -41,7 +41,8 @@ def main(args: argparse.Namespace) -> int:
     """Read each model that was not read before, then compare all that could be read."""
     from vaxis.language.readouts import readout_of
     from vaxis.language.texts import load_texts
-    from vaxis.validity.comparison import compare, describe
+    from vaxis.validity.comparison import compare
+    from vaxis.validity.comparison_text import describe
     from vaxis.validity.corpora import by_name, reported
     from vaxis.validity.model_answer import Question
 

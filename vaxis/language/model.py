@@ -1,6 +1,6 @@
 """Opening a language model: where it is, whether it fits into memory, and one line that says why it does not load.
 
-The only file that imports transformers.
+With ``gguf_conversion`` the only file that imports transformers.
 """
 
 import os
@@ -144,17 +144,6 @@ def fast_at_bfloat16(device: torch.device) -> bool:
     AVX512-BF16 alone is not enough: on one such CPU bfloat16 products ran at 0.6 times the speed of float32.
     """
     return device.type != "cpu" or bool(torch.cpu.get_capabilities().get("amx_bf16"))
-
-
-def convert_gguf(gguf: Path, folder: Path) -> None:
-    """Unpack a quantised model into a plain bfloat16 folder that loads in a second instead of fifteen."""
-    from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
-
-    where = {"pretrained_model_name_or_path": gguf.parent, "gguf_file": gguf.name, "local_files_only": True}
-    unpack = GgufConfig(dequantize=True)
-    model = AutoModelForCausalLM.from_pretrained(**where, dtype=torch.bfloat16, quantization_config=unpack)
-    model.save_pretrained(folder)
-    AutoTokenizer.from_pretrained(**where).save_pretrained(folder)
 
 
 def find(model: str | Path) -> dict[str, Any]:

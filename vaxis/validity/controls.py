@@ -65,18 +65,12 @@ def prototype_scores(states: np.ndarray, centroids: np.ndarray, valence: tuple[i
 
 
 def ridge(states: np.ndarray, ratings: np.ndarray) -> np.ndarray:
-    """Weights (L,) of a ridge regression on the ratings (n,); its penalty by generalised cross-validation."""
-    centred, target = states - states.mean(axis=0), ratings - ratings.mean()
-    left, singular_values, right = np.linalg.svd(centred, full_matrices=False)
-    along = left.T @ target
+    """Weights (L,) of a ridge regression on the ratings (n,); its penalty by leave-one-out cross-validation."""
+    from sklearn.linear_model import RidgeCV
 
-    def score(penalty: float) -> float:
-        kept = singular_values**2 / (singular_values**2 + penalty)
-        rest = float(target @ target - along @ along + np.sum(((1 - kept) * along) ** 2))
-        return rest / (len(target) - 1 - kept.sum()) ** 2
-
-    penalty = min(singular_values[0] ** 2 * np.logspace(-6, 1, 29), key=score)
-    return right.T @ (singular_values / (singular_values**2 + penalty) * along)
+    # Penalties in units of the largest squared singular value suit states of any scale.
+    largest = np.linalg.norm(states - states.mean(axis=0), ord=2) ** 2
+    return RidgeCV(alphas=largest * np.logspace(-6, 1, 29)).fit(states, ratings).coef_
 
 
 def null_band(directions: np.ndarray, states: np.ndarray, positive: np.ndarray, *, own: float) -> dict:
