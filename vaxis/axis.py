@@ -5,6 +5,7 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -80,16 +81,12 @@ class Axis:
             "provenance": self.provenance,
             **({} if self.own_classes is None else {"own_classes": self.own_classes.facts}),
         }
+        arrays: dict[str, Any] = {"header": np.array(json.dumps(header)), "direction": self.direction}
+        arrays |= {"mean": self.mean, "centroids": self.centroids}
+        arrays |= {f"positions_{name}": values for name, values in self.positions.items()}
+        arrays |= {} if self.embeddings is None else {"embeddings": self.embeddings}
         with atomic(path) as partial, open(partial, "wb") as file:
-            np.savez(
-                file,
-                header=np.array(json.dumps(header)),
-                direction=self.direction,
-                mean=self.mean,
-                centroids=self.centroids,
-                **{f"positions_{name}": values for name, values in self.positions.items()},
-                **({} if self.embeddings is None else {"embeddings": self.embeddings}),
-            )
+            np.savez(file, **arrays)
         return Path(path)
 
     @classmethod

@@ -7,10 +7,14 @@ import re
 import sys
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from records.files import atomic, cache_dir
 from vaxis.commands.extract import add_model_arguments, model_options
 from vaxis.language.readouts import HELP
+
+if TYPE_CHECKING:
+    from vaxis.validity.model_answer import Question
 
 REFERENCE = "last"  # the paper's read-out is always reported beside the one asked for
 _OWN = ("clips", "separation")  # what the results hold beside the corpora
@@ -69,7 +73,7 @@ def main(args: argparse.Namespace) -> int:
     return 1 if failed else 0
 
 
-def _ask_all(args: argparse.Namespace, question, folder: Path) -> tuple[dict[str, dict], dict[str, str]]:
+def _ask_all(args: argparse.Namespace, question: "Question", folder: Path) -> tuple[dict[str, dict], dict[str, str]]:
     """The answers by name, from files where there are any, and why the others failed."""
     from vaxis.validity.model_answer import ask, load, save
 
@@ -116,7 +120,7 @@ def _named(models: list[str]) -> dict[str, str]:
     return named
 
 
-def _key(model: str, question, options: dict) -> str:
+def _key(model: str, question: "Question", options: dict) -> str:
     """What makes a file the answer asked for; a local model that is replaced is read again."""
     from vaxis.language.texts import digest
 

@@ -179,7 +179,7 @@ def _open_again(args: argparse.Namespace, given: "Axis") -> "HiddenStates":
     return states
 
 
-def _origin(llm: str, states: object) -> dict:
+def _origin(llm: str, states: "HiddenStates") -> dict:
     return {"model": llm, "layer": states.layer, "weights": states.fingerprint}
 
 

@@ -126,7 +126,7 @@ def ensure_axis(
     """
     texts = load_texts(taxonomy, sentences, paraphrases=paraphrases)
     others = texts.fingerprint[:8] if sentences or paraphrases is not None else None
-    settings = {"llm": llm, "taxonomy": taxonomy, "readout": readout, "layer": layer}
+    settings: dict[str, Any] = {"llm": llm, "taxonomy": taxonomy, "readout": readout, "layer": layer}
     path = Path(out) if out else default_path(**settings, texts=others)
     if path.is_file() and not again:
         if Axis.load(path).provenance.get("request") == _request(llm, taxonomy, readout, layer, texts, model):

@@ -73,7 +73,7 @@ def plan_memory(
         # If float32 does not fit, bfloat16 may: the axis is the same to a cosine of .995.
         for precision in [dtype] if dtype else dict.fromkeys((fast, torch.bfloat16)):
             needed = parameters * (precision.itemsize + unpacking) + WORKING_MEMORY
-            plan = {"parameters": parameters, "dtype": precision, "needed": needed, "device": place}
+            plan: dict[str, Any] = {"parameters": parameters, "dtype": precision, "needed": needed, "device": place}
             if needed <= (free := _free(place)):
                 return MemoryPlan(**plan, free=free), where
             gpus = torch.cuda.device_count() if place == "cuda:0" and not device else 0
@@ -129,7 +129,8 @@ def load_generator(
 
 def blocks_of(network: nn.Module, model: str | Path = "the model") -> nn.ModuleList:
     """The list of blocks of a decoder or encoder; in a model that also sees or hears, those of its language part."""
-    total = network.config.get_text_config().num_hidden_layers
+    config: Any = network.config
+    total = config.get_text_config().num_hidden_layers
     body = getattr(network, "base_model", network)
     body = getattr(body, "language_model", body)
     found = next((m for m in body.modules() if isinstance(m, nn.ModuleList) and len(m) == total), None)

@@ -1,6 +1,6 @@
 """The comparison of several models as plain values."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import combinations
 
 import numpy as np
@@ -10,7 +10,9 @@ from vaxis.validity.agreement import against, pair_null, pairwise, spread, tier
 NULLS = ("random texts", "random directions")
 
 
-def compare(answers: dict[str, dict], *, ratings: dict[str, Sequence[float]], readouts: Sequence[str]) -> dict:
+def compare(
+    answers: dict[str, dict], *, ratings: Mapping[str, Sequence[float] | np.ndarray], readouts: Sequence[str]
+) -> dict:
     """Agreement of every pair and validity of every model, by read-out and group of texts.
 
     Args:
@@ -45,7 +47,9 @@ def _plain(values: np.ndarray) -> list[float | None]:
 def _group(answers: dict[str, dict], ratings: np.ndarray, key: str) -> dict:
     names = list(answers)
     pairs, drawn = {}, []
-    matrix = pairwise([answers[name][f"{key}|axis"] for name in names]).reshape(len(names), -1) if names else []
+    matrix = np.zeros((0, 0))
+    if names:  # one model alone gives a number, not a matrix
+        matrix = pairwise([answers[name][f"{key}|axis"] for name in names]).reshape(len(names), -1)
     for i, j in combinations(range(len(names)), 2):
         first, second = answers[names[i]], answers[names[j]]
         nulls = {null: pair_null(first[f"{key}|{null}"], second[f"{key}|{null}"]) for null in NULLS}
@@ -56,7 +60,7 @@ def _group(answers: dict[str, dict], ratings: np.ndarray, key: str) -> dict:
         name: {null: against(ratings, answer[f"{key}|axis"], answer[f"{key}|{null}"]) for null in NULLS}
         for name, answer in answers.items()
     }
-    validity = {
+    validity: dict[str, dict] = {
         name: row["random texts"] | {"random_directions_p95": row["random directions"]["null_p95"]}
         for name, row in rated.items()
     }

@@ -46,7 +46,7 @@ def study_sets(
         states, positive = read(corpus.texts), corpus.ratings > 0
         for name, axis in axes.items():
             rows[name]["auc"][corpus_name] = float(auc(states @ axis.direction, positive))
-        contrasts = [auc(states @ contrast(a.centroids, a.classes.valence), positive) for a in axes.values()]
+        contrasts = [float(auc(states @ contrast(a.centroids, a.classes.valence), positive)) for a in axes.values()]
         random = random_directions(states, kind="random_texts", count=draws)
         null = float(np.median(sign_free(auc(states @ random.T, positive))))
         own = {name: row["auc"][corpus_name] for name, row in rows.items()}

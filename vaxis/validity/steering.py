@@ -153,7 +153,7 @@ def study(
     runs = dict(done)
     units = {"axis": direction} | {f"{kind} {k}": unit for kind, rows in nulls.items() for k, unit in enumerate(rows)}
     # Nothing added is the same for all directions.
-    wanted = {"nothing": (direction, 0.0)}
+    wanted: dict[str, tuple[np.ndarray, float | None]] = {"nothing": (direction, 0.0)}
     wanted |= {f"{name} {size:g}": (unit, size) for name, unit in units.items() for size in alphas if size}
     wanted |= {f"{name} removed": (unit, None) for name, unit in units.items()}
     for key, (unit, size) in tqdm(wanted.items(), desc="writing", unit="condition"):
