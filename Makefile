@@ -2,13 +2,16 @@
 PYTHON ?= python3
 PY := .venv/bin/python
 
-.PHONY: train test test-slow lint bench bench-vaxis bench-sweeps clean
+.PHONY: train test test-slow coverage lint bench bench-vaxis bench-sweeps clean
 
 train: .venv/ready  ## the main job: a verdict on an alignment loss, on a simulated FACED cohort
 	$(PY) train.py
 
 test: .venv/ready
 	$(PY) -m pytest -n auto --dist loadfile
+
+coverage: .venv/ready  ## the tests and the share of lines they run, without those run in processes of their own
+	$(PY) -m pytest -n auto --dist loadfile --cov --cov-report=term:skip-covered
 
 test-slow: .venv/ready  ## the real language model, long DDP and resume checks
 	$(PY) -m pytest -m slow
@@ -28,12 +31,12 @@ bench-vaxis: .venv/ready  ## reading texts with a language model: the plain tran
 bench-sweeps: .venv/ready  ## trials as processes against Optuna in one process with ddp_spawn
 	$(PY) -m benchmarks.sweeps
 
-.venv/ready: requirements.txt
+.venv/ready: requirements.txt requirements-dev.txt
 	@$(PYTHON) -c 'import sys; assert (3, 11) <= sys.version_info < (3, 14), "Python 3.11, 3.12 or 3.13 is needed; name one: make PYTHON=python3.12"'
 	@echo "setting up .venv (once, a few minutes: PyTorch is large)"
 	$(PYTHON) -m venv .venv
-	$(PY) -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	$(PY) -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	@touch $@
 
 clean:  ## everything that can be made again, but not runs/
-	rm -rf .venv .cache .pytest_cache .ruff_cache
+	rm -rf .venv .cache .pytest_cache .ruff_cache .mypy_cache .coverage

@@ -78,7 +78,7 @@ def of_tables(draws: int) -> dict[str, list[bool]]:
     called: dict[str, list[bool]] = {"seeds alone, people differ": [], "seeds x people, people differ": []}
     for _ in range(draws):
         d = 0.01 * rng.normal(size=(SEEDS, 1)) + 0.03 * rng.normal(size=(1, 23)) + 0.03 * rng.normal(size=(SEEDS, 23))
-        interval, seeds = crossed(d), judged(paired(np.zeros(SEEDS), d.mean(axis=1)))
+        interval, seeds = crossed(d), judged(paired([0.0] * SEEDS, d.mean(axis=1).tolist()))
         called["seeds alone, people differ"].append(seeds.outcome in WRONG)
         called["seeds x people, people differ"].append(not interval.low <= 0 <= interval.high)
     return called

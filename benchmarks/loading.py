@@ -20,7 +20,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from datamodules.normalisation import fit
 from datamodules.sampler import EpochBatches
-from datamodules.slices import TrialSlices
+from datamodules.slices import Residence, TrialSlices
 from datamodules.store import Recipe, Store, Trials, build
 
 SHAPE, BATCH, SUBJECTS = (32, 2000), 64, 8  # FACED, 10 s at 200 Hz
@@ -70,7 +70,7 @@ class PicklePerTrial(Dataset):
 
     def __getitem__(self, n: int) -> tuple[np.ndarray, int]:
         with self.database.begin() as transaction:
-            value = pickle.loads(transaction.get(str(n).encode()))
+            value = pickle.loads(transaction.get(str(n).encode(), default=b""))
         return value["sample"] / 100, value["label"]
 
 
@@ -98,7 +98,7 @@ def main() -> None:
         rows = np.arange(len(store.trials))
         affine = fit(store, kind="none", train=rows, raw=True, scale=100.0, channels=tuple(map(str, range(32))))
 
-        def ours(residence: str) -> DataLoader:
+        def ours(residence: Residence) -> DataLoader:
             slices = TrialSlices(store, affine=affine, residence=residence, device=torch.device("cpu"))
             return DataLoader(slices, sampler=EpochBatches(rows, batch_size=BATCH, shuffle=True), batch_size=None)
 

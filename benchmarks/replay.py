@@ -59,10 +59,10 @@ def replay(trials: list[FrozenTrial], *, pruner: optuna.pruners.BasePruner, epoc
                 break
         if stopped is None:
             study.tell(trial, recorded.value)
-            kept.append(recorded.value)
+            kept.append(_value(recorded))
         else:
             study.tell(trial, state=TrialState.PRUNED)
-            dropped.append(recorded.value)
+            dropped.append(_value(recorded))
         used += epochs if stopped is None else stopped + 1
     nan = float("nan")
     whole = max(1, round(used / epochs))
@@ -71,7 +71,7 @@ def replay(trials: list[FrozenTrial], *, pruner: optuna.pruners.BasePruner, epoc
         best=max(kept, default=nan),
         pruned=len(dropped),
         best_pruned=max(dropped, default=nan),
-        best_instead=max(trial.value for trial in trials[:whole]),
+        best_instead=max(map(_value, trials[:whole])),
     )
 
 
@@ -90,7 +90,7 @@ def table(trials: list[FrozenTrial], *, epochs: int, orders: int) -> str:
     Beside it the loss of the same epochs spent on fewer trials that all run to their end, and how often the best trial
     of all (each of them, where several are equal) was pruned.
     """
-    best = max(trial.value for trial in trials)
+    best = max(map(_value, trials))
     lines = [f"{'pruner':<18} {'epochs saved':>20} {'loss of best value':>26} {'fewer trials':>14} {'best pruned':>12}"]
     for name in pruning.PRUNERS:
         found = in_orders(trials, pruner=name, epochs=epochs, orders=orders)
@@ -102,6 +102,13 @@ def table(trials: list[FrozenTrial], *, epochs: int, orders: int) -> str:
             f"{sum(value > 0 for value in loss) / orders:>12.0%}"
         )
     return "\n".join(lines)
+
+
+def _value(trial: FrozenTrial) -> float:
+    """The objective of a finished trial; Optuna's type also covers those that have none yet."""
+    if trial.value is None:
+        raise ValueError(f"trial {trial.number} has no value: only finished ones can be replayed")
+    return trial.value
 
 
 def _interval(ordered: list[float], form: str) -> str:
@@ -131,7 +138,7 @@ def main(argv: list[str]) -> None:
         trials = study.get_trials(states=(TrialState.COMPLETE,))
         if sweep.pruner != "none" or len(sweep.seeds) > 1 or not trials:
             raise ValueError(f"{name}: search once with --pruner none and one seed; nothing else can be replayed")
-        values = sorted(trial.value for trial in trials)
+        values = sorted(map(_value, trials))
         print(f"\n{name}: {len(trials)} trials of {sweep.epochs} epochs of {', '.join(sweep.space)}")
         print(
             f"{sweep.objectives[0]} best {values[-1]:.4f}, median {values[len(values) // 2]:.4f}; {args.orders} orders"

@@ -82,7 +82,7 @@ def main() -> None:
         search = Search(folder, cache, *words, *QUICK)
         wall, used = measured(search.run)
         print(f"processes: {wall / TRIALS:.1f} s a trial, {used / TRIALS:.1f} processor seconds")
-        print(f"  {re.search(r'[0-9.]+ s between trials', show.summary(search.study(), best=1))[0]}", flush=True)
+        print(f"  {re.findall(r'[0-9.]+ s between trials', show.summary(search.study(), best=1))[0]}", flush=True)
         spawn_wall, spawn_used = measured(lambda: in_process(folder, cache))
         print(f"ddp_spawn: {spawn_wall / TRIALS:.1f} s a trial, {spawn_used / TRIALS:.1f} processor seconds")
         print(f"ratio (processes / ddp_spawn): wall {wall / spawn_wall:.2f}, processor {used / spawn_used:.2f}")

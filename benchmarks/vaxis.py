@@ -15,15 +15,14 @@ import numpy as np
 import torch
 from torch import nn
 
-from vaxis.axis import orient, principal_axis
+from vaxis.axis import Read
 from vaxis.emotions import FACED
+from vaxis.fit import fit_direction
 from vaxis.language.hidden_states import HiddenStates
 from vaxis.language.model import load_generator
 from vaxis.language.readouts import READOUTS
 from vaxis.language.texts import load_texts
 from vaxis.validity.corpora import reported
-
-Read = Callable[[list[str]], np.ndarray]
 
 
 class Plain:
@@ -122,7 +121,7 @@ def _compare(readers: dict[str, Read], texts: list[str], *, rounds: int, limit: 
 
 def axis_of(centroids: np.ndarray) -> np.ndarray:
     """The V-axis of nine states."""
-    return orient(principal_axis(centroids)[0], centroids=centroids, valence=FACED.valence)
+    return fit_direction(centroids, valence=FACED.valence).direction
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ import lightning as L
 import torch
 from torch import Tensor
 
+from callbacks.view import decoder_of
 from eeg.batch import Record
 from measures.gradients import GradientShares, GradientSums, class_basis, gradient_sums, shares
 
@@ -39,10 +40,11 @@ class ResidualGradient(L.Callback):
         self._basis, self.means = state["basis"], state["means"]
 
     def on_before_backward(self, trainer: L.Trainer, pl_module: L.LightningModule, loss: Tensor) -> None:
-        record: Record | None = pl_module.record
+        decoder = decoder_of(pl_module)
+        record = decoder.record
         if record is None:  # a batch of the second data set, whose classes are others
             return
-        self._add_features(record, n_classes=len(pl_module.spec.classes))
+        self._add_features(record, n_classes=len(decoder.spec.classes))
         # The gate is the same on every rank: a gathered loss and the sums below communicate.
         if (trainer.global_step + 1) % self.every_n_steps:
             return
@@ -72,6 +74,7 @@ class ResidualGradient(L.Callback):
     def _class_basis(self, trainer: L.Trainer) -> Tensor:
         """Basis (D, m) from the class sums of all ranks; absent classes become NaN rows, which it leaves out."""
         # reduce works in place, hence the copy. The decomposition is small: the CPU does it fastest.
+        assert self._sums is not None  # every step adds to them before it asks for the basis
         sums = trainer.strategy.reduce(self._sums.clone(), reduce_op="sum")
         return class_basis((sums[:, :-1] / sums[:, -1:]).cpu()).to(sums)
 
@@ -79,9 +82,10 @@ class ResidualGradient(L.Callback):
         # Per rank this is the world size too large: a gathered loss sums the gradients of all ranks on its way back,
         # and the loss of the whole batch is the mean of losses that are local.
         gradient = _pooled_gradient(term, record.tokens).to(basis) / trainer.world_size
-        sums = gradient_sums(gradient, basis=basis, y=record.batch.y, classes=len(self._sums))
-        shapes = [part.shape for part in sums]
-        flat = trainer.strategy.reduce(torch.cat([part.reshape(-1) for part in sums]), reduce_op="sum").cpu()
+        assert self._sums is not None
+        own = gradient_sums(gradient, basis=basis, y=record.batch.y, classes=len(self._sums))
+        shapes = [part.shape for part in own]
+        flat = trainer.strategy.reduce(torch.cat([part.reshape(-1) for part in own]), reduce_op="sum").cpu()
         parts = flat.split([shape.numel() for shape in shapes])
         sums = GradientSums(*(part.reshape(shape) for part, shape in zip(parts, shapes)))
         result = shares(sums, rank=basis.shape[1])

@@ -7,6 +7,7 @@ import numpy as np
 from lightning.pytorch.trainer.states import TrainerFn
 
 from callbacks.trials import TrialCallback, Trials, axis_of
+from callbacks.view import decoder_of
 from eeg.batch import DataSpec
 from measures.alignment import leading_direction, score_cosine
 
@@ -35,10 +36,10 @@ class WandbFigures(TrialCallback):
     def on_split(self, trainer: L.Trainer, pl_module: L.LightningModule, split: str, trials: Trials) -> None:
         if not trainer.is_global_zero:
             return
-        v, class_of = axis_of(pl_module)
+        spec, (v, class_of) = decoder_of(pl_module).spec, axis_of(pl_module)
         figures = {
-            "confusion": confusion_figure(trials, pl_module.spec),
-            "leading_direction": direction_figure(trials.features(pl_module.spec), v, class_of, pl_module.spec),
+            "confusion": confusion_figure(trials, spec),
+            "leading_direction": direction_figure(trials.features(spec), v, class_of, spec),
         }
         for logger in trainer.loggers:
             if hasattr(logger, "log_image"):

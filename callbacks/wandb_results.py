@@ -7,6 +7,7 @@ from typing import Any
 import lightning as L
 
 from callbacks.run_writer import RunWriter
+from callbacks.view import callbacks_of, decoder_of
 from measures.names import known
 from records.layout import RunDirectory
 from tracking.run_logger import run_loggers
@@ -28,18 +29,18 @@ class WandbResults(L.Callback):
 
     def teardown(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
         """After ``on_test_end`` of every callback, so after the result has been written."""
-        writers = [callback for callback in trainer.callbacks if isinstance(callback, RunWriter)]
+        writers = [callback for callback in callbacks_of(trainer) if isinstance(callback, RunWriter)]
         loggers = run_loggers(trainer)
         if stage != "test" or not (trainer.is_global_zero and loggers and writers):
             return
-        files = RunDirectory(Path(writers[0].run_dir))
+        files = RunDirectory(Path(str(writers[0].run_dir)))
         if not files.result.is_file():  # the test was interrupted
             return
         values = final(json.loads(files.result.read_text()))
         for logger in loggers:
             logger.experiment.summary.update(values)
             if self.artifacts and not logger.offline:
-                _try_upload(logger.experiment, folder=files.path, axis=Path(pl_module.axis))
+                _try_upload(logger.experiment, folder=files.path, axis=Path(decoder_of(pl_module).axis))
 
 
 def final(result: dict[str, Any]) -> dict[str, Any]:

@@ -5,6 +5,7 @@ import numpy as np
 import torch
 
 from callbacks.trials import TrialCallback, Trials
+from callbacks.view import decoder_of
 from eeg.batch import DataSpec
 from measures.scores import classification_scores, confusion_matrix
 from tracking.run_logger import run_loggers
@@ -31,9 +32,10 @@ class WandbTables(TrialCallback):
         return trainer.testing and bool(run_loggers(trainer)) and super().wanted(trainer)
 
     def on_split(self, trainer: L.Trainer, pl_module: L.LightningModule, split: str, trials: Trials) -> None:
+        spec = decoder_of(pl_module).spec
         tables = {
-            "recall": recall_table(trials, pl_module.spec),
-            "predictions": predictions_table(trials, pl_module.spec, rows=self.predictions),
+            "recall": recall_table(trials, spec),
+            "predictions": predictions_table(trials, spec, rows=self.predictions),
         }
         for logger in run_loggers(trainer):
             for name, (columns, data) in tables.items():

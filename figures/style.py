@@ -1,9 +1,11 @@
 """Colours and settings that all figures share."""
 
+from typing import Any
+
 # Okabe and Ito's colours: told apart with any common colour blindness, and in grey by lightness.
 BLUE, SKY, GREEN, ORANGE, PINK = "#0072b2", "#56b4e9", "#009e73", "#d55e00", "#cc79a7"
 GREY, PALE, LINE = "#7a7a7a", "#e6e6e6", "#999999"
-STYLE = {
+STYLE: dict[Any, Any] = {  # matplotlib types the keys as literals
     "font.size": 9,
     "axes.titlesize": 10,
     "axes.titlelocation": "left",

@@ -8,8 +8,9 @@ import pytest
 import torch
 
 from tests.words_model import Words
-from vaxis.axis import Axis, orient, principal_axis
+from vaxis.axis import Axis
 from vaxis.emotions import TAXONOMIES
+from vaxis.fit import fit_direction
 from vaxis.language import extraction
 from vaxis.targets import Targets
 
@@ -27,17 +28,15 @@ def make_axis(taxonomy: str = "faced", *, width: int = 16, seed: int = 0) -> Axi
     direction = rng.normal(size=width)
     centroids = np.outer(3 * np.asarray(classes.valence) + rng.normal(size=len(classes.classes)), direction)
     centroids += rng.normal(size=centroids.shape)
-    direction, explained = principal_axis(centroids)
-    direction = orient(direction, centroids=centroids, valence=classes.valence)
-    scores = (centroids - centroids.mean(axis=0)) @ direction
-    positions = scores[list(classes.class_of)]
+    fit = fit_direction(centroids, valence=classes.valence)
+    positions = fit.scores[list(classes.class_of)]
     return Axis(
         taxonomy=taxonomy,
-        direction=direction,
+        direction=fit.direction,
         mean=centroids.mean(axis=0),
         centroids=centroids,
         positions={"class": positions, "planted": positions + rng.normal(size=len(positions))},
-        explained_variance=explained,
+        explained_variance=fit.explained_variance,
         provenance={"model": "drawn by the tests"},
     )
 

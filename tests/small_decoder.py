@@ -20,8 +20,9 @@ from callbacks.trials import TrialCallback
 from callbacks.vaxis_cosine import VAxisCosine
 from eeg.batch import Batch, DataSpec, Record
 from losses.base import Phase
-from vaxis.axis import Axis, orient, principal_axis
+from vaxis.axis import Axis
 from vaxis.emotions import FACED
+from vaxis.fit import fit_direction
 from vaxis.targets import Targets
 
 CLASS_OF = np.array(FACED.class_of)
@@ -43,17 +44,15 @@ SPEC = DataSpec(
 def make_axis(path):
     rng = np.random.default_rng(0)
     centroids = rng.normal(size=(9, 12)) + np.array(FACED.valence)[:, None] * rng.normal(size=12)
-    direction, explained = principal_axis(centroids)
-    direction = orient(direction, centroids=centroids, valence=FACED.valence)
-    scores = (centroids - centroids.mean(axis=0)) @ direction
-    rich = scores[CLASS_OF] + 0.5 * rng.normal(size=28)
+    fit = fit_direction(centroids, valence=FACED.valence)
+    rich = fit.scores[CLASS_OF] + 0.5 * rng.normal(size=28)
     axis = Axis(
         taxonomy="faced",
-        direction=direction,
+        direction=fit.direction,
         mean=centroids.mean(axis=0),
         centroids=centroids,
         positions={"rich": rich},
-        explained_variance=explained,
+        explained_variance=fit.explained_variance,
     )
     return axis, axis.save(path)
 

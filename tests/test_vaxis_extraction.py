@@ -10,9 +10,10 @@ import yaml
 from vaxis.__main__ import main
 from vaxis.axis import Axis
 from vaxis.emotions import TAXONOMIES
-from vaxis.language.extraction import default_path, ensure_axis, extract, summary
-from vaxis.language.null_texts import FUNCTION_WORDS, nonce
+from vaxis.language.chance_axes import FUNCTION_WORDS, nonce
+from vaxis.language.extraction import default_path, ensure_axis, extract
 from vaxis.language.texts import load_texts
+from vaxis.summary import summary
 from vaxis.targets import Targets
 
 

@@ -6,7 +6,7 @@ from transformers import LlamaModel
 
 from tests.small_language_models import BLOCKS, save_bert, save_llama
 from vaxis.language import model as language_model
-from vaxis.language.model import GIGA, WORKING_MEMORY, explained, load_generator, load_reader, plan_memory
+from vaxis.language.model import GIGA, WORKING_MEMORY, explained, load_body, load_generator, plan_memory
 
 # Embeddings, four projections and three of the block's own network, norms.
 PARAMETERS = 101 * 16 + BLOCKS * (16 * (16 + 8 + 8 + 16) + 3 * 16 * 32 + 2 * 16) + 16
@@ -28,7 +28,7 @@ def test_the_plan_counts_the_weights(folder):
 def test_too_large_says_how_much(folder, monkeypatch):
     monkeypatch.setattr(language_model, "_free", lambda device: 0.1 * GIGA)
     with pytest.raises(MemoryError, match=r"--llm .* needs 0\.5 GB in bfloat16 and cpu has 0\.1 GB free"):
-        load_reader(folder)
+        load_body(folder)
 
 
 def test_bfloat16_is_taken_where_float32_does_not_fit(folder, monkeypatch):
@@ -60,7 +60,7 @@ def test_a_generator_has_its_head_its_blocks_and_a_padding_token(folder):
 
 def test_weights_are_never_made_up(tmp_path):
     save_llama(tmp_path / "headless", kind=LlamaModel)
-    load_reader(tmp_path / "headless")
+    load_body(tmp_path / "headless")
     with pytest.raises(ValueError, match=r"has no weights for lm_head\.weight \(1 missing\) of LlamaForCausalLM"):
         load_generator(tmp_path / "headless")
     with pytest.raises(ValueError, match=r"has no weights for cls\.predictions"):
@@ -70,18 +70,18 @@ def test_weights_are_never_made_up(tmp_path):
 def test_damaged_files_are_named(tmp_path):
     (tmp_path / "broken.gguf").write_bytes(b"not a model")
     with pytest.raises(ValueError, match=r"broken\.gguf is not a GGUF file .*download it again"):
-        load_reader(tmp_path / "broken.gguf")
+        load_body(tmp_path / "broken.gguf")
     save_llama(tmp_path / "cut")
     weights = tmp_path / "cut" / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:200])
     with pytest.raises(ValueError, match=r"cut does not load as a language model \(.+\); it needs config\.json"):
-        load_reader(tmp_path / "cut")
+        load_body(tmp_path / "cut")
 
 
 def test_a_hub_that_is_switched_off_is_not_asked(monkeypatch):
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     with pytest.raises(ValueError, match=r"--llm no-one/no-model is not in the local cache .*hf download owner/name"):
-        load_reader("no-one/no-model")
+        load_body("no-one/no-model")
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from tests.small_language_models import save_llama
 from vaxis.__main__ import main
 from vaxis.language.model import load_generator
 from vaxis.validity import lexicons, steering
-from vaxis.validity.steering import OPENINGS, Writer, null_directions, study, summary
+from vaxis.validity.steering import OPENINGS, Writer, effects, nulls_along, study
 
 
 @pytest.fixture(scope="module")
@@ -46,6 +46,32 @@ def test_the_vector_is_added_to_every_token_of_that_layer_and_taken_off_again(mo
     with steering._changed(blocks[1], lambda states: states + vector):
         torch.testing.assert_close(states_after(network, blocks[1], ids), before + vector)
     torch.testing.assert_close(states_after(network, blocks[1], ids), before)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_a_writer_changes_states_in_the_precision_of_the_model(model, dtype):
+    """Processors with AMX and GPUs write in bfloat16; the float64 vector changes no dtype."""
+    network, tokenizer, blocks = load_generator(str(model), dtype=dtype)
+    writer = Writer(network, tokenizer, blocks, layer=2, texts=2, tokens=2)
+    kept = []
+    handle = blocks[2].register_forward_pre_hook(
+        lambda _, inputs, named: kept.append(inputs[0] if inputs else named["hidden_states"]), with_kwargs=True
+    )
+    unit = np.linspace(1, 2, 16) / np.linalg.norm(np.linspace(1, 2, 16))
+    states = {}
+    for name, write in (("nothing", lambda: writer.add(0 * unit)), ("added", lambda: writer.add(3 * unit))):
+        kept.clear()
+        write()
+        states[name] = kept[0]
+    kept.clear()
+    writer.remove(unit)
+    handle.remove()
+    close = {"atol": 1e-5, "rtol": 1e-5} if dtype == torch.float32 else {"atol": 0.05, "rtol": 0.02}
+    expected = states["nothing"].float() + torch.tensor(3 * unit).float()
+    assert {rows.dtype for rows in (*states.values(), kept[0])} == {dtype}
+    torch.testing.assert_close(states["added"].float(), expected, **close)
+    left = kept[0].float() @ torch.tensor(unit).float()
+    torch.testing.assert_close(left, torch.zeros_like(left), **close)
 
 
 def test_texts_repeat_and_depend_on_what_is_added(writer):
@@ -93,7 +119,7 @@ def planted_runs(*, draws):
 
 
 def test_summary_finds_a_planted_slope_and_removal(words):
-    found = summary(planted_runs(draws=19), alphas=[-1.0, 0.0, 1.0], draws={"isotropic": 19})
+    found = effects(planted_runs(draws=19), alphas=[-1.0, 0.0, 1.0], draws={"isotropic": 19})
     assert [row["valence"] for row in found["table"]] == [-2, 0, 2]
     assert found["slope"]["value"] == pytest.approx(2)
     assert found["slope"]["nulls"]["isotropic"]["p"] == pytest.approx(1 / 20)
@@ -109,7 +135,7 @@ def test_directions_that_do_the_same_as_the_axis_leave_it_nothing(words):
     runs = planted_runs(draws=0)
     same = {"-1": "axis 1", "1": "axis -1", "removed": "axis removed"}  # their sign does not matter
     runs |= {f"random_texts {k} {what}": runs[key] for k in range(5) for what, key in same.items()}
-    found = summary(runs, alphas=[-1.0, 0.0, 1.0], draws={"random_texts": 5})
+    found = effects(runs, alphas=[-1.0, 0.0, 1.0], draws={"random_texts": 5})
     assert found["slope"]["nulls"]["random_texts"]["p"] == found["removed"]["p"]["random_texts"] == 1
 
 
@@ -117,7 +143,7 @@ def test_first_components_of_texts_are_a_stronger_null_than_isotropic_directions
     """Where states vary along few directions, those of nine texts lie along them; all point towards the axis."""
     generator, axis = np.random.default_rng(0), np.eye(100)[0]
     states = generator.normal(size=(64, 100)) * np.where(np.arange(100) < 2, 10, 0.1)
-    found = null_directions(states, axis, draws=40)
+    found = nulls_along(states, axis, draws=40)
     assert {kind: len(rows) for kind, rows in found.items()} == {"random_texts": 40, "isotropic": 10}
     assert all(np.all(rows @ axis >= 0) for rows in found.values())
     assert all(np.allclose(np.linalg.norm(rows, axis=1), 1) for rows in found.values())

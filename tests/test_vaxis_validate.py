@@ -5,13 +5,15 @@ import pytest
 
 from measures.bootstrap import Resamples, auc, interval, sign_free
 from tests.rated_texts import PLAIN, SENTENCES, VALENCES, WIDTH, read, texts_and_ratings
-from vaxis.axis import principal_axis
+from vaxis.axis import sentence_axis
 from vaxis.emotions import FACED
+from vaxis.fit import fit_direction
+from vaxis.language.chance_axes import random_directions
 from vaxis.validity import rated_texts as zero_shot
-from vaxis.validity.controls import arousal_axes, margin, null_band, prototype_scores, random_directions, ridge
+from vaxis.validity.controls import arousal_axes, margin, null_band, prototype_scores, ridge
 from vaxis.validity.corpora import Corpus
 from vaxis.validity.rated_texts import Instrument, human_ceiling, measure, recover_lexicon
-from vaxis.validity.sentence_sets import fit_axis, load_sets, study_sets
+from vaxis.validity.sentence_sets import load_sets, study_sets
 
 
 @pytest.fixture
@@ -67,7 +69,7 @@ def test_constant_scores_are_worth_nothing_and_break_nothing():
 
 
 def test_a_planted_axis_stands_above_its_nulls(corpus):
-    found = measure(Instrument(fit_axis(read, SENTENCES), read, draws=100), corpus)
+    found = measure(Instrument(sentence_axis(read, SENTENCES), read, draws=100), corpus)
     assert found["axis"]["auc"]["value"] > 0.97
     assert found["axis"]["auc"]["low"] <= found["axis"]["auc"]["value"] <= found["axis"]["auc"]["high"]
     for name in ("contrast", "prototypes", "ridge", "lexicon"):
@@ -82,7 +84,7 @@ def test_a_planted_axis_stands_above_its_nulls(corpus):
 
 
 def test_texts_without_meaning_are_at_chance_on_the_real_axis(corpus):
-    found = measure(Instrument(fit_axis(read, SENTENCES), read, draws=50), corpus)["nonce_texts"]
+    found = measure(Instrument(sentence_axis(read, SENTENCES), read, draws=50), corpus)["nonce_texts"]
     assert found["auc"]["low"] < 0.5 < found["auc"]["high"]
     assert found["same_texts"]["auc"]["value"] > 0.97
     assert found["spread"] < 0.5
@@ -106,7 +108,7 @@ def test_random_directions_are_what_they_are_called():
     assert 0.2 < loaded["isotropic"] < 0.6
     first = random_directions(states, kind="random_texts", count=1, seed=3)[0]
     rows = np.random.default_rng(3).choice(300, 9, replace=False)
-    np.testing.assert_allclose(first, principal_axis(states[rows])[0])
+    np.testing.assert_allclose(first, fit_direction(states[rows]).direction)
 
 
 def test_null_band_of_directions_takes_the_better_sign():
@@ -151,7 +153,7 @@ def test_words_are_recovered_and_the_sentences_own_words_left_out(monkeypatch):
     seen = []
     words = VALENCES | {f"{word}y": (-1) ** i * 0.1 for i, word in enumerate(PLAIN)}
     monkeypatch.setattr("vaxis.validity.lexicons.lexicon", lambda name: words)
-    instrument = Instrument(fit_axis(read, SENTENCES), lambda texts: seen.extend(texts) or read(texts), draws=50)
+    instrument = Instrument(sentence_axis(read, SENTENCES), lambda texts: seen.extend(texts) or read(texts), draws=50)
     found = recover_lexicon(instrument, "vader", carrier="The word is {}.", samples=100)
     used = {sentence[0].split()[2] for sentence in SENTENCES.values()}
     assert found["words"] == len(seen) == len(words) - len(used & words.keys())
@@ -180,7 +182,7 @@ def test_every_set_of_ours_has_one_sentence_a_class_and_shares_none():
 
 
 def test_axis_of_a_set_is_oriented_and_centred():
-    axis = fit_axis(read, SENTENCES)
+    axis = sentence_axis(read, SENTENCES)
     assert axis.joy_is_positive
     assert axis.direction.shape == (WIDTH,)
     np.testing.assert_allclose(axis.class_scores.mean(), 0, atol=1e-9)

@@ -16,8 +16,8 @@ from vaxis.language.hidden_states import HiddenStates
 from vaxis.validity import lexicons
 from vaxis.validity import rated_texts as zero_shot
 from vaxis.validity.corpora import Corpus
-from vaxis.validity.figure import _validity
-from vaxis.validity.text import describe
+from vaxis.validity.validation_figure import _validity
+from vaxis.validity.validation_text import describe
 
 REAL_LEXICON = lexicons.lexicon
 
@@ -187,7 +187,7 @@ def test_a_model_that_does_not_load_does_not_stop_the_next(tmp_path, monkeypatch
     monkeypatch.setattr(
         "vaxis.commands.validate.validate", lambda args, llm: {"a": llm} if llm == "b" else int("no number")
     )
-    monkeypatch.setattr("vaxis.commands.validate.describe", lambda result: f"table of {result['a']}")
+    monkeypatch.setattr("vaxis.validity.validation_text.describe", lambda result: f"table of {result['a']}")
     monkeypatch.setattr("vaxis.commands.validate._path", lambda *args, **kwargs: tmp_path / "b.json")
     assert main(["validate", "--llm", "a", "b"]) == 1
     printed = capsys.readouterr()

@@ -81,7 +81,7 @@ def _of_verdict(verdict: dict[str, Any]) -> dict[str, Any]:
 
 
 def _of_row(row: dict[str, str], *, dataset: str) -> dict[str, Any]:
-    config = {"dataset": dataset, "strategy": row["label"], "row": row["row"], "family": row["family"]}
+    config: dict[str, Any] = {"dataset": dataset, "strategy": row["label"], "row": row["row"], "family": row["family"]}
     config |= {"seeds": [int(seed) for seed in row["seeds"].split()], "simulated": row["simulated"] == "yes"}
     numbers = {name: float(row[name]) for name in TABLE_NUMBERS if row.get(name)}
     return {"name": f"{row['row']} {row['label']}", "config": config, "numbers": numbers, "judgement": row["verdict"]}

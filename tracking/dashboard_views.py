@@ -1,6 +1,7 @@
 """The four W&B workspaces: which runs each shows, how they are grouped, and its panels."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import wandb_workspaces.reports.v2 as wr
 import wandb_workspaces.workspaces as ws
@@ -103,7 +104,7 @@ def _curve(row: names.MeasureName) -> wr.LinePlot:
 
 
 def _share(source: str, space: str) -> wr.LinePlot:
-    names = [f"grad/{source}_{space}_{what}" for what in ("share", "chance")]
+    names: list[Any] = [f"grad/{source}_{space}_{what}" for what in ("share", "chance")]
     return wr.LinePlot(title=f"Gradient of the {source} loss in the class means, {space} space", x=STEP, y=names)
 
 
@@ -111,7 +112,7 @@ def _scatter(title: str, *, x: str, y: str) -> wr.ScatterPlot:
     return wr.ScatterPlot(title=title, x=wr.SummaryMetric(x), y=wr.SummaryMetric(y))
 
 
-def _section(name: str, *panels: object) -> ws.Section:
+def _section(name: str, *panels: Any) -> ws.Section:
     return ws.Section(name=name, panels=list(panels), is_open=True)
 
 

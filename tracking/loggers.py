@@ -3,6 +3,7 @@
 import csv
 import os
 from pathlib import Path
+from typing import cast
 
 from lightning.fabric.loggers.logger import rank_zero_experiment
 from lightning.pytorch.loggers.csv_logs import CSVLogger, ExperimentWriter
@@ -45,7 +46,7 @@ class ResumableCSVLogger(CSVLogger):
     def experiment(self) -> ExperimentWriter:
         if self._experiment is None:
             self._experiment = ResumableWriter(log_dir=self.log_dir)
-        return self._experiment
+        return cast(ExperimentWriter, self._experiment)
 
 
 def logger_configs(*, run_dir: str, online: bool, project: str, group: str, job_type: str, tags: list[str]) -> list:
@@ -54,8 +55,9 @@ def logger_configs(*, run_dir: str, online: bool, project: str, group: str, job_
     if os.environ.get("WANDB_MODE") == "disabled":
         return configs
     prepare_environment()
-    reason = why_offline() if online and rank_zero_only.rank == 0 else "not asked for"
-    if online and rank_zero_only.rank == 0 and reason:
+    asked = online and getattr(rank_zero_only, "rank", 0) == 0  # Lightning sets it on the function when it is imported
+    reason = why_offline() if asked else "not asked for"
+    if asked and reason:
         print(stays_offline(Path(run_dir), reason), flush=True)
     Path(run_dir).mkdir(parents=True, exist_ok=True)
     options = {

@@ -16,7 +16,7 @@ from records.trial_channel import trial_number
 from tracking.server import stays_offline
 
 STEP = "trainer/global_step"
-SETTINGS = {
+SETTINGS: dict[str, Any] = {
     "silent": True,
     "console": "off",
     "init_timeout": 8.0,  # for a server to open a run
@@ -43,7 +43,7 @@ class RunLogger(WandbLogger):
     def __init__(
         self, *, save_dir: str, project: str, group: str, job_type: str, tags: list[str], offline: bool = True
     ) -> None:
-        options = {"name": Path(save_dir).name, "group": group, "job_type": job_type, "tags": tags}
+        options: dict[str, Any] = {"name": Path(save_dir).name, "group": group, "job_type": job_type, "tags": tags}
         super().__init__(project=project, save_dir=save_dir, offline=offline, **options)
         self._wandb_init.pop("anonymous", None)  # only makes W&B print a warning
 
@@ -68,7 +68,7 @@ class RunLogger(WandbLogger):
     def _open(self) -> None:
         import wandb
 
-        folder = Path(self._save_dir)
+        folder = Path(str(self._save_dir))
         # Tables wait for their upload there; by default in the home folder, which another machine does not have.
         os.environ["WANDB_DATA_DIR"] = os.environ.get("WANDB_DATA_DIR") or str(folder.absolute() / "wandb" / "data")
         self._wandb_init |= {"id": _run_id(folder), "settings": wandb.Settings(**SETTINGS)}

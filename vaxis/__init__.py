@@ -1,1 +1,1 @@
-"""The valence axis of language models: sentences, read-out, artifact, and how far features follow it."""
+"""The valence axis: fitted to what a language model reads in a few sentences, kept in one file, and put to the test."""

@@ -5,6 +5,7 @@ import sys
 import warnings
 from collections.abc import Sequence
 from importlib import import_module
+from types import ModuleType
 
 # Each is a module with add_arguments(parser) and main(args); it is imported when it is asked for.
 COMMANDS = {
@@ -47,7 +48,7 @@ def main(args: Sequence[str] | None = None) -> int:
     return 1
 
 
-def _module(command: str):
+def _module(command: str) -> ModuleType:
     return import_module(f"vaxis.commands.{command}")
 
 

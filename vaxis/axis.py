@@ -1,51 +1,21 @@
-"""The axis itself: first principal direction of the emotion centroids, and the one file that carries it."""
+"""The axis of a set of sentences, and the one file that carries it."""
 
 import hashlib
 import json
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from records.files import atomic
-from vaxis.emotions import TAXONOMIES, Taxonomy
+from vaxis.emotions import FACED, TAXONOMIES, Taxonomy
+from vaxis.fit import class_means, fit_direction, separation
 
 FORMAT = 1
 
-
-def principal_axis(centroids: np.ndarray) -> tuple[np.ndarray, float]:
-    """Unit first principal direction of the mean-centred class centroids (arXiv 2606.00129, section 1).
-
-    Args:
-        centroids: (K, L), one row a class, K >= 3.
-
-    Returns:
-        direction (L,) of arbitrary sign, and the share of between-centroid variance it explains.
-    """
-    centred = np.asarray(centroids, dtype=np.float64) - np.mean(centroids, axis=0, dtype=np.float64)
-    _, singular_values, directions = np.linalg.svd(centred, full_matrices=False)
-    total = float(np.sum(singular_values**2))
-    if total == 0:
-        raise ValueError("all class centroids are equal: no axis; check that the sentences differ between the classes")
-    return directions[0], float(singular_values[0] ** 2 / total)
-
-
-def orient(direction: np.ndarray, *, centroids: np.ndarray, valence: tuple[int, ...]) -> np.ndarray:
-    """Flip the direction so that the positive classes lie above the negative ones on average.
-
-    The paper orients by joy alone; with nine sentences that flips the axis in up to 8 of 20 sentence sets.
-    """
-    scores, signs = centroids @ direction, np.asarray(valence)
-    return direction if scores[signs > 0].mean() >= scores[signs < 0].mean() else -direction
-
-
-# Sentence sets that separate their own classes by less are turned away: among them are those whose axis is anything.
-GATE = 0.8
-
-
-def separation(scores: np.ndarray, *, valence: tuple[int, ...]) -> float:
-    """Pearson correlation of K class positions with their nominal valence -1, 0, +1 (label-free quality of a set)."""
-    return float(np.corrcoef(scores, valence)[0, 1])
+Read = Callable[[Sequence[str]], np.ndarray]  # n texts to their (n, L) states
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,16 +81,12 @@ class Axis:
             "provenance": self.provenance,
             **({} if self.own_classes is None else {"own_classes": self.own_classes.facts}),
         }
+        arrays: dict[str, Any] = {"header": np.array(json.dumps(header)), "direction": self.direction}
+        arrays |= {"mean": self.mean, "centroids": self.centroids}
+        arrays |= {f"positions_{name}": values for name, values in self.positions.items()}
+        arrays |= {} if self.embeddings is None else {"embeddings": self.embeddings}
         with atomic(path) as partial, open(partial, "wb") as file:
-            np.savez(
-                file,
-                header=np.array(json.dumps(header)),
-                direction=self.direction,
-                mean=self.mean,
-                centroids=self.centroids,
-                **{f"positions_{name}": values for name, values in self.positions.items()},
-                **({} if self.embeddings is None else {"embeddings": self.embeddings}),
-            )
+            np.savez(file, **arrays)
         return Path(path)
 
     @classmethod
@@ -172,3 +138,26 @@ class Axis:
             embeddings=embeddings,
             own_classes=own,
         )
+
+
+def sentence_axis(read: Read, sentences: dict[str, list[str]], *, classes: Taxonomy = FACED) -> Axis:
+    """The axis of one set of sentences, without stimulus positions.
+
+    Args:
+        read: gives the (n, L) states of n texts.
+        sentences: class name to its sentences, in the taxonomy's order.
+        classes: the taxonomy.
+    """
+    states = read([sentence for group in sentences.values() for sentence in group])
+    centroids = class_means(states, [len(group) for group in sentences.values()])
+    fit = fit_direction(centroids, valence=classes.valence)
+    return Axis(
+        taxonomy=classes.name,
+        direction=fit.direction,
+        mean=centroids.mean(axis=0),
+        centroids=centroids,
+        positions={},
+        explained_variance=fit.explained_variance,
+        provenance={"sentences": sentences},
+        own_classes=None if classes in TAXONOMIES.values() else classes,
+    )

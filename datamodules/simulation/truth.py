@@ -7,8 +7,9 @@ import numpy as np
 from datamodules.simulation.world import World
 from eeg.bands import Bands
 from eeg.montage import canonical
-from vaxis.axis import Axis, orient, principal_axis
+from vaxis.axis import Axis
 from vaxis.emotions import Taxonomy
+from vaxis.fit import fit_direction
 from vaxis.targets import Targets
 
 # Mean |r| of each band with the axis, arXiv 2606.00129 section 2: delta, theta, alpha, beta, gamma.
@@ -53,15 +54,14 @@ def planted_axis(taxonomy: Taxonomy, *, seed: int) -> Axis:
     others = 0.5 * rng.standard_normal((classes, 6))
     others = remainder(np.column_stack([np.ones(classes), scores]), others)
     centroids = scores[:, None] * basis[:, 0] + others @ basis[:, 1:7].T
-    direction, explained = principal_axis(centroids)
-    direction = orient(direction, centroids=centroids, valence=taxonomy.valence)
+    fit = fit_direction(centroids, valence=taxonomy.valence)
     return Axis(
         taxonomy=taxonomy.name,
-        direction=direction,
+        direction=fit.direction,
         mean=centroids.mean(axis=0),
         centroids=centroids,
         positions={"planted": (scores - scores.mean())[class_of] + offsets},
-        explained_variance=explained,
+        explained_variance=fit.explained_variance,
         provenance={"simulated": True, "seed": seed, "model": None, "made_by": "datamodules.simulation.truth"},
     )
 

@@ -65,17 +65,18 @@ def main(args: argparse.Namespace) -> int:
 
 def open_instrument(args: argparse.Namespace) -> "Instrument":
     """The model and the axis of its nine sentences, as the flags ask for them."""
-    from vaxis.language.cached_states import Reader
+    from vaxis.axis import sentence_axis
+    from vaxis.emotions import FACED
+    from vaxis.language.cached_states import CachedStates
     from vaxis.language.hidden_states import HiddenStates
     from vaxis.language.texts import load_texts
     from vaxis.validity.rated_texts import Instrument
-    from vaxis.validity.sentence_sets import fit_axis
 
     sentences = load_texts("faced", args.sentences).sentences
     states = HiddenStates(args.llm, layer=args.layer, **model_options(args))
-    reader = Reader(states, progress=sys.stderr.isatty())
+    reader = CachedStates(states, progress=sys.stderr.isatty())
     read = partial(reader, readout=args.readout)
-    return Instrument(fit_axis(read, sentences), read, layer=states.layer)
+    return Instrument(sentence_axis(read, sentences, classes=FACED), read, layer=states.layer)
 
 
 def describe(result: dict) -> str:

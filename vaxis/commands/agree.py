@@ -7,10 +7,14 @@ import re
 import sys
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from records.files import atomic, cache_dir
 from vaxis.commands.extract import add_model_arguments, model_options
 from vaxis.language.readouts import HELP
+
+if TYPE_CHECKING:
+    from vaxis.validity.model_answer import Question
 
 REFERENCE = "last"  # the paper's read-out is always reported beside the one asked for
 _OWN = ("clips", "separation")  # what the results hold beside the corpora
@@ -41,7 +45,8 @@ def main(args: argparse.Namespace) -> int:
     """Read each model that was not read before, then compare all that could be read."""
     from vaxis.language.readouts import readout_of
     from vaxis.language.texts import load_texts
-    from vaxis.validity.comparison import compare, describe
+    from vaxis.validity.comparison import compare
+    from vaxis.validity.comparison_text import describe
     from vaxis.validity.corpora import by_name, reported
     from vaxis.validity.model_answer import Question
 
@@ -68,9 +73,9 @@ def main(args: argparse.Namespace) -> int:
     return 1 if failed else 0
 
 
-def _ask_all(args: argparse.Namespace, question, folder: Path) -> tuple[dict[str, dict], dict[str, str]]:
+def _ask_all(args: argparse.Namespace, question: "Question", folder: Path) -> tuple[dict[str, dict], dict[str, str]]:
     """The answers by name, from files where there are any, and why the others failed."""
-    from vaxis.validity.model_answer import load, read_model, save
+    from vaxis.validity.model_answer import ask, load, save
 
     answers, failed, options = {}, {}, model_options(args)
     for number, (name, model) in enumerate(_named(args.models).items(), start=1):
@@ -83,7 +88,7 @@ def _ask_all(args: argparse.Namespace, question, folder: Path) -> tuple[dict[str
                 continue
             print(f"{start}: opening", file=sys.stderr, flush=True)
             say = partial(print, f"{start}:", file=sys.stderr, flush=True)
-            answers[name] = read_model(model, question, on_plan=say, progress=sys.stderr.isatty(), **options)
+            answers[name] = ask(model, question, on_plan=say, progress=sys.stderr.isatty(), **options)
             save(answers[name], path)
         except Exception as error:  # one model that fails must not cost the others
             # Other commands open models by --llm; here the model is named without a flag.
@@ -115,7 +120,7 @@ def _named(models: list[str]) -> dict[str, str]:
     return named
 
 
-def _key(model: str, question, options: dict) -> str:
+def _key(model: str, question: "Question", options: dict) -> str:
     """What makes a file the answer asked for; a local model that is replaced is read again."""
     from vaxis.language.texts import digest
 

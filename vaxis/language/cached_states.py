@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 CHUNK = 250  # texts between two writes: what a kill can cost
 
 
-class Reader:
+class CachedStates:
     """States of texts, from the cache where they have been read before.
 
     Args:

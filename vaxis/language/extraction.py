@@ -6,6 +6,7 @@ import shlex
 import sys
 import warnings
 from dataclasses import replace
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,18 +14,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from records.files import cache_dir
-from vaxis.axis import GATE, Axis, orient, principal_axis
+from vaxis.axis import Axis, sentence_axis
 from vaxis.emotions import TAXONOMIES, load_taxonomy
+from vaxis.fit import GATE
 from vaxis.language.layer_choice import choose_layer
 from vaxis.language.null_texts import null_distributions
 from vaxis.language.readouts import readout_of
 from vaxis.language.texts import Texts, digest, load_texts
-from vaxis.summary import summary
 
 if TYPE_CHECKING:
     from vaxis.language.hidden_states import HiddenStates
-
-__all__ = ["default_path", "ensure_axis", "extract", "summary"]
 
 # Raise it when the same texts and settings come to give another artifact; cached artifacts are then made again.
 RECIPE = 4
@@ -64,9 +63,8 @@ def extract(
     states = _open(llm, layer=opened, readout=readout, quiet=quiet, **model)
     chosen = _choose_layer(states, texts, taxonomy) if layer == "auto" else None
     # The paper's read-out and ours stand beside whichever is asked for.
-    axes = {
-        name: _axis(states, texts, taxonomy, name) for name in dict.fromkeys(("last", "framed", "ensemble", readout))
-    }
+    kind, names = load_taxonomy(taxonomy), dict.fromkeys(("last", "framed", "ensemble", readout))
+    axes = {name: sentence_axis(partial(states, readout=name), texts.sentences, classes=kind) for name in names}
     axis = replace(axes[readout], embeddings=states(texts.stimuli) if texts.stimuli else None)
     axis.positions.update(_positions(states, axis, readout))
     if axis.separation < GATE or not axis.joy_is_positive:
@@ -86,12 +84,12 @@ def extract(
                 "explained_variance": a.explained_variance,
                 "joy": a.joy_is_positive,
                 "everyday": null_distributions(
-                    lambda batch, name=name: states(batch, readout=name), a, texts, kinds=("everyday",), draws=draws
+                    partial(states, readout=name), a, texts, kinds=("everyday",), draws=draws
                 )["everyday"],
             }
             for name, a in axes.items()
         },
-        nulls=null_distributions(lambda batch: states(batch, progress=not quiet), axis, texts, draws=draws),
+        nulls=null_distributions(partial(states, progress=not quiet), axis, texts, draws=draws),
         command=_command(llm, taxonomy, readout, layer, sentences, paraphrases, model),
     )
     return axis
@@ -128,7 +126,7 @@ def ensure_axis(
     """
     texts = load_texts(taxonomy, sentences, paraphrases=paraphrases)
     others = texts.fingerprint[:8] if sentences or paraphrases is not None else None
-    settings = {"llm": llm, "taxonomy": taxonomy, "readout": readout, "layer": layer}
+    settings: dict[str, Any] = {"llm": llm, "taxonomy": taxonomy, "readout": readout, "layer": layer}
     path = Path(out) if out else default_path(**settings, texts=others)
     if path.is_file() and not again:
         if Axis.load(path).provenance.get("request") == _request(llm, taxonomy, readout, layer, texts, model):
@@ -177,27 +175,6 @@ def _choose_layer(states: "HiddenStates", texts: Texts, taxonomy: str) -> dict:
     layer, choice = choose_layer(profile, valence=valence)
     states.drop_blocks_above(layer)
     return choice
-
-
-def _axis(states: "HiddenStates", texts: Texts, taxonomy: str, readout: str) -> Axis:
-    """The bare axis of one read-out: centroids, first component, sign."""
-    kind = load_taxonomy(taxonomy)
-    flat = [sentence for sentences in texts.sentences.values() for sentence in sentences]
-    ends = np.cumsum([len(sentences) for sentences in texts.sentences.values()])[:-1]
-    split = np.split(states(flat, readout=readout).astype(np.float64), ends)
-    centroids = np.stack([rows.mean(axis=0) for rows in split])
-    direction, explained = principal_axis(centroids)
-    direction = orient(direction, centroids=centroids, valence=kind.valence)
-    return Axis(
-        taxonomy=kind.name,
-        direction=direction,
-        mean=centroids.mean(axis=0),
-        centroids=centroids,
-        positions={},
-        explained_variance=explained,
-        provenance={"sentences": texts.sentences},
-        own_classes=None if kind in TAXONOMIES.values() else kind,
-    )
 
 
 def _positions(states: "HiddenStates", axis: Axis, readout: str) -> dict[str, np.ndarray]:

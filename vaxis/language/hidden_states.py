@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from vaxis.language.model import MemoryPlan, load_reader
+from vaxis.language.model import MemoryPlan, load_body
 from vaxis.language.packing import pack
 from vaxis.language.readouts import Readout, readout_of
 
@@ -50,7 +50,7 @@ class HiddenStates:
         on_plan: Callable[[MemoryPlan], None] | None = None,
     ):
         self.readout = readout_of(readout).name
-        opened = load_reader(model, dtype=dtype, device=device, on_plan=on_plan)
+        opened = load_body(model, dtype=dtype, device=device, on_plan=on_plan)
         self._network, self._tokenizer, self._blocks, self.plan = opened
         self.dtype, self.device = self.plan.dtype, torch.device(self.plan.device)
         config = self._network.config.get_text_config()

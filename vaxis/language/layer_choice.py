@@ -7,7 +7,7 @@ separation of the axis's own sentences with +.6, and explained variance, the obv
 import numpy as np
 
 from measures.bootstrap import auc
-from vaxis.axis import orient, principal_axis, separation
+from vaxis.fit import fit_direction, separation
 
 
 def choose_layer(profile: np.ndarray, *, valence: tuple[int, ...]) -> tuple[int, dict]:
@@ -39,13 +39,11 @@ def held_out_auc(states: np.ndarray, *, valence: tuple[int, ...]) -> float:
     signs = np.asarray(valence)
     decided, found = signs != 0, []
     for i, centroids in enumerate(states.astype(np.float64)):
-        direction = orient(principal_axis(centroids)[0], centroids=centroids, valence=valence)
+        direction = fit_direction(centroids, valence=valence).direction
         scores = (np.delete(states, i, axis=0) @ direction)[:, decided]
         found.append(auc(scores.ravel(), np.tile(signs[decided] > 0, len(scores))))
     return float(np.mean(found))
 
 
 def _own_separation(states: np.ndarray, *, valence: tuple[int, ...]) -> float:
-    centroids = states[0].astype(np.float64)
-    direction = orient(principal_axis(centroids)[0], centroids=centroids, valence=valence)
-    return separation(centroids @ direction, valence=valence)
+    return separation(fit_direction(states[0].astype(np.float64), valence=valence).scores, valence=valence)

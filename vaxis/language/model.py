@@ -1,6 +1,6 @@
 """Opening a language model: where it is, whether it fits into memory, and one line that says why it does not load.
 
-The only file that imports transformers.
+With ``gguf_conversion`` the only file that imports transformers.
 """
 
 import os
@@ -73,7 +73,7 @@ def plan_memory(
         # If float32 does not fit, bfloat16 may: the axis is the same to a cosine of .995.
         for precision in [dtype] if dtype else dict.fromkeys((fast, torch.bfloat16)):
             needed = parameters * (precision.itemsize + unpacking) + WORKING_MEMORY
-            plan = {"parameters": parameters, "dtype": precision, "needed": needed, "device": place}
+            plan: dict[str, Any] = {"parameters": parameters, "dtype": precision, "needed": needed, "device": place}
             if needed <= (free := _free(place)):
                 return MemoryPlan(**plan, free=free), where
             gpus = torch.cuda.device_count() if place == "cuda:0" and not device else 0
@@ -85,7 +85,7 @@ def plan_memory(
     )
 
 
-def load_reader(
+def load_body(
     model: str | Path,
     *,
     dtype: torch.dtype | None = None,
@@ -114,7 +114,7 @@ def load_generator(
     """A causal language model with its head, its tokenizer, and its list of blocks for hooks; for generation.
 
     Args:
-        model: see ``load_reader``; so are ``dtype`` and ``device``.
+        model: see ``load_body``; so are ``dtype`` and ``device``.
         dtype: precision.
         device: torch device.
     """
@@ -129,7 +129,8 @@ def load_generator(
 
 def blocks_of(network: nn.Module, model: str | Path = "the model") -> nn.ModuleList:
     """The list of blocks of a decoder or encoder; in a model that also sees or hears, those of its language part."""
-    total = network.config.get_text_config().num_hidden_layers
+    config: Any = network.config
+    total = config.get_text_config().num_hidden_layers
     body = getattr(network, "base_model", network)
     body = getattr(body, "language_model", body)
     found = next((m for m in body.modules() if isinstance(m, nn.ModuleList) and len(m) == total), None)
@@ -144,17 +145,6 @@ def fast_at_bfloat16(device: torch.device) -> bool:
     AVX512-BF16 alone is not enough: on one such CPU bfloat16 products ran at 0.6 times the speed of float32.
     """
     return device.type != "cpu" or bool(torch.cpu.get_capabilities().get("amx_bf16"))
-
-
-def convert_gguf(gguf: Path, folder: Path) -> None:
-    """Unpack a quantised model into a plain bfloat16 folder that loads in a second instead of fifteen."""
-    from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
-
-    where = {"pretrained_model_name_or_path": gguf.parent, "gguf_file": gguf.name, "local_files_only": True}
-    unpack = GgufConfig(dequantize=True)
-    model = AutoModelForCausalLM.from_pretrained(**where, dtype=torch.bfloat16, quantization_config=unpack)
-    model.save_pretrained(folder)
-    AutoTokenizer.from_pretrained(**where).save_pretrained(folder)
 
 
 def find(model: str | Path) -> dict[str, Any]:

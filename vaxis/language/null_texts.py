@@ -14,46 +14,22 @@ nulls here keep everything but the one thing they test:
   against the clips' human ratings (``rated``).
 """
 
-import re
-from collections.abc import Callable
+from collections.abc import Sequence
 
 import numpy as np
 
-from vaxis.axis import Axis, orient, principal_axis, separation
+from vaxis.axis import Axis, Read
+from vaxis.fit import fit_direction, separation
+from vaxis.language.chance_axes import nonce_centroids, nonce_versions, random_text_centroids
 from vaxis.language.texts import Texts
-
-FUNCTION_WORDS = frozenset(
-    """a about after all am an and any are as at be because been but by can cannot could did do does for from had has
-    have he her him his how i if in is it its me might more most my no nor not of off on or our out over she should so
-    some such than that the their them then there they this to under up us was we were what when where which who will
-    with would you your""".split()
-)
-_ONSETS = "b bl br d dr f fl g gl gr h j k kl l m n p pl pr s sk sl sn sp st t tr v w z".split()
-_VOWELS = "a e i o u ai ee oo".split()
-_CODAS = ["", "b", "d", "f", "g", "k", "l", "m", "n", "p", "rk", "rt", "s", "sh", "t", "nd"]
-
-
-def nonce(text: str, generator: np.random.Generator) -> str:
-    """The text with every content word made up; function words, capitals and punctuation stay."""
-
-    def replace(match: re.Match) -> str:
-        word = match.group()
-        if word.lower() in FUNCTION_WORDS:
-            return word
-        syllables = 1 if len(word) < 7 else 2
-        made = "".join(str(generator.choice(part)) for _ in range(syllables) for part in (_ONSETS, _VOWELS, _CODAS))
-        return made.capitalize() if word[0].isupper() else made
-
-    return re.sub(r"[A-Za-z]+", replace, text)
 
 
 def null_distributions(
-    read: Callable[[list[str]], np.ndarray],
+    read: Read,
     axis: Axis,
     texts: Texts,
     *,
-    kinds: tuple[str, ...] = ("nonce", "neutral", "everyday"),
-    versions: int = 12,
+    kinds: Sequence[str] = ("nonce", "neutral", "everyday"),
     draws: int = 500,
     seed: int = 0,
 ) -> dict[str, dict]:
@@ -64,7 +40,6 @@ def null_distributions(
         axis: the axis to compare with.
         texts: sentences, clips and the pools that random texts are drawn from.
         kinds: nulls to draw from.
-        versions: nonce versions of each sentence; a draw takes one of them for each sentence.
         draws: sets of texts drawn under each null; they share texts, so this smooths more than it informs.
         seed: of all draws.
 
@@ -73,10 +48,9 @@ def null_distributions(
     """
     generator = np.random.default_rng(seed)
     # A null averages as many sentences a class as the axis does.
-    counts = np.array([len(sentences) for sentences in texts.sentences.values()])
-    sentences, starts = [s for group in texts.sentences.values() for s in group], np.cumsum(counts) - counts
+    sizes = [len(sentences) for sentences in texts.sentences.values()]
     groups = {
-        "nonce": [nonce(sentence, generator) for sentence in sentences for _ in range(versions)],
+        "nonce": nonce_versions([s for group in texts.sentences.values() for s in group], generator),
         "neutral": texts.neutral,
         "everyday": texts.everyday,
     }
@@ -85,19 +59,15 @@ def null_distributions(
     states = dict(zip(groups, np.split(read([text for group in groups.values() for text in group]), ends)))
     clips = states.pop("clips")
 
-    def draw(kind: str) -> tuple[float, float, float, float]:
-        pool, total = states[kind].astype(np.float64), len(sentences)
-        if kind == "nonce":
-            rows = np.arange(total) * versions + generator.integers(versions, size=total)
-        else:
-            rows = generator.choice(len(pool), total, replace=total > len(pool))
-        centroids = np.add.reduceat(pool[rows], starts, axis=0) / counts[:, None]
-        direction, explained = principal_axis(centroids)
-        if kind == "nonce":
-            direction = orient(direction, centroids=centroids, valence=axis.classes.valence)
-        separated, rated, cosine = statistics(direction, centroids if kind == "nonce" else axis.centroids)
-        # Random texts have no sign; nonce sentences have one for their own separation, but it says little elsewhere.
-        return separated if kind == "nonce" else abs(separated), abs(rated), abs(cosine), explained
+    def drawn(kind: str) -> list[tuple[float, float, float, float]]:
+        own, rows = kind == "nonce", []
+        centroids_of = nonce_centroids if own else random_text_centroids
+        for centroids in centroids_of(states[kind], sizes=sizes, count=draws, generator=generator):
+            fit = fit_direction(centroids, valence=axis.classes.valence if own else None)
+            separated, rated, cosine = statistics(fit.direction, centroids if own else axis.centroids)
+            # Random texts have no sign; nonce sentences have one for their own separation, elsewhere it says little.
+            rows.append((separated if own else abs(separated), abs(rated), abs(cosine), fit.explained_variance))
+        return rows
 
     def statistics(direction: np.ndarray, centroids: np.ndarray) -> tuple[float, float, float]:
         rated = np.corrcoef(clips @ direction, texts.rated_valence)[0, 1]
@@ -105,10 +75,8 @@ def null_distributions(
 
     own = dict(zip(("separation", "rated", "cosine"), statistics(axis.direction, axis.centroids)))
     own["explained_variance"] = axis.explained_variance
-    drawn = {kind: [draw(kind) for _ in range(draws)] for kind in kinds}
     return {
-        kind: {key: _band(column, own[key]) for key, column in zip(own, np.transpose(rows))}
-        for kind, rows in drawn.items()
+        kind: {key: _band(column, own[key]) for key, column in zip(own, np.transpose(drawn(kind)))} for kind in kinds
     }
 
 

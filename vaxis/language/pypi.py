@@ -64,7 +64,12 @@ class PyPIFile:
         data, where = None, str(self.fetch())
         for member in members:
             with _open_tar(where, data) as tar:
-                data = tar.extractfile(member).read()
+                file = tar.extractfile(member)
+                if file is None:
+                    raise ValueError(f"{where}: {member} is a folder, not a file")
+                data = file.read()
+        if data is None:
+            raise ValueError(f"{where}: name the file in it to read")
         return data
 
     def _download(self, requirements: Path, *, quiet: bool) -> None:

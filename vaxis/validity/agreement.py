@@ -8,7 +8,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from vaxis.axis import orient, principal_axis
+from vaxis.fit import fit_direction
+from vaxis.language.chance_axes import random_directions, random_text_centroids
 
 DRAWS = 300
 # arXiv 2606.00129, section 1: correlation with the rated valence of the 28 clips.
@@ -20,7 +21,7 @@ def tier(r: float) -> str:
     return next((name for least, name in TIERS if r >= least), "undefined")
 
 
-def null_directions(everyday: np.ndarray, *, classes: int, seed: int, draws: int = DRAWS) -> dict[str, np.ndarray]:
+def comparable_nulls(everyday: np.ndarray, *, classes: int, seed: int, draws: int = DRAWS) -> dict[str, np.ndarray]:
     """Unit directions that know nothing of emotions, (draws, L) each.
 
     Args:
@@ -29,12 +30,9 @@ def null_directions(everyday: np.ndarray, *, classes: int, seed: int, draws: int
         seed: of the random directions. The texts are drawn alike in every model, so that draw i can be compared.
         draws: how many.
     """
-    texts, isotropic = np.random.default_rng(0), np.random.default_rng(seed)
-    drawn = [texts.choice(len(everyday), classes, replace=False) for _ in range(draws)]
-    random = isotropic.normal(size=(draws, everyday.shape[1]))
     return {
-        "random texts": np.stack([principal_axis(everyday[rows])[0] for rows in drawn]),
-        "random directions": random / np.linalg.norm(random, axis=1, keepdims=True),
+        "random texts": random_directions(everyday, kind="random_texts", count=draws, classes=classes),
+        "random directions": random_directions(everyday, kind="isotropic", count=draws, seed=seed),
     }
 
 
@@ -58,9 +56,8 @@ def profile_null(states: np.ndarray, *, classes: int, draws: int = 100) -> np.nd
         draws: how many axes.
     """
     generator, rows = np.random.default_rng(0), []
-    for _ in range(draws):
-        chosen = states[:, generator.choice(states.shape[1], classes, replace=False)].astype(np.float64)
-        axes = [_axis_or_nan(layer) for layer in chosen]
+    for drawn in random_text_centroids(states, sizes=[1] * classes, count=draws, generator=generator):
+        axes = [_axis_or_nan(layer) for layer in drawn]
         rows.append([abs(float(axis @ axes[-1])) for axis in axes])
     return np.median(rows, axis=0)
 
@@ -109,8 +106,7 @@ def _axis_or_nan(centroids: np.ndarray, valence: tuple[int, ...] | None = None) 
     # The last token of a frame is the same word for every text: where it enters, there is no axis.
     if np.ptp(centroids, axis=0).max() <= 1e-6 * np.abs(centroids).max():
         return np.full(centroids.shape[1], np.nan)
-    direction = principal_axis(centroids)[0]
-    return direction if valence is None else orient(direction, centroids=centroids, valence=valence)
+    return fit_direction(centroids, valence=valence).direction
 
 
 def _rowwise(first: np.ndarray, second: np.ndarray) -> np.ndarray:

@@ -2,10 +2,14 @@
 
 from itertools import combinations
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from records.files import atomic
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 GREY = "0.6"
 ROOM = 8  # models; with more, a cell has room for one number
@@ -38,13 +42,13 @@ def draw(result: dict, path: Path) -> Path:
     return path
 
 
-def _agreement(axes, clips: dict, names: list[str]) -> None:
+def _agreement(axes: "Axes", clips: dict, names: list[str]) -> None:
     r = np.full((len(names), len(names)), np.nan)
     for i, j in combinations(range(len(names)), 2):
         row = clips["pairs"][f"{names[i]} ~ {names[j]}"]
         null = row["random texts"]
         r[i, j] = r[j, i] = row["r"]
-        look = {"ha": "center", "color": "white" if abs(row["r"]) > 0.6 else "black"}
+        look: dict[str, Any] = {"ha": "center", "color": "white" if abs(row["r"]) > 0.6 else "black"}
         weight = "bold" if row["r"] > null["p95"] else "normal"
         for x, y in ((i, j), (j, i)):
             axes.text(
@@ -61,7 +65,7 @@ def _agreement(axes, clips: dict, names: list[str]) -> None:
     axes.set_title(f"Agreement: r of projections\n(bold: above 95 % of nine random texts{small})", fontsize=9)
 
 
-def _validity(axes, clips: dict, names: list[str]) -> None:
+def _validity(axes: "Axes", clips: dict, names: list[str]) -> None:
     for y, name in enumerate(names):
         row = clips["validity"][name]
         axes.plot([row["low"], row["high"]], [y, y], color="C0", lw=2)
@@ -76,7 +80,7 @@ def _validity(axes, clips: dict, names: list[str]) -> None:
     axes.legend(fontsize=7, loc="upper center", bbox_to_anchor=(0.5, -0.13), frameon=False, ncols=3, columnspacing=1)
 
 
-def _profiles(axes, models: dict) -> None:
+def _profiles(axes: "Axes", models: dict) -> None:
     for i, (name, about) in enumerate(models.items()):
         found, null = (np.array(about[key], dtype=float) for key in ("layer_profile", "layer_profile_null"))
         depth = np.arange(len(found)) / (len(found) - 1)

@@ -8,43 +8,20 @@
   one minus cosine to the other. ``ridge`` is supervised, trained on the selection sample.
 """
 
-from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 import yaml
 
 from measures.bootstrap import Resamples, auc, interval, sign_free
-from vaxis.axis import orient, principal_axis
-from vaxis.language.null_texts import nonce
+from vaxis.axis import Read
+from vaxis.fit import fit_direction
+from vaxis.language.chance_axes import nonce_centroids, nonce_versions
 
 NULLS = ("random_texts", "covariance", "isotropic", "nonce_sentences")
-NONCE_VERSIONS = 12
 
 
-def random_directions(states: np.ndarray, *, kind: str, count: int, seed: int = 0) -> np.ndarray:
-    """Unit directions (count, L) that no sentence was used for.
-
-    Args:
-        states: (n, L) states of the corpus.
-        kind: ``isotropic``; ``covariance``, random combinations of the centred states; or ``random_texts``.
-        count: number of directions.
-        seed: of the draws.
-    """
-    generator = np.random.default_rng(seed)
-    if kind == "random_texts":
-        draws = (generator.choice(len(states), 9, replace=False) for _ in range(count))
-        return np.stack([principal_axis(states[rows])[0] for rows in draws])
-    if kind == "isotropic":
-        directions = generator.normal(size=(count, states.shape[1]))
-    else:
-        directions = generator.normal(size=(count, len(states))) @ (states - states.mean(axis=0))
-    return directions / np.linalg.norm(directions, axis=1, keepdims=True)
-
-
-def nonce_sentence_axes(
-    read: Callable[[Sequence[str]], np.ndarray], sentences: list[list[str]], *, valence: tuple[int, ...], count: int
-) -> np.ndarray:
+def nonce_sentence_axes(read: Read, sentences: list[list[str]], *, valence: tuple[int, ...], count: int) -> np.ndarray:
     """Axes (count, L) of the sentences with content words made up; a draw takes one version of each sentence.
 
     Args:
@@ -53,21 +30,13 @@ def nonce_sentence_axes(
         valence: (K,) nominal valence that signs each axis.
         count: number of axes.
     """
-    counts = np.array([len(group) for group in sentences])
-    generator, total, starts = np.random.default_rng(0), counts.sum(), np.cumsum(counts) - counts
-    versions = [nonce(sentence, generator) for group in sentences for sentence in group for _ in range(NONCE_VERSIONS)]
-    states = read(versions).reshape(total, NONCE_VERSIONS, -1)
-
-    def draws() -> Iterator[np.ndarray]:
-        for _ in range(count):
-            chosen = states[np.arange(total), generator.integers(NONCE_VERSIONS, size=total)]
-            centroids = np.add.reduceat(chosen, starts, axis=0) / counts[:, None]
-            yield orient(principal_axis(centroids)[0], centroids=centroids, valence=valence)
-
-    return np.stack(list(draws()))
+    generator, sizes = np.random.default_rng(0), [len(group) for group in sentences]
+    states = read(nonce_versions([sentence for group in sentences for sentence in group], generator))
+    drawn = nonce_centroids(states, sizes=sizes, count=count, generator=generator)
+    return np.stack([fit_direction(centroids, valence=valence).direction for centroids in drawn])
 
 
-def arousal_axes(read: Callable[[Sequence[str]], np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+def arousal_axes(read: Read) -> tuple[np.ndarray, np.ndarray]:
     """Two axes (L,) of nine sentences that differ in arousal, each level holding good and bad ones.
 
     The first is their first component, as the V-axis is made: in a frame that asks for feelings it is valence again,
@@ -76,7 +45,7 @@ def arousal_axes(read: Callable[[Sequence[str]], np.ndarray]) -> tuple[np.ndarra
     levels = yaml.safe_load((Path(__file__).parent / "arousal.yaml").read_text(encoding="utf-8"))
     states = read([sentence for level in ("high", "middle", "low") for sentence in levels[level]])
     arousal = tuple(sign for level, sign in (("high", 1), ("middle", 0), ("low", -1)) for _ in levels[level])
-    return orient(principal_axis(states)[0], centroids=states, valence=arousal), contrast(states, arousal)
+    return fit_direction(states, valence=arousal).direction, contrast(states, arousal)
 
 
 def contrast(centroids: np.ndarray, valence: tuple[int, ...]) -> np.ndarray:
@@ -96,18 +65,12 @@ def prototype_scores(states: np.ndarray, centroids: np.ndarray, valence: tuple[i
 
 
 def ridge(states: np.ndarray, ratings: np.ndarray) -> np.ndarray:
-    """Weights (L,) of a ridge regression on the ratings (n,); its penalty by generalised cross-validation."""
-    centred, target = states - states.mean(axis=0), ratings - ratings.mean()
-    left, singular_values, right = np.linalg.svd(centred, full_matrices=False)
-    along = left.T @ target
+    """Weights (L,) of a ridge regression on the ratings (n,); its penalty by leave-one-out cross-validation."""
+    from sklearn.linear_model import RidgeCV
 
-    def score(penalty: float) -> float:
-        kept = singular_values**2 / (singular_values**2 + penalty)
-        rest = float(target @ target - along @ along + np.sum(((1 - kept) * along) ** 2))
-        return rest / (len(target) - 1 - kept.sum()) ** 2
-
-    penalty = min(singular_values[0] ** 2 * np.logspace(-6, 1, 29), key=score)
-    return right.T @ (singular_values / (singular_values**2 + penalty) * along)
+    # Penalties in units of the largest squared singular value suit states of any scale.
+    largest = np.linalg.norm(states - states.mean(axis=0), ord=2) ** 2
+    return RidgeCV(alphas=largest * np.logspace(-6, 1, 29)).fit(states, ratings).coef_
 
 
 def null_band(directions: np.ndarray, states: np.ndarray, positive: np.ndarray, *, own: float) -> dict:

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from records.files import atomic
-from vaxis.axis import orient, principal_axis, separation
 from vaxis.emotions import FACED
+from vaxis.fit import class_means, fit_direction, separation
 from vaxis.language.readouts import readout_of
 from vaxis.language.texts import Texts, digest
-from vaxis.validity.agreement import layer_profile, null_directions, profile_null
+from vaxis.validity.agreement import comparable_nulls, layer_profile, profile_null
 
 if TYPE_CHECKING:
     from vaxis.language.hidden_states import HiddenStates
@@ -52,7 +52,7 @@ class Question:
         return {"clips": self.texts.clips, **self.corpora}
 
 
-def read_model(
+def ask(
     model: str, question: Question, *, on_plan: Callable[["MemoryPlan"], None], progress: bool, **options: Any
 ) -> dict:
     """Open a model and answer; arrays and plain values by name.
@@ -70,7 +70,8 @@ def read_model(
     states = HiddenStates(model, layer=question.layer, on_plan=on_plan, **options)
     answer: dict[str, Any] = {}
     for readout in question.readouts:
-        answer |= {f"{readout}|{name}": value for name, value in _read(states, question, readout, progress).items()}
+        found = _answer_in(readout, states, question, progress)
+        answer |= {f"{readout}|{name}": value for name, value in found.items()}
     return answer | {
         "about": {
             "plan": str(states.plan),
@@ -104,22 +105,19 @@ def load(path: Path) -> dict:
         raise ValueError(f"{path} is damaged ({error}); delete it and run again") from error
 
 
-def _read(states: "HiddenStates", question: Question, readout: str, progress: bool) -> dict[str, np.ndarray]:
+def _answer_in(readout: str, states: "HiddenStates", question: Question, progress: bool) -> dict[str, np.ndarray]:
     texts, classes = question.texts, len(FACED.classes)
     sentences = [sentence for group in texts.sentences.values() for sentence in group]
-    ends = np.cumsum([len(group) for group in texts.sentences.values()])[:-1]
     everyday, clips = texts.everyday, texts.clips
     profile = states.profile([*sentences, *clips, *everyday], readout=readout, progress=progress)
     of_sentences, of_clips, of_everyday = np.split(profile, np.cumsum([len(sentences), len(clips)]), axis=1)
-    by_layer = np.stack([rows.mean(axis=1) for rows in np.split(of_sentences, ends, axis=1)], axis=1)
-    centroids = by_layer[-1].astype(np.float64)
-    direction = orient(principal_axis(centroids)[0], centroids=centroids, valence=FACED.valence)
+    by_layer = class_means(of_sentences, [len(group) for group in texts.sentences.values()])
+    direction, _, scores = fit_direction(by_layer[-1], valence=FACED.valence)
     seed = int(states.fingerprint[:8], 16)
-    nulls = null_directions(of_everyday[-1].astype(np.float64), classes=classes, seed=seed)
-    scores = centroids @ direction
+    nulls = comparable_nulls(of_everyday[-1].astype(np.float64), classes=classes, seed=seed)
     found = {
         "separation": np.array(separation(scores, valence=FACED.valence)),
-        "joy": np.array(scores[FACED.classes.index(FACED.joy)] > scores.mean()),
+        "joy": np.array(scores[FACED.classes.index(FACED.joy)] > 0),
         "profile": layer_profile(by_layer, valence=FACED.valence),
         "profile null": profile_null(of_everyday, classes=classes),
     }

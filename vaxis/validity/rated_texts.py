@@ -1,14 +1,13 @@
 """What one axis says about one corpus of rated texts, and what everything else says about the same texts."""
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
 from measures.bootstrap import Resamples, auc
-from vaxis.axis import Axis
-from vaxis.language.null_texts import nonce
+from vaxis.axis import Axis, Read
+from vaxis.language.chance_axes import nonce, random_directions
 from vaxis.validity.controls import (
     NULLS,
     arousal_axes,
@@ -17,7 +16,6 @@ from vaxis.validity.controls import (
     nonce_sentence_axes,
     null_band,
     prototype_scores,
-    random_directions,
     ridge,
 )
 from vaxis.validity.corpora import LEAST, Corpus, selection
@@ -38,15 +36,15 @@ class Instrument:
         draws: random directions of each kind.
         training: texts of the selection sample that the supervised reference learns from.
         nonce_texts: reported texts that are also read with their content words made up.
-        layer: of the model.
+        layer: of the model; 0 where nothing is written with it.
     """
 
     axis: Axis
-    read: Callable[[Sequence[str]], np.ndarray]
+    read: Read
     draws: int = 1000
     training: int = 500
     nonce_texts: int = 200
-    layer: int | None = None
+    layer: int = 0
 
     @cached_property
     def nonce_axes(self) -> np.ndarray:
@@ -108,19 +106,18 @@ def measure(instrument: Instrument, corpus: Corpus) -> dict:
 
 def human_ceiling(corpus: Corpus) -> dict | None:
     """AUC of one rater against the sign of the mean of the others, over random choices of the rater."""
-    rows = [i for i, ratings in enumerate(corpus.raters or []) if len(ratings) > 1]
-    if not rows:
+    rated = [np.array(ratings) for ratings in corpus.raters or [] if len(ratings) > 1]
+    if not rated:
         return None
     generator, found, draws = np.random.default_rng(0), [], []
     for _ in range(RATER_DRAWS):
-        ratings = [np.array(corpus.raters[i]) for i in rows]
-        picked = [int(generator.integers(len(values))) for values in ratings]
-        others = np.array([np.delete(values, k).mean() for values, k in zip(ratings, picked)])
-        single = np.array([values[k] for values, k in zip(ratings, picked)], dtype=float)
+        picked = [int(generator.integers(len(values))) for values in rated]
+        others = np.array([np.delete(values, k).mean() for values, k in zip(rated, picked)])
+        single = np.array([values[k] for values, k in zip(rated, picked)], dtype=float)
         found.append(auc(single, others > 0))
         draws.append(Resamples.draw(others, count=200).auc(single))
     low, high = np.percentile(np.concatenate(draws), [2.5, 97.5])
-    return {"auc": {"value": float(np.mean(found)), "low": float(low), "high": float(high)}, "texts": len(rows)}
+    return {"auc": {"value": float(np.mean(found)), "low": float(low), "high": float(high)}, "texts": len(rated)}
 
 
 def recover_lexicon(instrument: Instrument, name: str, *, carrier: str, samples: int) -> dict:

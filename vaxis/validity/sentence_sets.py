@@ -1,44 +1,18 @@
-"""The axis of any nine sentences, and how much it depends on who wrote them."""
+"""How much the axis depends on who wrote its nine sentences."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import yaml
 
 from measures.bootstrap import auc, sign_free
-from vaxis.axis import GATE, Axis, orient, principal_axis
-from vaxis.emotions import FACED, TAXONOMIES, Taxonomy
+from vaxis.axis import Read, sentence_axis
+from vaxis.emotions import FACED
+from vaxis.fit import GATE
+from vaxis.language.chance_axes import random_directions
 from vaxis.language.texts import HERE
-from vaxis.validity.controls import contrast, random_directions
+from vaxis.validity.controls import contrast
 from vaxis.validity.corpora import Corpus
-
-Read = Callable[[Sequence[str]], np.ndarray]
-
-
-def fit_axis(read: Read, sentences: dict[str, list[str]], *, classes: Taxonomy = FACED) -> Axis:
-    """The axis of one set of sentences, without stimulus positions.
-
-    Args:
-        read: gives the (n, L) states of n texts.
-        sentences: class name to its sentences, in the taxonomy's order.
-        classes: the taxonomy.
-    """
-    groups = np.split(
-        read([sentence for group in sentences.values() for sentence in group]),
-        np.cumsum([len(group) for group in sentences.values()])[:-1],
-    )
-    centroids = np.stack([group.mean(axis=0) for group in groups])
-    direction, explained = principal_axis(centroids)
-    return Axis(
-        taxonomy=classes.name,
-        direction=orient(direction, centroids=centroids, valence=classes.valence),
-        mean=centroids.mean(axis=0),
-        centroids=centroids,
-        positions={},
-        explained_variance=explained,
-        provenance={"sentences": sentences},
-        own_classes=None if classes.name in TAXONOMIES else classes,
-    )
 
 
 def load_sets() -> dict[str, dict[str, list[str]]]:
@@ -61,7 +35,7 @@ def study_sets(
         corpora: name to rated texts.
         draws: axes of nine random texts, the null of each corpus.
     """
-    axes = {name: fit_axis(read, sentences) for name, sentences in sets.items()}
+    axes = {name: sentence_axis(read, sentences, classes=FACED) for name, sentences in sets.items()}
     passed = {name: axis.separation >= GATE and axis.joy_is_positive for name, axis in axes.items()}
     rows: dict[str, dict] = {
         name: {"separation": axis.separation, "joy": axis.joy_is_positive, "passed": passed[name], "auc": {}}
@@ -72,7 +46,7 @@ def study_sets(
         states, positive = read(corpus.texts), corpus.ratings > 0
         for name, axis in axes.items():
             rows[name]["auc"][corpus_name] = float(auc(states @ axis.direction, positive))
-        contrasts = [auc(states @ contrast(a.centroids, a.classes.valence), positive) for a in axes.values()]
+        contrasts = [float(auc(states @ contrast(a.centroids, a.classes.valence), positive)) for a in axes.values()]
         random = random_directions(states, kind="random_texts", count=draws)
         null = float(np.median(sign_free(auc(states @ random.T, positive))))
         own = {name: row["auc"][corpus_name] for name, row in rows.items()}

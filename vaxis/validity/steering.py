@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from measures.bootstrap import INTERVAL
-from vaxis.validity.controls import random_directions
+from vaxis.language.chance_axes import random_directions
 from vaxis.validity.lexicons import lexicon, rate, words_of
 
 # Openings that lean to neither side; the model goes on from there.
@@ -113,7 +113,7 @@ def _changed(block: nn.Module, change: Callable[[Tensor], Tensor]) -> Iterator[N
         handle.remove()
 
 
-def null_directions(everyday: np.ndarray, axis: np.ndarray, *, draws: int) -> dict[str, np.ndarray]:
+def nulls_along(everyday: np.ndarray, axis: np.ndarray, *, draws: int) -> dict[str, np.ndarray]:
     """Unit directions (m, L) of each kind that know nothing of the nine sentences, with the sign nearer to the axis.
 
     ``random_texts`` are first components of nine everyday texts: what any nine texts would have given. ``isotropic``
@@ -153,14 +153,14 @@ def study(
     runs = dict(done)
     units = {"axis": direction} | {f"{kind} {k}": unit for kind, rows in nulls.items() for k, unit in enumerate(rows)}
     # Nothing added is the same for all directions.
-    wanted = {"nothing": (direction, 0.0)}
+    wanted: dict[str, tuple[np.ndarray, float | None]] = {"nothing": (direction, 0.0)}
     wanted |= {f"{name} {size:g}": (unit, size) for name, unit in units.items() for size in alphas if size}
     wanted |= {f"{name} removed": (unit, None) for name, unit in units.items()}
     for key, (unit, size) in tqdm(wanted.items(), desc="writing", unit="condition"):
         if key not in runs:
             runs[key] = writer.remove(unit) if size is None else writer.add(writer.size * size * unit)
             save({"runs": runs})
-    result = summary(runs, alphas=alphas, draws={kind: len(rows) for kind, rows in nulls.items()})
+    result = effects(runs, alphas=alphas, draws={kind: len(rows) for kind, rows in nulls.items()})
     result |= {"size": writer.size, "runs": runs}
     result["removed"]["shift"] = -float(writer.mean @ direction) / writer.size
     cosines = {kind: float(np.median(np.abs(rows @ direction))) for kind, rows in nulls.items()}
@@ -168,7 +168,7 @@ def study(
     return result
 
 
-def summary(runs: dict[str, list[str]], *, alphas: list[float], draws: Mapping[str, int]) -> dict:
+def effects(runs: dict[str, list[str]], *, alphas: list[float], draws: Mapping[str, int]) -> dict:
     """Mean valence by alpha, its slope over all alphas and the effect of removal, each beside its nulls.
 
     Both p are two-sided, by size alone, so that the sign of a null direction does not count.

@@ -1,6 +1,6 @@
 """The results of ``validate`` in a terminal: one table a read-out, corpora in columns, every control in a row."""
 
-from vaxis.axis import GATE
+from vaxis.fit import GATE
 from vaxis.validity.rated_texts import CLEAR
 
 _LABELS = {

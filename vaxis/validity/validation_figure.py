@@ -1,7 +1,7 @@
 """One picture of an axis: where the nine classes lie, what it is worth on rated texts, and what the nulls reach."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -64,17 +64,17 @@ def _validity(axes: "Axes", readouts: dict[str, dict]) -> None:
         for i, row in enumerate(found["corpora"].values()):
             x, own, null = i - 0.42 + (k + 0.45) * width, row["axis"]["auc"], row["nulls"]["random_texts"]
             label = _NAMES.get(name, name) if i == 0 else None
-            bar = {"bottom": 0.5, "width": width * 0.62, "color": colours[name], "label": label}
+            bar: dict[str, Any] = {"bottom": 0.5, "width": width * 0.62, "color": colours[name], "label": label}
             axes.bar(x, own["value"] - 0.5, **bar)
             error = [[own["value"] - own["low"]], [own["high"] - own["value"]]]
             axes.errorbar(x, own["value"], error, color="black", linewidth=1)
-            null_label = "nine random texts: 5, 50, 95 % (sign-free)" if i == k == 0 else None
+            null_label = "nine random texts: 5, 50, 95 % (sign-free)" if i == k == 0 else "_"
             axes.vlines(x + width * 0.42, null["p5"], null["p95"], color=NULL, linewidth=4, label=null_label)
             axes.plot(x + width * 0.42, null["median"], "_", color="black", markersize=5)
             axes.text(x, max(own["high"], 0.5) + 0.012, f"{own['value']:.2f}", ha="center", fontsize=7)
     for i, row in enumerate(corpora.values()):
         if row["human"]:
-            label = "one human rater" if i == 0 else None
+            label = "one human rater" if i == 0 else "_"  # matplotlib lists no label that begins so
             axes.hlines(row["human"]["auc"]["value"], i - 0.44, i + 0.44, color=HUMAN, linestyle="--", label=label)
     axes.axhline(0.5, color=LINE, linewidth=0.8)
     axes.set_xticks(range(len(corpora)), [f"{name}\n({row['texts']} texts)" for name, row in corpora.items()])
