@@ -8,14 +8,14 @@ Everything is judged by the functions that judge real runs. The networks are the
 loop and not through the Trainer: thousands of runs in minutes. SIMULATED throughout.
 """
 
-import argparse
 import sys
 from collections.abc import Iterator
 
 import numpy as np
 from tqdm import tqdm
 
-from command_line.errors import one_line_errors
+from console.arguments import Arguments
+from console.errors import one_line_errors
 from measures.outcome import LOOKS, judged
 from measures.paired import paired
 from measures.people import crossed, person_scores
@@ -107,9 +107,7 @@ def main(argv: list[str]) -> None:
     Args:
         argv: words of the command line.
     """
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.false_positives", description=__doc__, allow_abbrev=False
-    )
+    parser = Arguments("python -m benchmarks.false_positives", about=__doc__)
     parser.add_argument("--cohorts", type=int, default=150, help="simulated cohorts, each with 80 runs")
     parser.add_argument("--draws", type=int, default=2000, help="tables of normal differences")
     args = parser.parse_args(argv)
