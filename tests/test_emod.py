@@ -1,5 +1,7 @@
 """EMOD against the published shapes, parameter counts, names and the layout of its released attention."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -7,11 +9,7 @@ import torch.nn.functional as F
 from eeg.montage import FACED_CHANNELS, SEEDV_CHANNELS
 from networks.emod import ELECTRODE_ID, EMOD, RENAMED, Attention, Block
 from networks.weights import rename
-from tests.test_networks import FACED, RAW, make
-
-
-def count(module: torch.nn.Module) -> int:
-    return sum(p.numel() for p in module.parameters())
+from tests.test_networks import FACED, RAW, count, make
 
 
 @pytest.mark.parametrize(("depth", "total"), [(3, 845_384), (6, 1_641_488)])

@@ -56,6 +56,10 @@ def make(network: type[Network], spec: DataSpec, **init_args) -> Network:
     return made.eval()
 
 
+def count(module: torch.nn.Module) -> int:
+    return sum(p.numel() for p in module.parameters())
+
+
 @pytest.fixture(params=[(c, kind) for c in found() for kind in c.reads], ids=lambda p: f"{p[0].__name__}-{p[1]}")
 def row(request):
     """A network, its arguments and data of a kind that it reads."""
