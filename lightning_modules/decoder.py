@@ -13,6 +13,7 @@ from lightning_modules import contents
 from lightning_modules.heads import HeadName, build_head
 from lightning_modules.optimisation import Optimisation, configure
 from lightning_modules.phases import PhasedModule
+from lightning_modules.step import training_losses
 from losses.base import AlignmentLoss, LossSpec, Output
 from losses.none import NoAlignment
 from measures.scores import classification_scores
@@ -144,16 +145,16 @@ class Decoder(PhasedModule):
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         second = isinstance(batch, SourceBatch)
         output = self.output(batch.x, self.source_classifier if second else self.classifier)
-        phase, alignment = self.phase, None
-        if phase.task:
-            task = F.cross_entropy(output.logits.float(), batch.y, label_smoothing=self.label_smoothing)
-        else:
-            task = 0.0 * output.logits.float().sum()
-        total = task
-        if self.loss.active and phase.alignment:
-            with torch.autocast(self.device.type, enabled=False):
-                alignment = self.loss(*self._seen_by_loss(output, batch))
-            total = self.loss.combine(task=task, alignment=alignment, progress=self.progress(batch_idx))
+        phase = self.phase
+        task, alignment, total = training_losses(
+            output,
+            batch,
+            phase=phase,
+            strategy=self.loss,
+            seen=self._seen_by_loss,
+            label_smoothing=self.label_smoothing,
+            progress=self.progress(batch_idx),
+        )
         if len(self.phases) > 1 or phase.data != "main":
             # Whatever this phase leaves out takes part with gradient zero: DDP waits for every parameter.
             total = total + 0.0 * sum(p.sum() for p in self.parameters() if p.requires_grad)
