@@ -1,5 +1,6 @@
 """What tests of alignment strategies share: targets, features, batches, a built loss, a decoder around it."""
 
+import functools
 import importlib
 from dataclasses import replace
 from types import SimpleNamespace
@@ -48,9 +49,14 @@ def value(loss, h: torch.Tensor, stimulus: torch.Tensor) -> torch.Tensor:
     return loss(Output(h=h), batch_of(stimulus))
 
 
+@functools.cache
+def class_paths() -> dict[str, str]:
+    """Import path of every strategy; finding them reads all files, which thousands of tests need not do each."""
+    return {plugin.name: plugin.class_path for plugin in plugins("loss")}
+
+
 def strategy(name: str, **hyper) -> AlignmentLoss:
-    path = next(plugin.class_path for plugin in plugins("loss") if plugin.name == name)
-    module, cls = path.rsplit(".", 1)
+    module, cls = class_paths()[name].rsplit(".", 1)
     return getattr(importlib.import_module(module), cls)(**hyper)
 
 

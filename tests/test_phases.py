@@ -198,19 +198,6 @@ def falling(monkeypatch):
 
 
 class TestCheckpoints:
-    def test_best_is_the_epoch_with_the_highest_score(self, monkeypatch, tmp_path):
-        """Neither the first nor the last nor the lowest; with the settings of ``train.py``."""
-
-        def log_scores(self, split: str) -> None:
-            self.confusion.reset()
-            self.log(f"{split}/balanced_accuracy", (0.3, 0.6, 0.2, 0.4)[self.trainer.current_epoch])
-
-        monkeypatch.setattr(Decoder, "_log_scores", log_scores)
-        keep = checkpoint(tmp_path)
-        run(tmp_path, strategy("none"), keep, epochs=4, limit_val_batches=None)
-        best = torch.load(tmp_path / "checkpoints" / "best.ckpt", weights_only=True)
-        assert (best["epoch"], float(keep.best_model_score)) == (1, pytest.approx(0.6))
-
     def test_best_is_of_the_last_phase_and_last_of_every_epoch(self, falling, tmp_path):
         found = []
 
