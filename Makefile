@@ -20,6 +20,7 @@ lint: .venv/ready
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
 	.venv/bin/lint-imports
+	.venv/bin/mypy
 
 bench: .venv/ready  ## what users do today against this project, as ratios in one run
 	$(PY) -m benchmarks.loading

@@ -102,6 +102,7 @@ def test_an_installation_takes_every_room_with_its_data_files():
     chosen = PYPROJECT["tool"]["setuptools"]
     assert {name.rstrip("*") for name in chosen["packages"]["find"]["include"]} == ROOMS
     assert set(PYPROJECT["tool"]["coverage"]["run"]["source"]) == ROOMS
+    assert set(PYPROJECT["tool"]["mypy"]["packages"]) == ROOMS | {"benchmarks"}
     packages = {path.parent for room in ROOMS for path in (ROOT / room).rglob("__init__.py")}
     for room in ROOMS:
         for path in (ROOT / room).rglob("*"):
