@@ -43,7 +43,7 @@ def _named(subcommand: str, words: list[str]) -> tuple[Path, list[str]]:
         ValueError: none or two are named.
     """
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    parser.add_argument("--ckpt_path", "--ckpt-path", type=Path)
+    parser.add_argument("--ckpt_path", type=Path)
     found, words = parser.parse_known_args(words)
     run = words.pop(0) if words and not words[0].startswith("-") else None
     if (found.ckpt_path is None) == (run is None):

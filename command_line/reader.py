@@ -12,7 +12,7 @@ from lightning import seed_everything
 from lightning.pytorch.cli import LightningArgumentParser
 
 from command_line.explain import explain
-from command_line.parser import DecoderCLI, Parser, command_line, joined
+from command_line.parser import DecoderCLI, command_line, joined
 from command_line.settings import RunSettings
 from command_line.words import normalise
 from datamodules.base import EEGDataModule
@@ -37,7 +37,7 @@ class Reader(DecoderCLI):
 
 
 @cache
-def _reader() -> Parser:
+def _reader() -> LightningArgumentParser:
     """The parser of a run, built once a process: a tenth of a second, where parsing takes a third of that."""
     # Checkpoint support would note the settings of the one command line of a process; here there are many.
     parser = command_line(Reader, run=False, load_from_checkpoint_support=False).parser

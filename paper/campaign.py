@@ -104,7 +104,7 @@ class Campaign:
             SystemExit: there is no such strategy.
         """
         axes = (self.axes or self._stand_ins()) if row.axes else ()
-        runs = row_flags.arms(row, self.shared, axes=axes)
+        runs = row_flags.arms(row, self.shared, axes=list(map(str, axes)))
         return {arm: self._conditions(run).arm(run) for arm, run in runs.items()}
 
     def _conditions(self, run: RunSettings) -> Conditions:

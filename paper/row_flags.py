@@ -68,7 +68,7 @@ def _of_each(row: PublishedRow, base: RunSettings, *, axes: Sequence[str]) -> di
     """Flags of the strategy in both arms."""
     words = row.arms
     if row.axes:
-        words["treated"].append(f"--loss.axes={json.dumps(list(map(str, axes)))}")
+        words["treated"].append(f"--loss.axes={json.dumps(list(axes))}")
     if row.transfer and _data(base) == "SimulatedFACED" and not base.value("source"):
         source = ["--source", "SimulatedFACED"]
         source += [f"--source.{name}={_text(value)}" for name, value in _given(base).items()]

@@ -54,8 +54,8 @@ def main(argv: list[str]) -> None:
         parser.error("flags of the run are missing: ... -- --loss rsa --run_dir DIR")
     if min(args.nodes, args.ranks) < 1:
         raise ValueError("--nodes and --gpus (or --ranks, without GPUs) must be >= 1")
-    run = checked(RunSettings.parse(after), processes=args.nodes * args.ranks)
-    folder = Path(run.run_dir).absolute()
+    run = RunSettings.parse(after)
+    folder = checked(run, processes=args.nodes * args.ranks)
     folder.mkdir(parents=True, exist_ok=True)
     words = train_words(run.save(folder / SETTINGS), args, folder=folder)
     with atomic(folder / "job.sbatch") as partial:
@@ -65,8 +65,8 @@ def main(argv: list[str]) -> None:
     print(f"         {torchrun(args, words=words)}")
 
 
-def checked(run: RunSettings, *, processes: int) -> RunSettings:
-    """The run itself; what is wrong with it is told now, not after the queue.
+def checked(run: RunSettings, *, processes: int) -> Path:
+    """The folder of a run; what is wrong with it is told now, not after the queue.
 
     Raises:
         ValueError: it has no folder, its parts do not fit each other, or its batches do not divide.
@@ -78,7 +78,7 @@ def checked(run: RunSettings, *, processes: int) -> RunSettings:
     data, _, _ = instantiate(run)
     if data.batch_size % processes:
         raise ValueError(f"--data.batch_size {data.batch_size} must be a multiple of the {processes} processes")
-    return run
+    return Path(run.run_dir).absolute()
 
 
 def train_words(settings: Path, args: argparse.Namespace, *, folder: Path) -> list[str]:

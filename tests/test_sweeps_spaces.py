@@ -209,7 +209,7 @@ def test_parameters_of_losses_in_one_study_are_kept_apart():
 def test_flags_are_written_so_that_the_parser_reads_them_back():
     flags = {"loss.a": True, "loss.b": None, "loss.c": "word", "loss.d": 1e-7, "loss.e": 3}
     sweep = make_sweep({"a": {flag: {"type": "categorical", "choices": [value]} for flag, value in flags.items()}})
-    words = sweep.shell(flags, seed=1).split()[4:-1]
+    words = sweep.shell(flags, seed=1).split()[5:-1]
     assert words == ["--loss.a=true", "--loss.b=null", "--loss.c=word", "--loss.d=1e-07", "--loss.e=3"]
     assert [yaml.safe_load(word.split("=")[1]) for word in words[:3]] == [True, None, "word"]
 
