@@ -166,7 +166,9 @@ def _plain(value: Any) -> Any:
 
 
 def _axis(state: dict[str, Any]) -> Axis:
-    arrays = {name: value.numpy() if isinstance(value, Tensor) else value for name, value in state.items()}
+    arrays: dict[str, Any] = {
+        name: value.numpy() if isinstance(value, Tensor) else value for name, value in state.items()
+    }
     arrays["positions"] = {name: value.numpy() for name, value in state["positions"].items()}
     arrays["own_classes"] = state["own_classes"] and Taxonomy.from_lists(state["own_classes"])
     return Axis(**arrays)
