@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from analysis.base import commands
-from command_line.errors import one_line_errors
+from console.errors import one_line_errors
 
 HELP = """\
 Analyses of finished runs, from their folders alone:
