@@ -77,7 +77,7 @@ def test_places_are_named_as_flags_are(run):
     assert run.with_value("data.augmentation.probability", 0.3).value("data.augmentation.probability") == 0.3
     network = run.with_value("network", "emod")
     assert network.value("network") == {"class_path": "networks.emod.EMOD"}, "from its own defaults"
-    assert run.with_value("network", run.value("network.class_path")) == run, "the one that is there keeps its arguments"
+    assert run.with_value("network", run.value("network.class_path")) == run, "what is there keeps its arguments"
     for place in ("trainer.max_epoch", "nothing", "trainer.max_epochs.x"):
         with pytest.raises(ValueError, match=f"there is no setting --{place}"):
             run.with_value(place, 1)
