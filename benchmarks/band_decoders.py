@@ -76,10 +76,11 @@ def draw(cohort: Cohort, *, centred: bool = False, n_subjects: int = 123) -> tup
     rows = [torch.tensor([i for i, number in enumerate(numbers) if number in part]) for part in PARTS]
     clip = torch.arange(len(CLASS_OF)).repeat_interleave(WINDOWS)
     mean, spread = x[rows[0]].mean(dim=(0, 1, 2)), x[rows[0]].std(dim=(0, 1, 2))
-    return tuple(
+    train, val, test = (
         Trials(((x[part] - mean) / spread).flatten(0, 2), CLASS_OF[clip].repeat(len(part)), clip.repeat(len(part)))
         for part in rows
     )
+    return train, val, test
 
 
 def accuracy(scores: Tensor, y: Tensor) -> float:

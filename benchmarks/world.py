@@ -8,6 +8,7 @@ import argparse
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -40,7 +41,7 @@ PUBLISHED = {
     "vote of five, 60 epochs": ".692 (150 epochs)",
 }
 # One dial at a time, away from the default.
-MOVES = {
+MOVES: dict[str, dict[str, Any]] = {
     "default": {},
     "snr 0.4": {"snr": 0.4},
     "snr 1.2": {"snr": 1.2},
@@ -155,7 +156,8 @@ def table(name: str, columns: dict[str, dict[str, float]], last: dict[str, str] 
 
 def dial_table(seeds: Sequence[int], measure: Callable[..., dict[str, float]] = move) -> str:
     """Markdown with a row a setting: means over cohorts."""
-    rows, names = [], None
+    rows: list[str] = []
+    names: list[str] = []
     for name, dials in MOVES.items():
         found = [measure(seed, **dials) for seed in seeds]
         names = names or list(found[0])

@@ -3,6 +3,7 @@
 import hashlib
 import json
 from dataclasses import asdict, replace
+from typing import Any
 
 from datamodules.base import EEGDataModule
 from datamodules.faced import FACED
@@ -54,7 +55,13 @@ class SimulatedFACED(FACED):
         """
         chosen = subjects or tuple(FACED_SUBJECTS[n] for n in spread_subjects(n_subjects))
         self.n_subjects, self.prepared = n_subjects, False
-        self.simulation = {"snr": snr, "seed": cohort_seed, "axis": axis, "outlier": outlier, "world": world}
+        self.simulation: dict[str, Any] = {
+            "snr": snr,
+            "seed": cohort_seed,
+            "axis": axis,
+            "outlier": outlier,
+            "world": world,
+        }
         if people_seed is not None:
             self.simulation["people_seed"] = people_seed
         super().__init__(root=root or _folder("faced", self.simulation), subjects=chosen, **faced)
@@ -127,7 +134,7 @@ class SimulatedSEEDV(SEEDV):
             subjects: use only these of the simulated ones; all of them by default.
         """
         self.n_subjects, self.prepared = n_subjects, False
-        self.simulation = {"snr": snr, "seed": cohort_seed, "axis": axis, "world": world}
+        self.simulation: dict[str, Any] = {"snr": snr, "seed": cohort_seed, "axis": axis, "world": world}
         self.simulation |= {"seconds_per_trial": seconds_per_trial, "corrupt_header": corrupt_header}
         root = root or _folder("seedv", self.simulation)
         super().__init__(root=root, subjects=subjects or SEEDV_SUBJECTS[:n_subjects], **seedv)

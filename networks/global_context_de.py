@@ -1,5 +1,7 @@
 """GlobalContextDE: electrode and band tokens that share one update computed from all features."""
 
+from typing import cast
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -67,7 +69,7 @@ class GlobalContextDE(Network):
         return self.blocks[0](x.flatten(1))
 
     def adaptable(self) -> list[Adaptable]:
-        context = self.blocks[0]
+        context = cast(Context, self.blocks[0])
         return [
             Adaptable(context.inner, "weight", "mixing", slice(None)),
             Adaptable(context.outer, "weight", "ffn_out"),

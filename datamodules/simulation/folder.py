@@ -99,6 +99,9 @@ def write_truth(root: Path, *, axis: Axis, cohort: Cohort, subjects: dict[str, i
     if (root / "truth.npz").is_file():
         return
     people = [cohort.subject(number) for number in subjects.values()]
+    mixing: dict[str, Any] = {}
+    if cohort.world.mixing:
+        mixing = {"subject_mixing": np.stack([person.mixing for person in people if person.mixing is not None])}
     with atomic(root / "truth.npz") as partial, open(partial, "wb") as file:
         np.savez(
             file,
@@ -108,7 +111,7 @@ def write_truth(root: Path, *, axis: Axis, cohort: Cohort, subjects: dict[str, i
             subject_band_gains=np.stack([person.band_gain for person in people]),
             subject_states=np.stack([person.states for person in people]),
             subject_noise=np.stack([person.noise for person in people]),
-            **({"subject_mixing": np.stack([person.mixing for person in people])} if cohort.world.mixing else {}),
+            **mixing,
             channels=list(cohort.channels),
             bands=list(cohort.bands),
             **{f.name: getattr(cohort.truth, f.name) for f in fields(cohort.truth)},

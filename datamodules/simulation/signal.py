@@ -89,7 +89,7 @@ class Cohort:
             band_gain=band_gain,
             mixing=self._mixing(rng) if world.mixing else None,
             states=states.standard_normal((world.codes, clips)).T,
-            noise=quality * _spread(world.heavy_tails, self.rng(number, "tails").standard_normal(clips)),
+            noise=np.asarray(quality * _spread(world.heavy_tails, self.rng(number, "tails").standard_normal(clips))),
         )
 
     def _mixing(self, rng: np.random.Generator) -> np.ndarray:

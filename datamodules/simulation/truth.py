@@ -130,8 +130,8 @@ class Truth:
         scalp = np.array([canonical(name) not in (*_MASTOIDS, "VEO", "HEO") for name in channels])
         draw = _Patterns(positions, scalp=scalp, bands=len(bands), rng=np.random.default_rng([seed, 2]))
         # Streams of their own: the patterns above are those of the first version, whatever the codes are.
-        pairs = _Patterns(positions, scalp=scalp, bands=len(bands), rng=np.random.default_rng([seed, 5]))
-        pairs = pairs.each_unit(pairs.raw(2 * world.codes))
+        draw_pairs = _Patterns(positions, scalp=scalp, bands=len(bands), rng=np.random.default_rng([seed, 5]))
+        pairs = draw_pairs.each_unit(draw_pairs.raw(2 * world.codes))
         class_codes, clip_codes = draw_codes(class_of, world=world, rng=np.random.default_rng([seed, 6]))
 
         posterior = np.exp(-(((positions[:, 1] + 3.3) / 1.8) ** 2))[:, None]
