@@ -5,7 +5,7 @@ import json
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from functools import cache
-from typing import Any
+from typing import Any, Protocol
 
 from jsonargparse import Namespace
 from lightning import seed_everything
@@ -13,11 +13,17 @@ from lightning.pytorch.cli import LightningArgumentParser
 
 from command_line.explain import explain
 from command_line.parser import DecoderCLI, command_line, joined
-from command_line.settings import RunSettings
 from command_line.words import normalise
 from datamodules.base import EEGDataModule
 from datamodules.transfer import Transfer
 from lightning_modules.decoder import Decoder
+
+
+class Resolved(Protocol):
+    """What is needed of a typed run here; ``settings.RunSettings``, which itself reads through this file."""
+
+    @property
+    def content(self) -> Mapping[str, Any]: ...
 
 
 class Reader(DecoderCLI):
@@ -65,7 +71,7 @@ def read(words: Sequence[str], *, base: Mapping[str, Any] | None = None) -> dict
         raise ValueError(explain(str(error))) from error
 
 
-def instantiate(settings: RunSettings) -> tuple[EEGDataModule | Transfer, Decoder, dict[str, Any]]:
+def instantiate(settings: Resolved) -> tuple[EEGDataModule | Transfer, Decoder, dict[str, Any]]:
     """The data module and the decoder of a run, and the settings of its Trainer; no file is read or written.
 
     The process is seeded as the run would be, for data modules keep the seed that they were made under.
@@ -74,7 +80,7 @@ def instantiate(settings: RunSettings) -> tuple[EEGDataModule | Transfer, Decode
         ValueError: a value is refused, or the parts do not fit each other; the message is one line.
     """
     parser = _reader()
-    seed = settings.value("seed_everything")
+    seed = settings.content["seed_everything"]
     if seed is not False:
         seed_everything(None if seed is True else seed, workers=True)
     try:
@@ -83,4 +89,4 @@ def instantiate(settings: RunSettings) -> tuple[EEGDataModule | Transfer, Decode
         data = joined(made.model, made.data, made.get("source"))
     except (argparse.ArgumentError, ValueError) as error:
         raise ValueError(explain(str(error))) from error
-    return data, made.model, settings.value("trainer")
+    return data, made.model, settings.content["trainer"]
