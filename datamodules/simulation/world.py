@@ -28,7 +28,8 @@ class World:
             clips and most of the accuracy is lost on a new one.
         axis_strength: of the class positions on the valence axis, at snr 1: moves linear models and the axis' maps.
         class_strength: of what else clips of a class share, at snr 1: moves linear models, on new clips too.
-        clip_strength: of a pattern that is private to a clip, at snr 1: moves linear models on seen clips only.
+        clip_strength: of a pattern that is private to a clip, at snr 1: lowers what survives a new clip and hardly
+            moves accuracy on seen ones.
         residual_strength: of the position of a clip within its class, at snr 1: moves the within-class correlation of
             features with the axis, hardly accuracy.
         trial_noise: whatever a person happens to do during a clip, smooth over the scalp and slow in time: lowers all.
@@ -36,7 +37,8 @@ class World:
             hinders mastoids from serving as a noise reference.
         offset: between people, added to each electrode and band: what centring on the person removes.
         loudness: between people, added to all electrodes and bands alike; centring removes it too.
-        gain: spread of the log of how strongly a person responds to clips (codes have no part in it).
+        gain: spread of the log of how strongly a person responds to clips (codes have no part in it): accuracy varies
+            over people.
         band_gain: spread of the log of a factor on each band of a person's evoked part and codes: a shift that centring
             cannot remove.
         mixing: how much of a person's evoked part and codes each electrode takes from others, at random, relative to
