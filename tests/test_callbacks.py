@@ -21,7 +21,6 @@ from tests.small_decoder import (
     CLASS_OF,
     SUBJECTS,
     SmallDecoder,
-    Splits,
     cohort,
     make_axis,
     make_trainer,
