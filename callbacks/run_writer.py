@@ -24,8 +24,9 @@ class RunWriter(TrialCallback):
     """Writes a run once it has been tested, so a folder with a ``result.json`` is a run that finished.
 
     ``trainer.fit``, then ``trainer.validate`` and ``trainer.test`` on the best checkpoint. The files hold the trials of
-    all ranks, each once, in the order of their index; arrays are prefixed ``val_`` and ``test_``. The numbers of the
-    other callbacks are taken from their ``measures`` and ``means``.
+    all ranks, each once, in the order of their index; arrays are prefixed ``val_`` and ``test_``, and ``test_seen_``
+    where the split of the data holds clips back. The numbers of the other callbacks are taken from their ``measures``
+    and ``means``.
 
     Args:
         run_dir: folder of the run; by default the Trainer's ``default_root_dir``.
@@ -89,6 +90,7 @@ class RunWriter(TrialCallback):
             "axis": pl_module.axis_artifact.fingerprint,
             "positions": pl_module.targets.source,
             "data": getattr(trainer.datamodule, "fingerprint", None),
+            "labels": getattr(trainer.datamodule, "labels", None),
             "world_size": trainer.world_size,
             "device": _device(trainer.strategy.root_device),
             "epochs": self._epochs - sum(phase.epochs for phase in pl_module.phases[:-1]),
@@ -98,19 +100,19 @@ class RunWriter(TrialCallback):
             "wall_seconds": round(time.monotonic() - self._started, 1),
             "code": self._code,
             "versions": versions(),
-            "val": self._scores(trainer, pl_module, "val"),
-            "test": self._scores(trainer, pl_module, "test"),
+            **{split: self._scores(trainer, pl_module, split) for split in result.SPLITS},
             "residual_gradient": {key: value for means in gradients for key, value in means.items()},
         }
 
     def _scores(self, trainer: L.Trainer, pl_module: L.LightningModule, split: str) -> dict[str, Any] | None:
-        """Scores and alignment measures of a split; None where it was not evaluated in this process."""
+        """Scores and alignment measures of a split; None where there is none or this process did not evaluate it."""
         trials = self._splits.get(split)
         if trials is None:
             return None
         classes = pl_module.spec.classes
         confusion = confusion_matrix(trials.y, trials.logits.argmax(axis=1), n_classes=len(classes))
         scores: dict[str, Any] = classification_scores(confusion, classes=classes)
+        scores["clip_balanced_accuracy"] = trials.clip_balanced_accuracy(n_classes=len(classes))
         for callback in trainer.callbacks:
             if isinstance(callback, TrialCallback):
                 scores |= {name: measure.as_dict() for name, measure in callback.measures.get(split, {}).items()}

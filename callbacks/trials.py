@@ -12,6 +12,8 @@ from torch import Tensor
 from eeg.batch import DataSpec, Record
 from measures.alignment import Measure, stimulus_features
 from measures.names import known
+from measures.scores import clip_balanced_accuracy
+from records.result import TESTS
 
 
 class Trials(NamedTuple):
@@ -42,6 +44,12 @@ class Trials(NamedTuple):
         """(n, K) float32 softmax of the logits, computed in double: a file of them repeats bit for bit."""
         return torch.from_numpy(self.logits).double().softmax(dim=1).float().numpy()
 
+    def clip_balanced_accuracy(self, *, n_classes: int) -> float:
+        """Balanced accuracy of a person's clips, the windows of each voting with their probabilities."""
+        return clip_balanced_accuracy(
+            self.probabilities, self.y, subject=self.subject, stimulus=self.stimulus, n_classes=n_classes
+        )
+
     def predictions(self) -> dict[str, np.ndarray]:
         """What ``predictions.npz`` holds of these trials."""
         ids = ("y", "subject", "stimulus", "index")
@@ -69,41 +77,54 @@ class TrialCallback(L.Callback, ABC):
 
     def __init__(self) -> None:
         self.measures: dict[str, dict[str, Measure]] = {}
-        self._ids: list[Tensor] = []
-        self._values: list[Tensor] = []
+        self._collected: list[tuple[list[Tensor], list[Tensor]]] = []  # ids and values of the batches of each loader
 
     @abstractmethod
     def on_split(self, trainer: L.Trainer, pl_module: L.LightningModule, split: str, trials: Trials) -> None:
-        """Called on every rank at the end of a validation or test epoch; ``split`` is ``val`` or ``test``."""
+        """Called on every rank at the end of a validation or test epoch.
+
+        ``split`` is ``val`` or ``test``; where the data's split holds clips back, a test is followed by ``test_seen``,
+        the same people on clips of the training.
+        """
 
     def wanted(self, trainer: L.Trainer) -> bool:
         """False for evaluations that are not to be collected."""
         return not trainer.sanity_checking
 
     def on_validation_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        self._ids, self._values = [], []
+        loaders = len(trainer.num_test_batches) if _testing(trainer) else 1
+        self._collected = [([], []) for _ in range(loaders)]
 
     on_test_epoch_start = on_validation_epoch_start
 
-    def on_validation_batch_end(self, trainer: L.Trainer, pl_module: L.LightningModule, *_: object) -> None:
+    def on_validation_batch_end(
+        self,
+        trainer: L.Trainer,
+        pl_module: L.LightningModule,
+        outputs: object,
+        batch: object,
+        batch_idx: int,
+        dataloader_idx: int = 0,
+    ) -> None:
         if self.wanted(trainer):
-            ids, values = ids_and_values(pl_module.record)
-            self._ids.append(ids)
-            self._values.append(values)
+            for parts, rows in zip(self._collected[dataloader_idx], ids_and_values(pl_module.record)):
+                parts.append(rows)
 
     on_test_batch_end = on_validation_batch_end
 
     def on_validation_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         if self.wanted(trainer):
-            split = "test" if trainer.state.fn == TrainerFn.TESTING else "val"
-            self.on_split(trainer, pl_module, split, self._gather(trainer, n_classes=len(pl_module.spec.classes)))
-            self._ids, self._values = [], []
+            for split, collected in zip(TESTS if _testing(trainer) else ("val",), self._collected):
+                ids, values = (_all_ranks(trainer, parts) for parts in collected)
+                trials = Trials.once(ids, values, n_classes=len(pl_module.spec.classes))
+                self.on_split(trainer, pl_module, split, trials)
+            self._collected = []
 
     on_test_epoch_end = on_validation_epoch_end
 
-    def _gather(self, trainer: L.Trainer, *, n_classes: int) -> Trials:
-        ids, values = (_all_ranks(trainer, parts) for parts in (self._ids, self._values))
-        return Trials.once(ids, values, n_classes=n_classes)
+
+def _testing(trainer: L.Trainer) -> bool:
+    return trainer.state.fn == TrainerFn.TESTING
 
 
 def ids_and_values(record: Record) -> tuple[Tensor, Tensor]:

@@ -10,6 +10,7 @@ from callbacks.run_writer import RunWriter
 from callbacks.view import callbacks_of, decoder_of
 from measures.names import known
 from records.layout import RunDirectory
+from records.result import SPLITS
 from tracking.run_logger import run_loggers
 from tracking.server import why_offline
 
@@ -46,8 +47,8 @@ class WandbResults(L.Callback):
 def final(result: dict[str, Any]) -> dict[str, Any]:
     """Flat numbers of a ``result.json``, named as the curves are: ``final/val/class_pc1_r`` and the like."""
     found = {name: result[name] for name in ("best_epoch", "epochs", "wall_seconds", "simulated", "axis", "device")}
-    for split in ("val", "test"):
-        scores = result[split] or {}
+    for split in SPLITS:
+        scores = result.get(split) or {}
         found |= {f"{split}/chance": scores["chance"]} if "chance" in scores else {}
         for row in known().values():
             name, score = f"{split}/{row.logged}", scores.get(row.key)

@@ -36,8 +36,16 @@ class WandbScalp(L.Callback):
         self._sums: Tensor | None = None
         self._counts: Tensor | None = None
 
-    def on_test_batch_end(self, trainer: L.Trainer, pl_module: L.LightningModule, *_: object) -> None:
-        if not self.wanted(trainer, pl_module):
+    def on_test_batch_end(
+        self,
+        trainer: L.Trainer,
+        pl_module: L.LightningModule,
+        outputs: object,
+        batch: object,
+        batch_idx: int,
+        dataloader_idx: int = 0,
+    ) -> None:
+        if not self.wanted(trainer, pl_module) or dataloader_idx:  # the map is of the test, not of clips seen before
             return
         record: Record = pl_module.record
         tokens = record.tokens.detach().float().mean(dim=2)  # (B, C, D)

@@ -11,6 +11,7 @@ from command_line.words import normalise
 from lightning_modules.contents import read
 from records.files import atomic
 from records.layout import RunDirectory
+from records.result import SPLITS
 
 USAGE = "python train.py {0} RUN_DIR [flags], or a checkpoint file in place of the folder"
 
@@ -60,7 +61,7 @@ def _predict(words: list[str]) -> None:
         epilog="Further flags name other data or settings: python train.py fit --help lists them.",
         allow_abbrev=False,
     )
-    parser.add_argument("--split", choices=["train", "val", "test", "all"], default="test")
+    parser.add_argument("--split", choices=["train", *SPLITS, "all"], default="test")
     parser.add_argument("--out", type=Path, help="file to write; by default predict.npz in the run directory")
     args, words = parser.parse_known_args(words)
     file, flags = _named("predict", words)

@@ -19,11 +19,13 @@ from datamodules.folders import is_simulated
 from datamodules.normalisation import Affine, Normalise
 from datamodules.sampler import EpochBatches
 from datamodules.slices import Residence, TrialSlices
-from datamodules.splits import Split, by_name
+from datamodules.splits import Split, by_name, empty_roles
 from datamodules.store import Recipe, Store, build
+from datamodules.trials import Trials
 from eeg.bands import Bands
 from eeg.batch import Batch, DataSpec, Features
 from records.files import cache_dir
+from records.result import SEEN
 from vaxis.emotions import Taxonomy
 from vaxis.language.extraction import default_path
 
@@ -44,7 +46,8 @@ class EEGDataModule(L.LightningDataModule, ABC):
         bands: edges of its band features, Hz; empty where it has only raw signals.
         splits: its partitions; the first is the usual one.
         store: the preprocessed cohort, after ``setup``.
-        indices: rows of ``train``, ``val`` and ``test`` in it, after ``setup``.
+        indices: rows of ``train``, ``val`` and ``test`` in it, after ``setup``; of ``test_seen``, too, where the split
+            holds clips back.
     """
 
     taxonomy: ClassVar[Taxonomy]
@@ -53,6 +56,7 @@ class EEGDataModule(L.LightningDataModule, ABC):
     bands: ClassVar[Bands] = {}
     splits: ClassVar[tuple[Split, ...]]
     source: ClassVar[None] = None  # a second data set; only ``Transfer`` has one
+    labels: str = "target"  # whose word for the emotion is decoded: that of the clip, unless a data set knows others
 
     def __init__(
         self,
@@ -223,7 +227,12 @@ class EEGDataModule(L.LightningDataModule, ABC):
         if hasattr(self, "store"):
             return
         self.store: Store = build(self._recipe, cache=self.cache, workers=self.workers)
-        self.indices = self.partition.indices(self.store.trials, fold=self.fold)
+        # The partition first: roles, and which clips are new, follow from the clips whatever the labels.
+        indices = self.partition.indices(self.store.trials, fold=self.fold)
+        self.store.trials, takes_part = self.labelled(self.store.trials)
+        self.indices = {role: rows[takes_part[rows]] for role, rows in indices.items()}
+        if empty := empty_roles(self.indices):
+            raise ValueError(f"--data.labels {self.labels} leaves no trials for {' and '.join(empty)}; choose others")
         self.indices["train"] = self._kept(self.indices["train"])
         loud = [n for n, rms in zip(self.subjects, self.store.meta["rms"]) if self.features == "raw" and rms > LOUDEST]
         if loud:
@@ -232,6 +241,14 @@ class EEGDataModule(L.LightningDataModule, ABC):
                 f"consider --data.exclude '{list(loud)}'",
                 stacklevel=2,
             )
+
+    def labelled(self, trials: Trials) -> tuple[Trials, np.ndarray]:
+        """The trials with the classes to decode, and a mask (n,) of those that take part.
+
+        By default the class of a trial is that of its clip, and all take part. A data set with self-reports may say
+        otherwise; neither changes the store, which holds signals.
+        """
+        return trials, np.ones(len(trials), dtype=bool)
 
     def _kept(self, train: np.ndarray) -> np.ndarray:
         """Rows of the training people that ``train_fraction`` keeps; all their clips, so every class stays."""
@@ -276,11 +293,13 @@ class EEGDataModule(L.LightningDataModule, ABC):
     def val_dataloader(self) -> DataLoader:
         return self.loader(self.indices["val"])
 
-    def test_dataloader(self) -> DataLoader:
-        return self.loader(self.indices["test"])
+    def test_dataloader(self) -> DataLoader | list[DataLoader]:
+        """The test, and behind it the same people on clips of the training where the split holds clips back."""
+        test = self.loader(self.indices["test"])
+        return [test, self.loader(self.indices[SEEN])] if SEEN in self.indices else test
 
     def predict_dataloader(self) -> DataLoader:
-        return self.test_dataloader()
+        return self.loader(self.indices["test"])
 
     def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
         if self.augmentation is None or self.trainer is None or not self.trainer.training:

@@ -1,8 +1,8 @@
 """FACED: 123 people, 28 film clips, nine emotions (Chen et al. 2023, doi 10.1038/s41597-023-02650-w)."""
 
 import csv
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -10,6 +10,7 @@ import numpy as np
 
 from datamodules import unpickling
 from datamodules.base import EEGDataModule
+from datamodules.faced_ratings import Labels, felt, ratings, reported
 from datamodules.folders import source_folder
 from datamodules.splits import SEEN, Roles, loso, numbers, rank_in_class, rotate, split
 from datamodules.store import Recipe, check_finite
@@ -31,10 +32,6 @@ SHAPES = {
     "de": (CLIPS, len(FACED_CHANNELS), CLIP_SECONDS, BANDS),
     "psd": (CLIPS, len(FACED_CHANNELS), CLIP_SECONDS, BANDS),
 }
-# Order of the twelve self-reports in After_remarks.mat, each 0 to 7; not the order of the article's text.
-RATING_ITEMS = (
-    "joy tenderness inspiration amusement anger disgust fear sadness arousal valence familiarity liking"
-).split()
 
 
 @split(apart="subject")
@@ -106,6 +103,7 @@ class FACED(EEGDataModule):
         window_seconds: int = 10,
         sampling_rate: Literal[200, 250] = 200,
         channels: Literal["all", "scalp"] = "all",
+        labels: Labels = "target",
         **common: Any,
     ) -> None:
         """Check the arguments; files are touched later.
@@ -120,12 +118,17 @@ class FACED(EEGDataModule):
             sampling_rate: of raw signals. 250 is as shipped; 200 resamples each 30 s clip in the Fourier domain, as the
                 published CBraMod pipeline does (the signal ends at 47 Hz, so nothing is lost).
             channels: all 32 rows, or the 30 on the scalp without the mastoids.
+            labels: target = the emotion that the clip was chosen for, as every published score but Gerster's; felt and
+                not_felt = those labels, only where the person did or did not report that emotion; self_report = the
+                emotion that the person rated highest, neutral where all are low (docs/splits.md). All but target read
+                Data/*/After_remarks.mat.
         """
         super().__init__(root=root, features=features, split=split, **common)
         if window_seconds < 1 or CLIP_SECONDS % window_seconds:
             raise ValueError(f"--data.window_seconds {window_seconds} must divide the {CLIP_SECONDS} s of a clip")
         self.window_seconds, self.sampling_rate = window_seconds, sampling_rate
         self.channels = self.montage if channels == "all" else self.montage[:30]
+        self.labels = labels
 
     @property
     def spec(self) -> DataSpec:
@@ -137,7 +140,24 @@ class FACED(EEGDataModule):
             window_seconds=self.window_seconds,
         )
 
+    @cached_property
+    def _ratings(self) -> np.ndarray:
+        """(people, 28, 12) self-reports."""
+        return np.stack([ratings(self.root, subject) for subject in self.subjects])
+
+    def labelled(self, trials: Trials) -> tuple[Trials, np.ndarray]:
+        everyone = np.ones(len(trials), dtype=bool)
+        if self.labels == "target":
+            return trials, everyone
+        answer = np.stack([(reported if self.labels == "self_report" else felt)(own) for own in self._ratings])
+        answer = answer[trials.subject, trials.stimulus]
+        if self.labels == "self_report":
+            return replace(trials, y=answer), everyone
+        return trials, answer if self.labels == "felt" else ~answer
+
     def recipe(self) -> Recipe:
+        if self.labels != "target":
+            _ = self._ratings  # what is missing shows before hours of preprocessing
         parameters: dict[str, object] = {
             "features": self.features,
             "channels": self.channels,
@@ -213,28 +233,6 @@ def read_pieces(
 
         values = resample(values, CLIP_SECONDS * sampling_rate, axis=-1)
     return values.reshape(CLIPS, channels, pieces, -1).swapaxes(1, 2).reshape(CLIPS * pieces, channels, -1)
-
-
-def ratings(root: str | Path, subject: str) -> np.ndarray:
-    """Self-reports of a subject, (28, 12), rows in catalogue order of the clips and columns as ``RATING_ITEMS``.
-
-    The file lists the clips in the order in which they were played; its rows are put back by their ``vid``.
-
-    Raises:
-        FileNotFoundError: no behaviour file of that subject.
-        ValueError: not every clip once, or not twelve items.
-    """
-    from scipy.io import loadmat
-
-    path = source_folder(root, "Data", dataset="FACED") / subject / "After_remarks.mat"
-    if not path.is_file():
-        raise FileNotFoundError(f"no {path}; ratings need the Data folder of FACED")
-    played = loadmat(path)["After_remark"].ravel()
-    clip = np.array([int(entry["vid"].item()) for entry in played])
-    scores = [np.asarray(entry["score"], dtype=np.float64).ravel() for entry in played]
-    if sorted(clip) != list(range(1, CLIPS + 1)) or any(len(score) != len(RATING_ITEMS) for score in scores):
-        raise ValueError(f"{path}: field vid must hold each of 1..28 once, and field score 12 items; found vid {clip}")
-    return np.stack(scores)[np.argsort(clip)]
 
 
 @dataclass(frozen=True, kw_only=True)

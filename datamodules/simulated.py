@@ -84,6 +84,7 @@ class SimulatedFACED(FACED):
                 sampling_rate=self.sampling_rate,
                 batch_size=self.batch_size,
                 normalise=self.normalise,
+                labels=self.labels,
                 cache=str(self.cache),
                 **settings,
             )

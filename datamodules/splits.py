@@ -12,10 +12,10 @@ from typing import Literal
 import numpy as np
 
 from datamodules.trials import Trials
+from records.result import SEEN
 
 Roles = dict[str, np.ndarray]
 ROLES = ("train", "val", "test")
-SEEN = "test_seen"  # the test people on clips of the training, where a split holds clips back
 Apart = Literal["subject", "stimulus"]
 
 
@@ -54,8 +54,7 @@ class Split:
         if not 0 <= fold < count:
             raise ValueError(f"split {self.name} has {count} fold(s); --data.fold {fold} must lie in 0..{count - 1}")
         indices = {role: np.flatnonzero(mask) for role, mask in self.roles(trials, fold).items()}
-        empty = [role for role in ROLES if not len(indices[role])]
-        if empty:
+        if empty := empty_roles(indices):
             raise ValueError(
                 f"split {self.name} (fold {fold}) leaves no trials for {' and '.join(empty)} among the subjects "
                 f"{', '.join(trials.subjects)}; add subjects of that role to --data.subjects"
@@ -95,6 +94,11 @@ def by_name(splits: tuple[Split, ...], name: str, *, dataset: str) -> Split:
     if found is None:
         raise ValueError(f"unknown split '{name}' for {dataset}; known: {', '.join(one.name for one in splits)}")
     return found
+
+
+def empty_roles(indices: dict[str, np.ndarray]) -> list[str]:
+    """Roles that a run cannot do without and that have no trial."""
+    return [role for role in (*ROLES, *(indices.keys() & {SEEN})) if not len(indices[role])]
 
 
 def numbers(trials: Trials) -> np.ndarray:

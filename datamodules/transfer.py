@@ -74,7 +74,8 @@ class Transfer(L.LightningDataModule):
             data.setup(stage)
         if Path(self.source.root).resolve() == Path(self.target.root).resolve():
             learned = _clips_seen(self.source, "train")
-            if judged := learned & (_clips_seen(self.target, "val") | _clips_seen(self.target, "test")):
+            others = (_clips_seen(self.target, role) for role in self.target.indices if role != "train")
+            if judged := learned & set().union(*others):
                 raise ValueError(
                     f"--source trains on {len(judged)} clips of people that --data validates or tests on; give both "
                     "the same split and fold, or name another cohort"
@@ -91,7 +92,7 @@ class Transfer(L.LightningDataModule):
     def val_dataloader(self) -> DataLoader:
         return self.target.val_dataloader()
 
-    def test_dataloader(self) -> DataLoader:
+    def test_dataloader(self) -> DataLoader | list[DataLoader]:
         return self.target.test_dataloader()
 
     def predict_dataloader(self) -> DataLoader:

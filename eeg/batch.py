@@ -15,8 +15,10 @@ class Batch(NamedTuple):
 
     Attributes:
         x: signal, (B, C, T) float32 for raw EEG or (B, C, 5) for band features.
-        y: class id, (B,) int64.
-        stimulus: clip id, (B,) int64; ``y == class_of[stimulus]`` always.
+        y: class id, (B,) int64: what the task loss decodes.
+        stimulus: clip id, (B,) int64. ``y == class_of[stimulus]`` unless people's own reports are the labels
+            (``--data.labels self_report``): then ``y`` and all that goes by class is what the person named, and all
+            that goes by stimulus, axis positions above all, is still the clip's.
         subject: subject id, (B,) int64.
         index: position of the trial in the cohort, (B,) int64; names a trial once whatever the sampler did.
     """

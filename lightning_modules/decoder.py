@@ -18,6 +18,7 @@ from losses.base import AlignmentLoss, LossSpec, Output
 from losses.none import NoAlignment
 from measures.scores import classification_scores
 from networks.base import Network, checked_grid
+from records.result import SEEN, TESTS
 from vaxis.axis import Axis
 from vaxis.targets import Targets
 
@@ -126,6 +127,9 @@ class Decoder(PhasedModule):
             self.loss.prepare(self)
         self.plan(self.loss.phases(epochs))
         self.confusion = MulticlassConfusionMatrix(len(spec.classes))
+        self.confusion_seen = MulticlassConfusionMatrix(
+            len(spec.classes)
+        )  # of the test people on clips of the training
 
     def new_head(self, n_classes: int) -> nn.Module:
         """A classifier of the chosen kind, with random weights."""
@@ -193,32 +197,33 @@ class Decoder(PhasedModule):
         self.log_dict({name: value.detach() for name, value in values.items()}, sync_dist=True)
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
-        self._evaluate(batch)
+        self._evaluate(batch, self.confusion)
 
-    def test_step(self, batch: Batch, batch_idx: int) -> None:
-        self._evaluate(batch)
+    def test_step(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> None:
+        self._evaluate(batch, self.confusion_seen if TESTS[dataloader_idx] == SEEN else self.confusion)
 
     def predict_step(self, batch: Batch, batch_idx: int) -> Tensor:
         return self(batch.x).softmax(dim=1)
 
-    def _evaluate(self, batch: Batch) -> None:
+    def _evaluate(self, batch: Batch, confusion: MulticlassConfusionMatrix) -> None:
         output = self.output(batch.x, self.classifier)
         task = F.cross_entropy(output.logits.float(), batch.y)
         self.record = Record(batch, output.logits, output.h, output.tokens, task, None)
-        self.confusion.update(output.logits, batch.y)
+        confusion.update(output.logits, batch.y)
 
     def on_validation_epoch_end(self) -> None:
-        self._log_scores("val")
+        self._log_scores("val", self.confusion)
 
     def on_test_epoch_end(self) -> None:
-        self._log_scores("test")
+        for split, confusion in zip(TESTS[: len(self.trainer.num_test_batches)], (self.confusion, self.confusion_seen)):
+            self._log_scores(split, confusion)
 
-    def _log_scores(self, split: str) -> None:
+    def _log_scores(self, split: str, confusion: MulticlassConfusionMatrix) -> None:
         # The confusion matrix is summed over ranks by torchmetrics, so every rank logs the same exact numbers.
-        values = classification_scores(self.confusion.compute().cpu().numpy(), classes=self.spec.classes)
+        values = classification_scores(confusion.compute().cpu().numpy(), classes=self.spec.classes)
         for name in ("balanced_accuracy", "chance", "kappa", "weighted_f1"):
             self.log(f"{split}/{name}", values[name], prog_bar=name == "balanced_accuracy")
-        self.confusion.reset()
+        confusion.reset()
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Make the checkpoint complete in itself; a decoder that was built by hand knows no axis and cannot."""

@@ -139,9 +139,10 @@ def _clips(train: Trials, strength: float, n_classes: int) -> Callable[[np.ndarr
     from sklearn.linear_model import LogisticRegression
 
     model = LogisticRegression(C=strength, max_iter=300, tol=1e-3).fit(train.x, train.stimulus)
-    class_of = {int(s): int(y) for s, y in zip(train.stimulus, train.y)}
+    # A clip hands its probability to the classes that its training trials have: to one, unless people labelled them.
     fold = np.zeros((len(model.classes_), n_classes))
-    fold[np.arange(len(model.classes_)), [class_of[int(s)] for s in model.classes_]] = 1
+    np.add.at(fold, (np.searchsorted(model.classes_, train.stimulus), train.y), 1)
+    fold /= fold.sum(axis=1, keepdims=True)
     return lambda x: (model.predict_proba(x) @ fold).argmax(axis=1)
 
 

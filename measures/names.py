@@ -19,8 +19,8 @@ class MeasureName:
     """One number: what it is called, what it is compared with, and what may be done with it.
 
     Attributes:
-        key: field in the ``val`` and ``test`` parts of result.json.
-        logged: name in the log of each epoch, behind ``val/`` or ``test/``.
+        key: field in the ``val``, ``test`` and ``test_seen`` parts of result.json.
+        logged: name in the log of each epoch, behind ``val/``, ``test/`` or ``test_seen/``.
         label: for people, at most ``LABEL_WIDTH`` characters.
         chance: what guessing scores: a number, the field of result.json that holds it, or None where neither is known.
         null: it has a null of its own, in result.json as ``null_mean`` and ``null_95``, in the log as ``..._null95``.
@@ -59,6 +59,11 @@ ACCURACY = MeasureName(
     key="balanced_accuracy", logged="balanced_accuracy", label="balanced accuracy", chance="chance",
     direction="higher", maximise=True,
 )  # fmt: skip
+# One decision a person and clip; the classes are those of the windows, so chance is theirs.
+CLIP_ACCURACY = MeasureName(
+    key="clip_balanced_accuracy", logged="clip_balanced_accuracy", label="accuracy of whole clips", chance="chance",
+    direction="higher", maximise=True,
+)  # fmt: skip
 KAPPA = MeasureName(
     key="kappa", logged="kappa", label="Cohen's kappa", chance=0.0, direction="higher", maximise=True
 )  # fmt: skip
@@ -77,7 +82,7 @@ WITHIN_CLASS = MeasureName(
 )  # fmt: skip
 # Neither direction is better: noise has the highest rank of all, so no search should run after it.
 EFFECTIVE_RANK = MeasureName(key="effective_rank", logged="effective_rank", label="effective rank", null=True)
-OWN = (ACCURACY, KAPPA, WEIGHTED_F1, VAXIS_COSINE, CLASS_PC1, WITHIN_CLASS, EFFECTIVE_RANK)
+OWN = (ACCURACY, CLIP_ACCURACY, KAPPA, WEIGHTED_F1, VAXIS_COSINE, CLASS_PC1, WITHIN_CLASS, EFFECTIVE_RANK)
 
 
 @cache

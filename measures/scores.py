@@ -28,6 +28,30 @@ def classification_scores(confusion: np.ndarray, *, classes: tuple[str, ...]) ->
     }
 
 
+def clip_balanced_accuracy(
+    probabilities: np.ndarray, y: np.ndarray, *, subject: np.ndarray, stimulus: np.ndarray, n_classes: int
+) -> float:
+    """Balanced accuracy with one decision a person and clip: the mean probability over its windows, then the largest.
+
+    A person watches a clip once and feels about it once, so windows are no independent trials; papers that score whole
+    clips are compared with this number. Its chance is that of the windows: the same classes are there.
+
+    Args:
+        probabilities: (n, K) of windows.
+        y: (n,) true classes, the same in all windows of a person and clip.
+        subject: (n,) ids.
+        stimulus: (n,) ids.
+        n_classes: K.
+    """
+    _, first, clip = np.unique(np.stack([subject, stimulus]), axis=1, return_index=True, return_inverse=True)
+    clip = clip.reshape(-1)  # NumPy 2.0 alone gives it a second axis
+    sums = np.zeros((len(first), probabilities.shape[1]))
+    np.add.at(sums, clip, probabilities)  # of equally many windows or not, the largest mean is the largest sum
+    confusion = confusion_matrix(y[first], sums.argmax(axis=1), n_classes=n_classes)
+    present = confusion.sum(axis=1) > 0
+    return float((confusion.diagonal()[present] / confusion.sum(axis=1)[present]).mean())
+
+
 def confusion_matrix(y: np.ndarray, predicted: np.ndarray, *, n_classes: int) -> np.ndarray:
     """(K, K) counts of true class (row) and predicted class (column) from two (n,) arrays of class ids."""
     return np.bincount(y * n_classes + predicted, minlength=n_classes**2).reshape(n_classes, n_classes)

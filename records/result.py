@@ -7,6 +7,11 @@ from typing import Any
 
 from records.files import atomic
 
+# What is evaluated on: the name of the field here and the prefix of the arrays. ``test_seen`` holds the test people on
+# clips of the training; only splits that hold clips back have it, elsewhere the field is null.
+SEEN = "test_seen"
+TESTS = ("test", SEEN)  # in the order of the data loaders of a test
+SPLITS = ("val", *TESTS)
 FORMAT = 1  # raise it whenever a field changes its meaning; old files are then refused and not misread
 REQUIRED: dict[str, type | tuple[type, ...]] = {
     "simulated": bool,

@@ -201,7 +201,10 @@ def _arrays(file: Path, split: str) -> dict[str, np.ndarray]:
     if not file.is_file():
         raise FileNotFoundError(f"{file.parent} has no {file.name}; run it again")
     with np.load(file, allow_pickle=False) as arrays:
-        found = {k.removeprefix(f"{split}_"): arrays[k] for k in arrays.files if k.startswith(f"{split}_")}
+        # ``test_seen_y`` begins with ``test_`` and belongs to another split.
+        longer = tuple(f"{other}_" for other in schema.SPLITS if other.startswith(f"{split}_"))
+        names = [k for k in arrays.files if k.startswith(f"{split}_") and not k.startswith(longer)]
+        found = {k.removeprefix(f"{split}_"): arrays[k] for k in names}
         if not found:
             raise KeyError(f"{file} has no split {split}; its arrays are {sorted(arrays.files)}")
     return found

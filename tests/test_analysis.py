@@ -164,7 +164,8 @@ def test_sentence_follows_the_data(tmp_path, shift, word):
 
 def test_measures_stand_beside_their_nulls(arms, verdict):
     by_name = {c.name: c for c in verdict.others}
-    assert list(by_name) == ["kappa", "vaxis_cosine", "class_pc1", "within_class_residual", "effective_rank"]
+    scores, alignment = ["clip_balanced_accuracy", "kappa"], ["vaxis_cosine", "class_pc1", "within_class_residual"]
+    assert list(by_name) == [*scores, *alignment, "effective_rank"]
     pc1 = by_name["class_pc1"]
     assert pc1.null_mean == pytest.approx((0.29, 0.29))
     assert pc1.above_null == tuple(sum(r.alignment("class_pc1")["value"] > 0.66 for r in arm) for arm in arms)

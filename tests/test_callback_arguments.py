@@ -9,7 +9,7 @@ from torch import nn
 from callbacks.residual_alignment import ResidualAlignment
 from callbacks.residual_gradient import ResidualGradient
 from callbacks.wandb_figures import WandbFigures
-from measures.scores import classification_scores, confusion_matrix
+from measures.scores import classification_scores, clip_balanced_accuracy, confusion_matrix
 from tests.small_decoder import SmallDecoder, make_axis, make_trainer
 from vaxis.emotions import FACED
 
@@ -83,3 +83,17 @@ def test_absent_classes_are_left_out_and_named():
     assert found["chance"] == 0.5
     assert found["absent"] == ["b"]
     assert "b" not in found["per_class_recall"]
+
+
+def test_a_clip_is_decided_by_the_mean_probability_of_its_windows():
+    """Two of three windows of person 0 err narrowly, one is right and sure; clip 1 of person 1 is apart from it."""
+    probabilities = np.array([[0.45, 0.55], [0.45, 0.55], [0.9, 0.1], [0.2, 0.8], [0.6, 0.4], [0.3, 0.7]])
+    y, subject, stimulus = np.array([0, 0, 0, 1, 1, 1]), np.array([0, 0, 0, 1, 1, 1]), np.array([1, 1, 1, 1, 2, 2])
+    options = {"subject": subject, "stimulus": stimulus, "n_classes": 2}
+    assert clip_balanced_accuracy(probabilities, y, **options) == 1.0
+    windows = confusion_matrix(y, probabilities.argmax(axis=1), n_classes=2)
+    assert classification_scores(windows, classes=("a", "b"))["balanced_accuracy"] == pytest.approx((1 / 3 + 2 / 3) / 2)
+    order = np.array([3, 0, 5, 1, 4, 2])
+    options = {"subject": subject[order], "stimulus": stimulus[order], "n_classes": 3}
+    three = np.hstack([probabilities, np.zeros((6, 1))])[order]
+    assert clip_balanced_accuracy(three, y[order], **options) == 1.0, "a class without trials does not count"

@@ -15,12 +15,12 @@ from callbacks.run_writer import RunWriter
 from callbacks.trials import Trials
 from measures.alignment import vaxis_cosine
 from measures.base import Measure
+from records.run import Run
 from tests import small_decoder
 from tests.small_decoder import (
     CLASS_OF,
     SUBJECTS,
     SmallDecoder,
-    Splits,
     cohort,
     make_axis,
     make_trainer,
@@ -61,13 +61,13 @@ def rows(folder, column):
 
 def test_sanity_check_is_skipped_and_every_epoch_is_measured_once(one):
     *_, splits = one
-    assert [split for split, _ in splits.seen] == ["val", "val", "val", "test"]
+    assert [split for split, _ in splits.seen] == ["val", "val", "val", "test", "test_seen"]
 
 
 def test_all_keys_are_logged(one):
     folder, *_ = one
     for key in ("vaxis_cosine", "class_pc1_r", "within_class_r"):
-        for split, times in (("val", 3), ("test", 1)):
+        for split, times in (("val", 3), ("test", 1), ("test_seen", 1)):
             assert len(rows(folder, f"{split}/{key}")) == len(rows(folder, f"{split}/{key}_null95")) == times
     for loss in ("task", "alignment"):
         for field in ("feature_share", "feature_chance", "sample_share", "sample_chance", "norm"):
@@ -94,9 +94,10 @@ def test_result_of_a_run(one):
     assert (result["epochs"], result["best_epoch"], result["world_size"]) == (2, 1, 1)
     assert result["axis"] == Axis.load(folder / "axis.npz").fingerprint
     assert result["positions"] == "rich"
-    for split in ("val", "test"):
+    for split in ("val", "test", "test_seen"):
         scores = result[split]
-        assert scores["trials"] == len(cohort(split)) == 56 * len(SUBJECTS[split]) - 1
+        clips = 18 if split == "test_seen" else 28
+        assert scores["trials"] == len(cohort(split)) == 2 * clips * len(SUBJECTS[split]) - (split != "test_seen")
         assert scores["balanced_accuracy"] == pytest.approx(np.mean(list(scores["per_class_recall"].values())))
         for name in ("vaxis_cosine", "class_pc1", "within_class_residual"):
             assert {"value", "null_mean", "null_95", "p_value"} <= scores[name].keys()
@@ -107,8 +108,45 @@ def test_result_of_a_run(one):
     predictions = np.load(folder / "predictions.npz")
     assert (np.diff(predictions["test_index"]) > 0).all()
     assert predictions["test_probabilities"].sum(axis=1) == pytest.approx(1)
-    logits = splits.seen[-1][1].logits
+    logits = splits.seen[-2][1].logits
     assert (predictions["test_probabilities"].argmax(axis=1) == logits.argmax(axis=1)).all()
+
+
+def test_clips_seen_before_are_a_split_of_their_own(one):
+    """Its trials are those of its loader, and ``test`` is not mixed with them: their names share a beginning."""
+    folder, *_, splits = one
+    run = Run.load(folder)
+    test, seen = dict(splits.seen)["test"], dict(splits.seen)["test_seen"]
+    for split, trials in (("test", test), ("test_seen", seen)):
+        assert set(run.predictions(split)) == {"probabilities", "y", "subject", "stimulus", "index"}
+        np.testing.assert_array_equal(run.predictions(split)["index"], trials.index)
+        np.testing.assert_array_equal(run.features(split)["h"], trials.h)
+        hit = trials.logits.argmax(axis=1) == trials.y
+        expected = np.mean([hit[trials.y == k].mean() for k in range(9)])
+        assert run.score("balanced_accuracy", split) == pytest.approx(expected)
+    assert set(seen.index) == set(cohort("test_seen").tensors[-1].tolist())
+    assert not set(seen.index) & set(test.index)
+    assert run.result["test_seen"].keys() == run.result["test"].keys()
+
+
+def test_a_run_without_new_clips_says_so_with_null(tmp_path):
+    _, path = make_axis(tmp_path / "axis.npz")
+    trainer = make_trainer(tmp_path, callbacks=[RunWriter(run_dir=str(tmp_path))], max_steps=1, limit_val_batches=0)
+    model = SmallDecoder(axis_path=path)
+    trainer.fit(model)
+    trainer.test(model, verbose=False)
+    result = json.loads((tmp_path / "result.json").read_text())
+    assert result["test_seen"] is None
+    assert result["test"]["trials"] == 167
+    assert not [name for name in np.load(tmp_path / "predictions.npz").files if "seen" in name]
+
+
+def test_the_logged_clip_score_is_that_of_the_result(one):
+    folder, *_ = one
+    result = json.loads((folder / "result.json").read_text())
+    for split in ("val", "test", "test_seen"):
+        logged = rows(folder, f"{split}/clip_balanced_accuracy")
+        assert logged[-1] == pytest.approx(result[split]["clip_balanced_accuracy"], abs=1e-6)
 
 
 def test_a_new_fit_removes_the_result_of_the_last_one(tmp_path):
@@ -131,10 +169,9 @@ def test_test_without_validation_says_that_the_residual_is_missing(tmp_path):
 def test_repeated_trials_count_once(one):
     *_, splits = one
     trials = splits.seen[-1][1]
-    callback, again = Splits(), np.r_[np.arange(len(trials.index)), 0, 5, 5]
-    callback._ids = [torch.from_numpy(np.stack([trials.y, trials.stimulus, trials.subject, trials.index], 1)[again])]
-    callback._values = [torch.from_numpy(np.hstack([trials.logits, trials.h])[again])]
-    gathered = callback._gather(SimpleNamespace(world_size=1), n_classes=9)
+    again = np.r_[np.arange(len(trials.index)), 0, 5, 5]
+    ids = np.stack([trials.y, trials.stimulus, trials.subject, trials.index], 1)[again]
+    gathered = Trials.once(ids, np.hstack([trials.logits, trials.h])[again], n_classes=9)
     for field in Trials._fields:
         np.testing.assert_array_equal(getattr(gathered, field), getattr(trials, field))
 
@@ -144,14 +181,16 @@ def test_two_ranks_give_the_numbers_of_one(one, two):
     folder, *_ = one
     alone, both = (json.loads((f / "result.json").read_text()) for f in (folder, two))
     assert (alone.pop("world_size"), both.pop("world_size")) == (1, 2)
-    for split in ("val", "test"):
+    for split in ("val", "test", "test_seen"):
         assert both[split]["trials"] == alone[split]["trials"]
+        assert both[split]["clip_balanced_accuracy"] == alone[split]["clip_balanced_accuracy"]
         for name in ("vaxis_cosine", "class_pc1", "within_class_residual"):
             assert both[split][name] == pytest.approx(alone[split][name], abs=1e-4)
         assert both[split]["per_class_recall"] == pytest.approx(alone[split]["per_class_recall"])
     for loss in ("task", "alignment"):
         assert both["residual_gradient"][loss] == pytest.approx(alone["residual_gradient"][loss], rel=1e-4)
     first, second = (np.load(f / "predictions.npz") for f in (folder, two))
+    assert {f"test_seen_{name}" for name in ("probabilities", "y", "subject", "stimulus", "index")} <= set(first.files)
     for key in first.files:
         np.testing.assert_allclose(first[key], second[key], atol=1e-5)
     for key in ("val/vaxis_cosine", "val/within_class_r_null95", "grad/alignment_norm", "grad/task_sample_share"):

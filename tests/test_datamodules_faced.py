@@ -12,6 +12,7 @@ from scipy.signal import resample
 
 from datamodules import faced
 from datamodules.faced import FACED
+from datamodules.faced_ratings import RATING_ITEMS
 from vaxis import emotions
 
 SUBJECTS = ("sub000", "sub080", "sub100")
@@ -204,8 +205,8 @@ def test_ratings_follow_the_catalogue_and_not_the_play_order(tmp_path: Path) -> 
     got = faced.ratings(tmp_path, "sub004")
     np.testing.assert_allclose(got, (np.arange(28) + 1)[:, None] / 4 + np.arange(12) / 100)
     assert not np.allclose(got, scores)
-    assert (faced.RATING_ITEMS[8], faced.RATING_ITEMS[9]) == ("arousal", "valence")
-    assert set(emotions.FACED.classes) - set(faced.RATING_ITEMS) == {"neutral"}
+    assert (RATING_ITEMS[8], RATING_ITEMS[9]) == ("arousal", "valence")
+    assert set(emotions.FACED.classes) - set(RATING_ITEMS) == {"neutral"}
 
 
 def test_bad_ratings(tmp_path: Path) -> None:

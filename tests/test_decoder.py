@@ -71,7 +71,7 @@ def test_inference_reads_the_signal_only(targets):
     right, wrong = batch(), batch()._replace(stimulus=torch.full((36,), -7), y=torch.full((36,), 8))
     logits = []
     for b in (right, wrong):
-        model._evaluate(b)
+        model._evaluate(b, model.confusion)
         logits.append(model.record.logits)
     assert torch.equal(*logits)
     assert torch.equal(model(right.x), logits[0])

@@ -188,7 +188,7 @@ class TestContractInTheDecoder:
         nonsense = right._replace(stimulus=right.stimulus - 99, y=(right.y + 1) % K, subject=right.subject - 5)
         logits = []
         for batch in (right, nonsense):
-            model._evaluate(batch)
+            model._evaluate(batch, model.confusion)
             logits.append(model.record.logits)
         assert torch.equal(*logits)
         assert torch.equal(model(right.x), logits[0])

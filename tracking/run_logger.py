@@ -12,6 +12,7 @@ from lightning.pytorch.loggers import WandbLogger
 from lightning.pytorch.utilities.rank_zero import rank_zero_only
 
 from records.files import atomic
+from records.result import SPLITS
 from records.trial_channel import trial_number
 from tracking.server import stays_offline
 
@@ -82,7 +83,8 @@ class RunLogger(WandbLogger):
             # A new id, for the failed attempt holds the old one; the mode, for the environment is read once only.
             self._wandb_init |= {"id": _run_id(folder, new=True), "mode": "offline"}
             self._experiment = super().experiment
-        for names, axis in (("val/*", "epoch"), ("test/*", "epoch"), ("train/*", STEP), ("grad/*", STEP)):
+        axes = dict.fromkeys((f"{split}/*" for split in SPLITS), "epoch") | {"train/*": STEP, "grad/*": STEP}
+        for names, axis in axes.items():
             self._experiment.define_metric(names, step_metric=axis)
 
 

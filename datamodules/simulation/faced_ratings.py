@@ -4,7 +4,7 @@ import io
 
 import numpy as np
 
-from datamodules.faced import RATING_ITEMS as ITEMS
+from datamodules.faced_ratings import RATING_ITEMS as ITEMS
 from datamodules.simulation.truth import Truth
 from vaxis.emotions import FACED
 
