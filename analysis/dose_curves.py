@@ -14,6 +14,7 @@ from analysis.verdict_figures import CHANCE, WITH
 from figures.style import STYLE
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 
@@ -91,15 +92,15 @@ def picture(curves: Sequence[Curve], lines: Mapping[str, InterventionResult]) ->
         return figure
 
 
-def _panel(ax, curve: Curve, lines: Mapping[str, InterventionResult]) -> None:
+def _panel(ax: "Axes", curve: Curve, lines: Mapping[str, InterventionResult]) -> None:
     found = [(p.x, lines[p.row]) for p in curve.points if p.row in lines and lines[p.row].paired]
     simulated = any(line.simulated for _, line in found)
     published = {p.x: p.delta for p in curve.points}
     ax.axhline(0, color="#444444", lw=1)
-    ax.plot(published.keys(), published.values(), "D--", color=CHANCE, mfc="white", ms=5, lw=1, label="published")
+    ax.plot(list(published), list(published.values()), "D--", color=CHANCE, mfc="white", ms=5, lw=1, label="published")
     if found:
         x = [dose for dose, _ in found]
-        d = [line.paired for _, line in found]
+        d = [line.measured for _, line in found]
         mean = np.array([one.mean for one in d])
         error = np.array([[one.mean - one.low, one.high - one.mean] for one in d]).T
         label = "simulated data, 95 % interval" if simulated else "this run, 95 % interval"

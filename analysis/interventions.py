@@ -75,13 +75,20 @@ class InterventionResult:
     missing: tuple[str, ...] = ()
 
     @property
+    def measured(self) -> Paired:
+        """The paired statistics of a row that has a finished pair."""
+        if self.paired is None:
+            raise ValueError(f"row {self.asked.id} has no finished pair: {'; '.join(self.missing)}")
+        return self.paired
+
+    @property
     def verdict(self) -> Judgement | None:
         return judge(self.paired) if self.paired else None
 
     @property
     def unchanged(self) -> bool:
         """Every pair has the same accuracy: did the strategy do anything?"""
-        return bool(self.paired) and not any(self.paired.deltas)
+        return self.paired is not None and not any(self.paired.deltas)
 
 
 def compare(entries: Sequence[Intervention]) -> list[InterventionResult]:
@@ -93,7 +100,8 @@ def compare(entries: Sequence[Intervention]) -> list[InterventionResult]:
     return [
         replace(
             line,
-            **{name: float(found.get(_arms(line), math.nan)) for name, found in corrected.items()},
+            p_holm=float(corrected["p_holm"].get(_arms(line), math.nan)),
+            p_bh=float(corrected["p_bh"].get(_arms(line), math.nan)),
             seeds_needed=_needed(line, sd),
         )
         for line in lines
@@ -149,12 +157,11 @@ def _line(asked: Intervention) -> InterventionResult:
     runs: list[tuple[Run, Run]] = []
     missing: list[str] = []
     for seed in asked.seeds:
-        read = [_read(folder / f"s{seed}") for folder in (asked.baseline, asked.treated)]
-        if all(isinstance(run, Run) for run in read):
-            runs.append((read[0], read[1]))
-        missing += [
-            f"{arm}, seed {seed}: {text}" for arm, text in zip(("control", "strategy"), read) if isinstance(text, str)
-        ]
+        before, after = (_read(folder / f"s{seed}") for folder in (asked.baseline, asked.treated))
+        if isinstance(before, Run) and isinstance(after, Run):
+            runs.append((before, after))
+        found = (("control", before), ("strategy", after))
+        missing += [f"{arm}, seed {seed}: {text}" for arm, text in found if isinstance(text, str)]
     if not runs:
         return InterventionResult(asked=asked, missing=tuple(missing))
     try:

@@ -43,7 +43,7 @@ def terminal(lines: Sequence[InterventionResult], *, title: str, headings: dict[
 
 
 def _row(line: InterventionResult) -> str:
-    asked, d = line.asked, line.paired
+    asked, d = line.asked, line.measured
     interval = f"{d.mean:+.3f}" + (f" [{d.low:+.3f}, {d.high:+.3f}]" if math.isfinite(d.low) else "")
     p = "".join(f"{p_text(value):>7}" for value in (d.p, d.p_sign_flip, line.p_holm, line.p_bh))
     return (
@@ -55,7 +55,8 @@ def _row(line: InterventionResult) -> str:
 def _verdict(line: InterventionResult) -> str:
     if line.unchanged:
         return "unchanged"
-    pairs = f", {line.paired.n}/{len(line.asked.seeds)} seeds" if line.paired.n < len(line.asked.seeds) else ""
+    done, asked = line.measured.n, len(line.asked.seeds)
+    pairs = f", {done}/{asked} seeds" if done < asked else ""
     return f"{line.verdict}{pairs}"
 
 
@@ -76,7 +77,7 @@ def _summary(shown: Sequence[InterventionResult]) -> list[str]:
         f"{survive[0]} stay below 0.05 after Holm's correction, {survive[1]} after Benjamini and Hochberg's.",
         "flip: exact sign-flip p. sees: smallest true change that this row would detect with 80 % power.",
     ]
-    n, sd = max(line.paired.n for line in shown), typical_sd(shown)
+    n, sd = max(line.measured.n for line in shown), typical_sd(shown)
     if n <= 5:
         pairs = "one seed" if n == 1 else f"{n} seeds"
         text.append(f"With {pairs} the sign-flip p is never below {2 / 2**n:.3g} and a row's own sd is a rough guess.")
