@@ -4,7 +4,7 @@ import lightning as L
 import numpy as np
 
 from callbacks.trials import TrialCallback, Trials, log_measures
-from measures.alignment import Measure
+from measures.base import Measure
 from measures.effective_rank import effective_rank
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 import lightning as L
 
 from callbacks.trials import TrialCallback, Trials, axis_of, log_measures
+from callbacks.view import decoder_of
 from measures.base import Evaluated, Measure
 from measures.names import in_files
 
@@ -36,7 +37,7 @@ class Measures(TrialCallback):
             y=trials.y,
             stimulus=trials.stimulus,
             subject=trials.subject,
-            features=trials.features(pl_module.spec),
+            features=trials.features(decoder_of(pl_module).spec),
             v=v,
             class_of=class_of,
         )

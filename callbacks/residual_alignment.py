@@ -7,8 +7,10 @@ import numpy as np
 from lightning.pytorch.utilities.rank_zero import rank_zero_warn
 
 from callbacks.trials import TrialCallback, Trials, axis_of, log_measures
+from callbacks.view import decoder_of
 from eeg.batch import DataSpec
-from measures.alignment import Measure, class_pc1, within_class_residual
+from measures.alignment import class_pc1, within_class_residual
+from measures.base import Measure
 
 
 class ResidualAlignment(TrialCallback):
@@ -31,10 +33,12 @@ class ResidualAlignment(TrialCallback):
         self._validation: np.ndarray | None = None
 
     def on_split(self, trainer: L.Trainer, pl_module: L.LightningModule, split: str, trials: Trials) -> None:
-        features, (v, class_of) = trials.features(pl_module.spec), axis_of(pl_module)
+        spec, (v, class_of) = decoder_of(pl_module).spec, axis_of(pl_module)
+        features = trials.features(spec)
+        selection: np.ndarray | None
         if split == "val":
             self._validation = features
-            selection, evaluation = self._halves(trials, pl_module.spec)
+            selection, evaluation = self._halves(trials, spec)
         else:
             selection, evaluation = self._validation, features
         classes = class_pc1(features, v, class_of, draws=self.draws)

@@ -3,6 +3,7 @@
 import lightning as L
 
 from callbacks.trials import TrialCallback, Trials, axis_of, log_measures
+from callbacks.view import decoder_of
 from measures.alignment import vaxis_cosine
 
 
@@ -18,6 +19,6 @@ class VAxisCosine(TrialCallback):
         self.draws = draws
 
     def on_split(self, trainer: L.Trainer, pl_module: L.LightningModule, split: str, trials: Trials) -> None:
-        measure = vaxis_cosine(trials.features(pl_module.spec), *axis_of(pl_module), draws=self.draws)
+        measure = vaxis_cosine(trials.features(decoder_of(pl_module).spec), *axis_of(pl_module), draws=self.draws)
         self.measures[split] = {"vaxis_cosine": measure}
         log_measures(pl_module, split, self.measures[split])
