@@ -4,9 +4,11 @@ import re
 import shutil
 import subprocess
 import sys
+from dataclasses import asdict, is_dataclass
 from pathlib import Path
 
 import pytest
+from jsonargparse import Namespace
 
 from command_line.catalogue import class_path, plugins
 from command_line.help import short_help
@@ -190,7 +192,9 @@ def test_a_chosen_class_starts_from_its_own_defaults(kind):
         for name, parameter in signature.parameters.items():
             if parameter.default is not parameter.empty and name != "features":
                 value = chosen.init_args[name]
-                assert value == parameter.default or tuple(value) == tuple(parameter.default), f"{plugin.name}.{name}"
+                value = vars(value) if isinstance(value, Namespace) else value
+                default = parameter.default if not is_dataclass(parameter.default) else asdict(parameter.default)
+                assert value == default or tuple(value) == tuple(default), f"{plugin.name}.{name}"
 
 
 def test_a_loss_on_the_command_line_forgets_the_arguments_of_the_one_in_a_file(tmp_path):

@@ -151,7 +151,7 @@ def test_two_ranks_give_the_numbers_of_one_process(loss, cache, tmp_path):
 class TestBadInput:
     def test_network_and_features_that_do_not_fit(self, cache, tmp_path):
         done = train(*SMALL, "--data.features=raw", f"--run_dir={tmp_path}", cache=cache, check=False)
-        assert "AxialDE reads de or psd" in done.stderr
+        assert "GlobalContextDE reads de or psd" in done.stderr
         assert "Traceback" not in done.stderr
 
     def test_missing_axis_says_how_to_make_one(self, cache, tmp_path):
