@@ -63,7 +63,7 @@ def write_report(
 
 def _headline(verdict: Verdict) -> dict[str, Any]:
     """What stands above the sections."""
-    d, what = verdict.accuracy.paired, f"{verdict.dataset}, {verdict.features}, {verdict.epochs} epochs"
+    d, what = verdict.paired, f"{verdict.dataset}, {verdict.features}, {verdict.epochs} epochs"
     against = f"{d.n} paired seeds against {verdict.baseline_loss}"
     meaning = ""
     if verdict.judgement == "unresolved" and np.isfinite(d.resolvable):

@@ -77,14 +77,14 @@ def training_curves(baseline: Sequence[Run], treated: Sequence[Run]) -> "Figure"
 @_styled
 def delta_forest(verdict: Verdict) -> "Figure":
     """Difference in test balanced accuracy of each seed, their mean with its 95 % interval, and what could be seen."""
-    figure, (ax,) = _axes(1, 1, width=7, height=0.32 * verdict.accuracy.paired.n + 1.6)
+    figure, (ax,) = _axes(1, 1, width=7, height=0.32 * verdict.paired.n + 1.6)
     _forest(ax, verdict)
     figure.legend(loc="outside upper center", ncols=3)
     return figure
 
 
 def _forest(ax: "Axes", verdict: Verdict) -> None:
-    d = verdict.accuracy.paired
+    d = verdict.paired
     if np.isfinite(d.resolvable):
         ax.axvspan(
             -d.resolvable, d.resolvable, color="#f0e442", alpha=0.28, lw=0, label="below the smallest resolvable effect"
