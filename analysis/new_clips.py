@@ -136,8 +136,9 @@ def _on_clips(runs: Sequence[Run]) -> ArmOnClips:
 
 
 def _mean(arms: Sequence[ArmOnClips], folds: Sequence[Fold]) -> ArmOnClips:
-    """Over folds. The share is that of the means: a mean of shares would follow the fold with the least above chance."""
-    seen, new, chance = (float(np.mean(values)) for values in zip(*((a.seen, a.new, f.chance) for a, f in zip(arms, folds))))
+    """Over folds; the share is that of the means, as a mean of shares follows the fold that has least."""
+    rows = [(a.seen, a.new, fold.chance) for a, fold in zip(arms, folds, strict=True)]
+    seen, new, chance = np.mean(rows, axis=0).tolist()
     whole = [(a.clips_seen, a.clips_new) for a in arms]
     measured = [[v for v in column if v is not None] for column in zip(*whole)]
     means = [float(np.mean(column)) if len(column) == len(arms) else None for column in measured]

@@ -29,6 +29,7 @@ class People:
         bootstrap: percentile interval of the same mean from seeds and people drawn again, a check without normality.
         classes: names, in the order of the confusion matrices.
         confusion: share of each true class (row) that was called each class (column), mean over seeds: without, with.
+        trained_on: the split is one within people: training has seen these very people.
     """
 
     subjects: tuple[int, ...]
@@ -40,6 +41,7 @@ class People:
     bootstrap: tuple[float, float]
     classes: tuple[str, ...]
     confusion: tuple[Matrix, Matrix]
+    trained_on: bool
 
     @property
     def gain(self) -> int:
@@ -76,6 +78,7 @@ def people(
         bootstrap=hierarchical_bootstrap(after - before, level=level),
         classes=_classes(baseline[0]),
         confusion=(_confusion(baseline), _confusion(treated)),
+        trained_on=bool(set(subjects) & _validation_people(baseline[0])),
     )
 
 
@@ -86,6 +89,14 @@ def scores(run: Run) -> dict[int, float]:
         raise ValueError(f"{run.files.predictions} lacks the array test_subject; run it again")
     k = trials["probabilities"].shape[1]
     return person_scores(trials["y"], trials["probabilities"].argmax(axis=1), trials["subject"], n_classes=k)
+
+
+def _validation_people(run: Run) -> set[int]:
+    """A split by people has others for validation; one within people has the same ones there."""
+    try:
+        return set(run.predictions("val")["subject"].tolist())
+    except KeyError:  # a run that was tested alone has no validation trials
+        return set()
 
 
 def _level(difference: Paired, judged: Judged) -> float:
@@ -112,7 +123,7 @@ def _outcome(found: Crossed, *, level: float, margin: float) -> Outcome:
 
 
 def _classes(run: Run) -> tuple[str, ...]:
-    """Names by class id. The result names classes with trials and those without apart, each in the order of their ids."""
+    """Names by class id: the result names those with trials and those without apart, each in the order of ids."""
     trials = run.predictions()
     present, absent = iter(run.score_by_class()), iter(run.result["test"].get("absent", ()))
     seen = set(trials["y"].tolist())

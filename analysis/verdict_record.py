@@ -51,6 +51,7 @@ class Verdict:
         controls: the same loss with targets that are not the axis.
         lengths: the difference by training length.
         new_clips: seen clips beside clips that training did not see.
+        clips_held_back: training saw none of the test clips of these very runs.
         training: how the runs of each arm, ``without`` and ``with``, ended.
         others: kappa and the measures beside a null, exploratory.
         gradients: where the losses pull.
@@ -76,6 +77,7 @@ class Verdict:
     controls: tuple[Control, ...]
     lengths: Lengths | None
     new_clips: NewClips | None
+    clips_held_back: bool
     training: dict[str, tuple[Ending, ...]]
     others: tuple[Comparison, ...]
     gradients: tuple[GradientShare, ...]
@@ -149,6 +151,7 @@ class Verdict:
             ),
             lengths=_lengths(lengths, baseline, treated, margin=margin),
             new_clips=_new_clips(new_clips, baseline, treated, margin=margin),
+            clips_held_back=all(run.result.get(SEEN) for run in runs),
             training=training,
             others=_others(baseline, treated),
             gradients=tuple(gradients(baseline, treated)),
@@ -230,7 +233,7 @@ def _new_clips(
     given: Mapping[str, Arms] | None, baseline: list[Run], treated: list[Run], *, margin: float
 ) -> NewClips | None:
     own = all(run.result.get(SEEN) for run in (*baseline, *treated))
-    found = given or ({"of these runs": (baseline, treated)} if own else None)
+    found = given or ({"these runs": (baseline, treated)} if own else None)
     return new_clips(found, margin=margin) if found else None
 
 

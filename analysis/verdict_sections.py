@@ -5,10 +5,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from analysis.verdict_sentence import change
+from analysis.verdict_sentence import change, share
 
 if TYPE_CHECKING:
-    from analysis.new_clips import ArmOnClips
     from analysis.verdict_record import Verdict
 
 FIRST, NARROW = 38, 30  # widths of the first column
@@ -71,11 +70,6 @@ def _new_clips(verdict: "Verdict") -> list[str]:
             rows.append(f"{'    whole clips, not windows':<{FIRST}}{arm.clips_seen:>9.3f}{arm.clips_new:>7.3f}")
     folds = f"mean of {len(found.folds)} folds, " if len(found.folds) > 1 else ""
     return [*rows, f"  {folds}chance {found.chance:.3f}; difference on new clips {change(found.paired, found.judged)}"]
-
-
-def share(arm: "ArmOnClips") -> str:
-    """What survives of the accuracy above chance."""
-    return f"{arm.survives:.0%}" if math.isfinite(arm.survives) else "n/a"
 
 
 def _interval(low: float, high: float) -> str:

@@ -7,6 +7,8 @@ from measures.paired import verdict_sentence
 
 if TYPE_CHECKING:
     from analysis.controls import Control
+    from analysis.new_clips import ArmOnClips
+    from analysis.people import People
     from analysis.verdict_record import Verdict
     from measures.outcome import Judged
     from measures.paired import Paired
@@ -23,7 +25,12 @@ def headline(verdict: "Verdict") -> str:
     if p is None:
         return f"{words}."
     c = p.crossed
-    return f"{words}; for new people it {WORDS[p.outcome]} ({c.low:+.3f} to {c.high:+.3f})."
+    return f"{words}; for {others(p)} it {WORDS[p.outcome]} ({c.low:+.3f} to {c.high:+.3f})."
+
+
+def others(p: "People") -> str:
+    """Whom the tested people stand for: a split within people says nothing of people without training trials."""
+    return "other people, trained on as these were," if p.trained_on else "new people"
 
 
 def _margin(verdict: "Verdict") -> str:
@@ -77,6 +84,11 @@ def _against(c: "Control") -> str:
     return f"{words} ({change(c.against, c.judged)})"
 
 
+def share(arm: "ArmOnClips") -> str:
+    """What survives of the accuracy above chance."""
+    return f"{100 * arm.survives:.0f} %" if math.isfinite(arm.survives) else "n/a"
+
+
 def scope(verdict: "Verdict") -> list[str]:
     """What the sentence speaks for, a line each; only what was looked at."""
     parts = (_people, _looks, _lengths, _new_clips, _linear)
@@ -87,11 +99,11 @@ def _people(verdict: "Verdict") -> str:
     p = verdict.people
     if p is None:
         return "It speaks for these test people and clips alone: new people need two seeds and two people at least."
-    clips = "" if verdict.new_clips else ", on clips that training has seen unless the split holds clips back"
+    clips = " and on clips that training did not see" if verdict.clips_held_back else ""
     wide = "" if p.level < 0.951 else f" at level {p.level:.3f}, for the looks"
     return (
-        f"It speaks for new seeds on these {len(p.subjects)} people{clips}. For new people, seeds and people are both "
-        f"drawn: {p.crossed.mean:+.3f} [{p.crossed.low:+.3f}, {p.crossed.high:+.3f}]{wide}, bootstrap "
+        f"It speaks for new seeds on these {len(p.subjects)} people{clips}. For {others(p).rstrip(',')}, seeds and "
+        f"people are both drawn: {p.crossed.mean:+.3f} [{p.crossed.low:+.3f}, {p.crossed.high:+.3f}]{wide}, bootstrap "
         f"[{p.bootstrap[0]:+.3f}, {p.bootstrap[1]:+.3f}]. {p.gain} of {len(p.subjects)} people gain."
     )
 
@@ -125,7 +137,7 @@ def _new_clips(verdict: "Verdict") -> str:
     found = verdict.new_clips
     if found is None:
         return ""
-    kept = [f"{arm.survives:.0%}" if math.isfinite(arm.survives) else "none" for arm in (found.without, found.treated)]
+    kept = [share(arm) for arm in (found.without, found.treated)]
     return (
         f"New clips: of the accuracy above chance on seen clips {kept[0]} survives without and {kept[1]} with the "
         f"strategy; on new clips it {WORDS[found.judged.outcome]} ({change(found.paired, found.judged)})."

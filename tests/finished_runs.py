@@ -13,7 +13,9 @@ SEEDS = (42, 123, 456, 789, 2025)
 SHARES = {"feature_share": 0.8, "feature_chance": 0.25, "sample_share": 0.1, "sample_chance": 0.07, "norm": 0.02}
 
 
-def write_run(folder, *, loss="none", weight=0.0, seed=42, accuracy=0.6, epochs=6, seen=None, plateau=False, warmup=2, **changes):
+def write_run(
+    folder, *, loss="none", weight=0.0, seed=42, accuracy=0.6, epochs=6, seen=None, plateau=False, warmup=2, **changes
+):
     """A run directory as a finished run leaves it.
 
     Args:

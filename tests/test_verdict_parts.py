@@ -9,18 +9,12 @@ from analysis.lengths import lengths
 from analysis.people import scores
 from analysis.training import ending
 from analysis.verdict_record import Verdict
-from measures.baselines import Baseline
 from measures.people import crossed
 from records.run import Run
 from tests.finished_runs import SEEDS, edit_result, write_arm, write_arms, write_predictions, write_run
+from tests.verdict_cases import arm, everything, pair, ridge, shifted
 
 FLAT = (0.0004, -0.0006, 0.0005, 0.0001, -0.0003)
-
-
-def arm(folder, accuracy, **changes):
-    """Runs with spread over seeds, so that there is something to test against."""
-    wobble = (0.004, -0.006, 0.005, 0.001, -0.004)
-    return write_arm(folder, accuracy=tuple(accuracy + w for w in wobble), **changes)
 
 
 def none(folder, accuracy, **changes):
@@ -97,28 +91,15 @@ def test_the_sentence_tells_these_people_from_new_ones(tmp_path):
 
 def test_confusion_is_the_mean_share_of_calls(helped):
     verdict = Verdict.from_runs(*helped)
-    for matrix, arm in zip(verdict.people.confusion, helped, strict=True):
+    for matrix, runs in zip(verdict.people.confusion, helped, strict=True):
         assert np.sum(matrix, axis=1) == pytest.approx(np.ones(9))
-        trials = [run.predictions() for run in arm]
+        trials = [run.predictions() for run in runs]
         hits = [np.mean(t["probabilities"].argmax(axis=1)[t["y"] == 2] == 2) for t in trials]
         assert matrix[2][2] == pytest.approx(np.mean(hits))
     assert verdict.people.classes[0] == next(iter(helped[0][0].score_by_class()))
 
 
 # --- simple models ---
-
-
-def ridge(runs, *, lead):
-    """A ridge that is better than the runs by ``lead`` on each person."""
-    table = np.mean([list(scores(run).values()) for run in runs], axis=0) + lead
-    people = dict(zip(scores(runs[0]), table.tolist(), strict=True))
-    accuracy = float(np.mean([run.score("balanced_accuracy") for run in runs])) + lead
-    shared = {"low": accuracy - 0.02, "high": accuracy + 0.02, "chance": 1 / 9, "by_person": people}
-    person = Baseline(
-        name="ridge_person", label="ridge, z-scored within each person", balanced_accuracy=0.99, transductive=True,
-        **{**shared, "by_person": {}},
-    )  # fmt: skip
-    return [Baseline(name="ridge", label="ridge regression", balanced_accuracy=accuracy, **shared), person]
 
 
 @pytest.mark.parametrize(("lead", "warned"), [(0.1, True), (0.0, True), (-0.2, False)])
@@ -143,7 +124,7 @@ def test_simple_models_of_other_people_are_refused(helped):
 
 def test_because_of_the_axis_only_where_every_control_is_beaten(tmp_path):
     arms = none(tmp_path / "a", 0.6), arm(tmp_path / "b", 0.66)
-    beaten = none_or_flat(tmp_path / "c", 0.60, control="random")
+    beaten = shifted(tmp_path / "c", 0.60, control="random")
     level = write_arm(tmp_path / "d", accuracy=tuple(r.score("balanced_accuracy") for r in arms[1]), control="arousal")
     for run, nudge in zip(level, FLAT):
         scored = {**run.result["test"], "balanced_accuracy": run.score("balanced_accuracy") + nudge}
@@ -161,8 +142,8 @@ def test_a_control_is_the_same_loss_on_the_same_seeds(tmp_path, helped):
     other = write_arm(tmp_path / "o", accuracy=0.6, loss="rsa", control="random")
     with pytest.raises(ValueError, match="same loss with another target"):
         Verdict.from_runs(*helped, controls={"random": other})
+    few = write_arm(tmp_path / "f", accuracy=0.6, seeds=SEEDS[1:], control="random")
     with pytest.raises(ValueError, match=r"seeds \[42\] are in one arm only \(control random or treated\)"):
-        few = [run for run in write_arm(tmp_path / "f", accuracy=0.6, control="random") if run.seed != 42]
         Verdict.from_runs(*helped, controls={"random": few})
     mixed = [*write_arm(tmp_path / "m", accuracy=0.6, seeds=SEEDS[:4]), Run.load(
         write_run(tmp_path / "x", loss="vaxis_mse", weight=0.5, seed=SEEDS[4], control="random")
@@ -172,16 +153,6 @@ def test_a_control_is_the_same_loss_on_the_same_seeds(tmp_path, helped):
 
 
 # --- training length ---
-
-
-def pair(folder, epochs, before, after, **changes):
-    shared = {"epochs": epochs, "plateau": True, **changes}
-    return arm(folder / "a", before, loss="none", weight=0.0, **shared), none_or_flat(folder / "b", after, **shared)
-
-
-def none_or_flat(folder, accuracy, **changes):
-    wobble = (0.005, -0.006, 0.004, 0.001, -0.003)
-    return write_arm(folder, accuracy=tuple(accuracy + w for w in wobble), **changes)
 
 
 @pytest.mark.parametrize(
@@ -254,7 +225,7 @@ def test_what_survives_a_new_clip(tmp_path):
     folds = {
         str(k): (
             arm(tmp_path / f"a{k}", 0.2 + 0.02 * k, loss="none", weight=0.0, seen=0.6),
-            none_or_flat(tmp_path / f"b{k}", 0.2, seen=0.55),
+            shifted(tmp_path / f"b{k}", 0.2, seen=0.55),
         )
         for k in range(3)
     }
@@ -269,7 +240,7 @@ def test_what_survives_a_new_clip(tmp_path):
 
 
 def test_clips_are_scored_whole_where_runs_say_so(tmp_path):
-    arms = arm(tmp_path / "a", 0.2, loss="none", weight=0.0, seen=0.6), none_or_flat(tmp_path / "b", 0.2, seen=0.6)
+    arms = arm(tmp_path / "a", 0.2, loss="none", weight=0.0, seen=0.6), shifted(tmp_path / "b", 0.2, seen=0.6)
     for run in (*arms[0], *arms[1]):
         for split, value in (("test", 0.25), ("test_seen", 0.7)):
             edit_result(run.path, **{split: {**run.result[split], "clip_balanced_accuracy": value}})
@@ -287,14 +258,8 @@ def test_runs_that_hold_no_clips_back_are_refused(helped):
 # --- all of it ---
 
 
-def test_the_answer_comes_first_and_no_line_is_wide(tmp_path, helped):
-    baseline, treated = helped
-    length = pair(tmp_path / "long", 32, 0.65, 0.66)
-    folds = {"0": (arm(tmp_path / "n0", 0.2, loss="none", weight=0.0, seen=0.6), arm(tmp_path / "n1", 0.2, seen=0.6))}
-    verdict = Verdict.from_runs(
-        baseline, treated, looks=(5, 8), lengths={32: length}, new_clips=folds,
-        controls={"random": arm(tmp_path / "c", 0.6, control="random")}, baselines=ridge(baseline, lead=0.1),
-    )  # fmt: skip
+def test_the_answer_comes_first_and_no_line_is_wide(tmp_path):
+    verdict, _ = everything(tmp_path)
     lines = verdict.text(verbose=True).splitlines()
     assert max(map(len, lines)) <= 96
     assert not any(line != line.rstrip() for line in lines)
