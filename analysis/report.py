@@ -105,7 +105,7 @@ def _headline(verdict: Verdict) -> dict[str, Any]:
         f"interval {d.low:+.3f} to {d.high:+.3f}; paired t({d.n - 1}) = {d.t:.2f}, p = {p_text(d.p)}; exact sign-flip "
         f"p = {sign_flip_text(verdict)}; {equivalence_text(verdict)}."
     )
-    said = (because(verdict), *verdict.scope, test, meaning)
+    said = (because(verdict), *verdict.scope)
     return {
         "banner": SIMULATED if verdict.simulated else "",
         "kicker": f"{what}; {d.n} paired seeds against {verdict.baseline_loss}",
@@ -113,6 +113,7 @@ def _headline(verdict: Verdict) -> dict[str, Any]:
         "sentence": verdict.headline,
         "paragraphs": [text for text in said if text],
         "warnings": verdict.warnings,
+        "details": [text for text in (test, meaning) if text],
         "notes": verdict.notes,
     }
 

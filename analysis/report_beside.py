@@ -146,7 +146,9 @@ def new_clips(verdict: Verdict) -> list[Section]:
         f"mean over {len(found.folds)} fold{'s' * (len(found.folds) > 1)}; chance {found.chance:.3f}. The interval is "
         "for new seeds on these clips; folds show how clips differ."
     )
-    head = ("test people", "seen clips", "new clips", "survives", "seen, whole clips", "new, whole clips")
+    head = ["test people", "seen clips", "new clips", "survives", "seen, whole clips", "new, whole clips"]
+    if not any(rows[0][4:]):  # not measured: windows alone
+        head, rows = head[:4], [row[:4] for row in rows]
     caption = (
         "Survives: share of the accuracy above chance on clips of the training that is left on clips that training did "
         "not see. Whole clips: the windows of a clip vote with their mean probability."

@@ -72,12 +72,13 @@ def _forest(ax: "Axes", verdict: Verdict) -> None:
     ax.axvline(0, color="#444444", lw=1)
     rows = np.arange(d.n, 0, -1)
     ax.plot(d.deltas, rows, "o", color=WITHOUT, ms=6, label="one seed")
-    error = [[d.mean - d.low], [d.high - d.mean]] if np.isfinite(d.low) else None
+    low, high = verdict.judged.low, verdict.judged.high  # over several looks wider than the t interval
+    error = [[d.mean - low], [high - d.mean]] if np.isfinite(low) else None
     ax.errorbar([d.mean], [0], xerr=error, fmt="D", color=WITH, ms=7, capsize=4, lw=2, label="mean, 95 % interval")
     ax.set_yticks([*rows, 0], [*(f"seed {seed}" for seed in verdict.seeds), "mean"])
     ax.set(xlabel="difference in test balanced accuracy (with - without)", ylim=(-0.7, d.n + 0.7))
     ax.grid(visible=False, axis="y")
-    reach = 1.15 * np.nanmax(np.abs([*d.deltas, d.low, d.high, d.resolvable, 1e-3]))
+    reach = 1.15 * np.nanmax(np.abs([*d.deltas, low, high, d.resolvable, 1e-3]))
     ax.set_xlim(-reach, reach)
 
 
