@@ -63,7 +63,7 @@ class Findings:
     Attributes:
         text: for the terminal.
         numbers: by name.
-        detail: more for the JSON file, beside the numbers.
+        detail: more for the JSON file, beside the numbers; a record with a ``format`` of its own keeps it.
     """
 
     text: str
@@ -74,7 +74,7 @@ class Findings:
         """Write ``NAME.json`` into the folder, which is made; what is not finite becomes null."""
         numbers = {key: number.as_dict() for key, number in self.numbers.items()}
         folder.mkdir(parents=True, exist_ok=True)
-        content = {**self.detail, "format": FORMAT, "analysis": name, "numbers": numbers}
+        content = {"format": FORMAT, **self.detail, "analysis": name, "numbers": numbers}
         with atomic(folder / f"{name}.json") as partial:
             partial.write_text(json.dumps(finite(content), indent=2, allow_nan=False) + "\n")
         return folder / f"{name}.json"

@@ -40,6 +40,13 @@ class Comparison:
     null_95: tuple[float, float] | None = None
     above_null: tuple[int, int] | None = None
 
+    @property
+    def measured(self) -> Paired:
+        """The paired statistics of a measure that a pair defines, as the accuracy always is."""
+        if self.paired is None:
+            raise ValueError(f"no pair of runs defines {self.name}")
+        return self.paired
+
 
 @dataclass(frozen=True, kw_only=True)
 class GradientShare:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from analysis.canvas import CHANCE, WITH
 from analysis.interventions import InterventionResult
-from analysis.verdict_figures import CHANCE, WITH
 from figures.style import STYLE
 
 if TYPE_CHECKING:

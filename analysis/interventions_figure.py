@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING
 
+from analysis.canvas import CHANCE, WITH, WITHOUT
 from analysis.interventions import InterventionResult
-from analysis.verdict_figures import CHANCE, WITH, WITHOUT
 from figures.style import STYLE
 
 if TYPE_CHECKING:

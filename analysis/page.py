@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from analysis.verdict_figures import png
+from analysis.canvas import png
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -66,12 +66,15 @@ class Picture:
         return cls(data=data, width=round(figure.get_figwidth() * 96), caption=caption, alt=alt)
 
 
+Block = Table | Facts | Text | Picture
+
+
 @dataclass(frozen=True, kw_only=True)
 class Section:
     """A heading and what stands below it."""
 
     title: str
-    blocks: Sequence[Table | Facts | Text | Picture] = field(default_factory=tuple)
+    blocks: Sequence[Block] = field(default_factory=tuple)
 
 
 def render(**context: object) -> str:

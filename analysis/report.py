@@ -7,13 +7,28 @@ from typing import Any
 
 import numpy as np
 
+from analysis import report_beside as beside
 from analysis import verdict_figures as figures
+from analysis.arms import strategy
+from analysis.comparison import Comparison
 from analysis.page import Facts, Picture, Section, Table, Text, render
-from analysis.verdict_record import Comparison, Verdict
-from analysis.verdict_text import SIMULATED, decimals, difference, label, p_text, sign_flip_text, spread
-from figures.scalp import topomap_figure
+from analysis.report_axis import axis_section, scalp
+from analysis.verdict_record import Verdict
+from analysis.verdict_sentence import because
+from analysis.verdict_text import (
+    SIMULATED,
+    decimals,
+    difference,
+    equivalence_text,
+    label,
+    p_text,
+    residual_text,
+    sign_flip_text,
+    spread,
+)
 from measures.names import ACCURACY, known
-from measures.topography import Topography, chance_abs_r
+from measures.outcome import MARGIN
+from measures.topography import Topography
 from records.files import atomic
 from records.run import Run
 from vaxis.axis import Axis
@@ -38,7 +53,7 @@ def write_report(
         topographies: scalp maps of the training subjects' band features; none where the input is raw.
         command: what made the runs.
     """
-    treated = [run for run in runs if (run.loss, run.weight) == (verdict.loss, verdict.weight)]
+    treated = [run for run in runs if strategy(run) == (verdict.loss, verdict.weight, verdict.control)]
     baseline = [run for run in runs if run not in treated]
     arms = [sorted(arm, key=lambda run: run.seed) for arm in (baseline, treated)]
     if any(tuple(run.seed for run in arm) != verdict.seeds for arm in arms):
@@ -47,11 +62,17 @@ def write_report(
         used = sorted({str(run.result["axis"]) for run in runs})
         raise ValueError(f"the runs used axis {used}, this one is {axis.fingerprint}; give the axis of the runs")
     sections = [
+        _answer(*arms, verdict=verdict),
+        *beside.controls(verdict),
+        *beside.simple_models(verdict),
+        *beside.people(verdict),
+        *beside.lengths(verdict),
+        *beside.new_clips(verdict),
         _numbers(verdict),
-        *_curves(*arms, verdict=verdict),
+        _training(*arms, verdict=verdict),
         *_gradient(*arms, verdict=verdict),
-        *(_scalp(topography) for topography in topographies or ()),
-        _axis(axis),
+        *(scalp(topography) for topography in topographies or ()),
+        axis_section(axis, source=_positions(runs)),
         _seeds(*arms),
         _reproduce(arms, command=command),
     ]
@@ -61,10 +82,17 @@ def write_report(
     return Path(path)
 
 
+def _positions(runs: Sequence[Run]) -> str | None:
+    """The source of the stimulus positions that all runs took; None in runs that do not say it."""
+    found = {run.result.get("positions") for run in runs}
+    if len(found) > 1:
+        raise ValueError(f"the runs took different positions of the axis, {sorted(map(str, found))}; compare like runs")
+    return found.pop()
+
+
 def _headline(verdict: Verdict) -> dict[str, Any]:
-    """What stands above the sections."""
-    d, what = verdict.accuracy.paired, f"{verdict.dataset}, {verdict.features}, {verdict.epochs} epochs"
-    against = f"{d.n} paired seeds against {verdict.baseline_loss}"
+    """What stands above the sections: the answer, what it speaks for, what speaks against it, and the test."""
+    d, what = verdict.paired, f"{verdict.dataset}, {verdict.features}, {verdict.epochs} epochs"
     meaning = ""
     if verdict.judgement == "unresolved" and np.isfinite(d.resolvable):
         meaning = (
@@ -75,14 +103,17 @@ def _headline(verdict: Verdict) -> dict[str, Any]:
         f"Test balanced accuracy {spread(verdict.accuracy.baseline)} without and {spread(verdict.accuracy.treated)} "
         f"with it (mean ± standard deviation over seeds; chance {verdict.chance:.3f}). Difference {d.mean:+.3f}, 95 % "
         f"interval {d.low:+.3f} to {d.high:+.3f}; paired t({d.n - 1}) = {d.t:.2f}, p = {p_text(d.p)}; exact sign-flip "
-        f"p = {sign_flip_text(verdict)}."
+        f"p = {sign_flip_text(verdict)}; {equivalence_text(verdict)}."
     )
+    said = (because(verdict), *verdict.scope)
     return {
         "banner": SIMULATED if verdict.simulated else "",
-        "kicker": f"{what}; {against}",
+        "kicker": f"{what}; {d.n} paired seeds against {verdict.baseline_loss}",
         "judgement": verdict.judgement,
-        "sentence": verdict.sentence,
-        "paragraphs": [test, meaning] if meaning else [test],
+        "sentence": verdict.headline,
+        "paragraphs": [text for text in said if text],
+        "warnings": verdict.warnings,
+        "details": [text for text in (test, meaning) if text],
         "notes": verdict.notes,
     }
 
@@ -96,7 +127,9 @@ def _numbers(verdict: Verdict) -> Section:
         "score against permuted positions, without / with the strategy. Above null counts runs beyond their own 95th "
         "percentile. The null of the accuracy is chance."
     )
-    return Section(title="Numbers", blocks=[Table(head=head, rows=rows, caption=caption)])
+    residual = residual_text(verdict)
+    below = [Text(text=residual, soft=True)] if residual else []
+    return Section(title="Numbers", blocks=[Table(head=head, rows=rows, caption=caption), *below])
 
 
 def _row(c: Comparison, *, chance: float) -> list[str]:
@@ -111,24 +144,38 @@ def _row(c: Comparison, *, chance: float) -> list[str]:
     return [*row, f"{chance:.3f}" if isinstance(guessing, str) else f"{guessing:g}", "", ""]
 
 
-def _curves(baseline: list[Run], treated: list[Run], *, verdict: Verdict) -> list[Section]:
+def _answer(baseline: list[Run], treated: list[Run], *, verdict: Verdict) -> Section:
     forest = (
         "Each dot is one seed, the diamond their mean with its 95 % t interval. The strategy helps or hurts when the "
         "interval leaves the line at 0. The band reaches to the smallest true effect that this number of seeds, with "
         "this spread, detects in four of five experiments."
     )
     recall = "Large dots: mean recall of a class over seeds; small dots: seeds. Dotted: chance."
-    curves = (
+    blocks = [
+        Picture.of(figures.delta_forest(verdict), forest, alt="differences by seed"),
+        Picture.of(figures.recall_dumbbell(baseline, treated), recall, alt="recall by class"),
+    ]
+    return Section(title="Did it help?", blocks=blocks)
+
+
+def _training(baseline: list[Run], treated: list[Run], *, verdict: Verdict) -> Section:
+    caption = (
         "Validation subjects; thin lines are seeds, thick ones their mean. Dotted: chance. Dashed: the 95th percentile "
         "of what permuted positions score on the same features; a curve below it is no evidence of alignment. The "
         "checkpoint of each run is chosen by its validation accuracy, not always the last."
     )
-    helped = [
-        Picture.of(figures.delta_forest(verdict), forest, alt="differences by seed"),
-        Picture.of(figures.recall_dumbbell(baseline, treated), recall, alt="recall by class"),
-    ]
-    training = Picture.of(figures.training_curves(baseline, treated), curves, alt="training curves")
-    return [Section(title="Did it help?", blocks=helped), Section(title="Training", blocks=[training])]
+    drawn = Picture.of(figures.training_curves(baseline, treated), caption, alt="training curves")
+    rows = []
+    for name, arm in verdict.training.items():
+        for end in arm:
+            best, rising = f"{end.best_epoch + 1} of {end.epochs}", "yes" if end.still_rising else "no"
+            rows.append([f"{name}, seed {end.seed}", best, f"{end.rise:+.3f}", rising])
+    below = (
+        "Rise: of a straight line through the last quarter of the validation accuracy. Still rising: the best epoch "
+        f"lies in that quarter and the line rises by {MARGIN:g} or more."
+    )
+    head = ("run", "best epoch", "rise at the end", "still rising")
+    return Section(title="Training", blocks=[drawn, Table(head=head, rows=rows, caption=below, kind="even")])
 
 
 def _gradient(baseline: list[Run], treated: list[Run], *, verdict: Verdict) -> list[Section]:
@@ -150,53 +197,6 @@ def _gradient(baseline: list[Run], treated: list[Run], *, verdict: Verdict) -> l
     below = [Table(head=head, rows=rows, kind="even")] if rows else []
     drawn = Picture.of(figure, caption, alt="gradient shares")
     return [Section(title="Where the gradient points", blocks=[drawn, *below])]
-
-
-def _scalp(topography: Topography) -> Section:
-    maps = dict(zip(topography.bands, topography.r.T, strict=True))
-    caption = (
-        f"{topography.title}. Pearson r over {topography.stimuli} stimuli; all maps share one scale. Features without "
-        f"any relation to the axis give |r| = {chance_abs_r(topography.stimuli):.3f} on average, so look for patterns "
-        "clearly above that. Neighbouring electrodes are not independent."
-    )
-    figure = topomap_figure(maps, channels=topography.channels)
-    drawn = Picture.of(figure, caption, alt="scalp maps of r with the axis by band")
-    return Section(title="On the scalp", blocks=[drawn])
-
-
-def _axis(axis: Axis) -> Section:
-    origin = axis.provenance
-    model = str(origin.get("model") or "none: the positions were drawn")
-    known = {
-        "language model": model,
-        "separation": f"{axis.separation:+.2f} (correlation of the class positions with nominal valence)",
-        "explained variance": f"{axis.explained_variance:.2f} of the variance between class centroids",
-        f"{axis.classes.joy} positive": "yes" if axis.joy_is_positive else "NO: treat the sign with care",
-        "positions": ", ".join(sorted(axis.positions)),
-        "fingerprint": axis.fingerprint,
-    }
-    caption = "Class positions on the axis. Blue: classes of positive valence, grey: neutral, orange: negative."
-    drawn = Picture.of(figures.class_positions(axis), caption, alt="class positions on the axis")
-    return Section(title="The axis", blocks=[drawn, Facts(facts=known), _axis_nulls(origin.get("nulls") or {})])
-
-
-def _axis_nulls(nulls: dict[str, dict[str, dict[str, float]]]) -> Table | Text:
-    """Table of the nulls that extraction leaves in the provenance."""
-    rows = [
-        [f"{null} texts: {statistic}", f"{row['value']:.2f}", f"{row['median']:.2f}", f"{row['p95']:.2f}",
-         f"{row['reached']:.0%}"]
-        for null, statistics in nulls.items()
-        for statistic, row in statistics.items()
-        if statistic != "cosine"
-    ]  # fmt: skip
-    if not rows:
-        return Text(text="The axis file carries no nulls of its own.", soft=True)
-    caption = (
-        "Axes made in the same way from texts without the emotion: nonce sentences, everyday and neutral texts. "
-        "Rated is the correlation with human ratings of clips that no axis was made from, the fairer comparison."
-    )
-    head = ("null", "this axis", "null median", "null 95 %", "draws that reach it")
-    return Table(head=head, rows=rows, caption=caption, kind="even")
 
 
 def _seeds(baseline: list[Run], treated: list[Run]) -> Section:

@@ -8,16 +8,26 @@
 import argparse
 import json
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
 
 from analysis.base import Findings, Number
 from analysis.comparison import Comparison
 from analysis.verdict_record import Verdict
-from records.run import load_runs
+from measures.outcome import MARGIN
+from records.run import Run, load_runs
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The flags of the report."""
+    """The flags of the margin and of the report."""
+    parser.add_argument(
+        "--margin", type=float, default=MARGIN, help="differences below it are of no consequence (default %(default)s)"
+    )
+    parser.add_argument(
+        "--controls", type=Path, nargs="+", default=(), metavar="DIR",
+        help="folders of the same loss with other targets, by which they are called",
+    )  # fmt: skip
+    parser.add_argument("--verbose", action="store_true", help="also say where the gradients of the losses point")
     parser.add_argument("--axis", type=Path, metavar="FILE", help="the axis of the runs; with --out makes report.html")
 
 
@@ -32,8 +42,9 @@ def main(args: argparse.Namespace) -> Findings:
     if args.axis and not args.out:
         raise ValueError("--axis makes a report, which needs a folder: add --out DIR")
     arms = [load_runs(folder) for folder in args.runs]
-    verdict = Verdict.from_runs(*arms)
-    text = verdict.text()
+    controls = {_target(runs): runs for runs in map(load_runs, args.controls)}
+    verdict = Verdict.from_runs(*arms, margin=args.margin, controls=controls)
+    text = verdict.text(verbose=args.verbose)
     if args.axis:
         from analysis.report import write_report
         from vaxis.axis import Axis
@@ -51,6 +62,13 @@ def main(args: argparse.Namespace) -> Findings:
         numbers={name: number for name, number in numbers.items() if number},
         detail=json.loads(verdict.to_json()),
     )
+
+
+def _target(runs: Sequence[Run]) -> str:
+    name = runs[0].result.get("control")
+    if not name:
+        raise ValueError(f"{runs[0].path} was aligned with the axis itself and is no control; see --model.control")
+    return str(name)
 
 
 def _number(c: Comparison, *, simulated: bool) -> Number | None:

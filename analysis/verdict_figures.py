@@ -1,14 +1,17 @@
 """The pictures of a report. Every function takes finished runs or a verdict and returns a matplotlib figure."""
 
-import functools
-import io
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, ParamSpec, TypeVar
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from analysis.canvas import CHANCE as CHANCE
+from analysis.canvas import GRID as GRID
+from analysis.canvas import WITH as WITH
+from analysis.canvas import WITHOUT as WITHOUT
+from analysis.canvas import empty, styled
+from analysis.canvas import png as png
 from analysis.verdict_record import Verdict
-from figures.style import BLUE, GREY, ORANGE, PALE, STYLE
 from measures.names import ACCURACY, with_null
 from records.run import Run
 from vaxis.axis import Axis
@@ -17,9 +20,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-P, R = ParamSpec("P"), TypeVar("R")
-
-WITHOUT, WITH, CHANCE, GRID = GREY, BLUE, ORANGE, PALE
 SHARES = {"feature": "Within the span of the class means", "sample": "Equal for all trials of a class"}
 # The accuracy and every measure with a null: name in metrics.csv -> title.
 CURVES = {
@@ -28,34 +28,14 @@ CURVES = {
 }
 
 
-def _styled(draw: Callable[P, R]) -> Callable[P, R]:
-    """Draw under ``STYLE``: matplotlib reads it when a text or a legend is made, not when the figure is."""
-
-    @functools.wraps(draw)
-    def styled(*args: P.args, **kwargs: P.kwargs) -> R:
-        import matplotlib
-
-        with matplotlib.rc_context(STYLE):
-            return draw(*args, **kwargs)
-
-    return styled
-
-
-def png(figure: "Figure", *, dpi: int = 150) -> bytes:
-    """The figure as a PNG on white."""
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=dpi, facecolor="white", metadata={"Software": None})
-    return buffer.getvalue()
-
-
-@_styled
+@styled
 def training_curves(baseline: Sequence[Run], treated: Sequence[Run]) -> "Figure":
     """Accuracy and alignment on validation subjects by epoch: thin lines are seeds, thick ones their mean."""
     shown = [name for name in CURVES if all(name in run.metrics for run in [*baseline, *treated])]
     if not shown:
         raise ValueError(f"none of {list(CURVES)} is in every metrics.csv: no curves to draw")
     rows = (len(shown) + 1) // 2
-    figure, axes = _axes(rows, 2, width=9, height=2.9 * rows)
+    figure, axes = empty(rows, 2, width=9, height=2.9 * rows)
     for name, ax in zip(shown, axes):
         for runs, colour, label in ((baseline, WITHOUT, "without"), (treated, WITH, "with")):
             _seeds(ax, [run.series(name) for run in runs], colour=colour, label=label)
@@ -74,17 +54,17 @@ def training_curves(baseline: Sequence[Run], treated: Sequence[Run]) -> "Figure"
     return figure
 
 
-@_styled
+@styled
 def delta_forest(verdict: Verdict) -> "Figure":
     """Difference in test balanced accuracy of each seed, their mean with its 95 % interval, and what could be seen."""
-    figure, (ax,) = _axes(1, 1, width=7, height=0.32 * verdict.accuracy.paired.n + 1.6)
+    figure, (ax,) = empty(1, 1, width=7, height=0.32 * verdict.paired.n + 1.6)
     _forest(ax, verdict)
     figure.legend(loc="outside upper center", ncols=3)
     return figure
 
 
 def _forest(ax: "Axes", verdict: Verdict) -> None:
-    d = verdict.accuracy.paired
+    d = verdict.paired
     if np.isfinite(d.resolvable):
         ax.axvspan(
             -d.resolvable, d.resolvable, color="#f0e442", alpha=0.28, lw=0, label="below the smallest resolvable effect"
@@ -92,19 +72,20 @@ def _forest(ax: "Axes", verdict: Verdict) -> None:
     ax.axvline(0, color="#444444", lw=1)
     rows = np.arange(d.n, 0, -1)
     ax.plot(d.deltas, rows, "o", color=WITHOUT, ms=6, label="one seed")
-    error = [[d.mean - d.low], [d.high - d.mean]] if np.isfinite(d.low) else None
+    low, high = verdict.judged.low, verdict.judged.high  # over several looks wider than the t interval
+    error = [[d.mean - low], [high - d.mean]] if np.isfinite(low) else None
     ax.errorbar([d.mean], [0], xerr=error, fmt="D", color=WITH, ms=7, capsize=4, lw=2, label="mean, 95 % interval")
     ax.set_yticks([*rows, 0], [*(f"seed {seed}" for seed in verdict.seeds), "mean"])
     ax.set(xlabel="difference in test balanced accuracy (with - without)", ylim=(-0.7, d.n + 0.7))
     ax.grid(visible=False, axis="y")
-    reach = 1.15 * np.nanmax(np.abs([*d.deltas, d.low, d.high, d.resolvable, 1e-3]))
+    reach = 1.15 * np.nanmax(np.abs([*d.deltas, low, high, d.resolvable, 1e-3]))
     ax.set_xlim(-reach, reach)
 
 
-@_styled
+@styled
 def gradient_shares(baseline: Sequence[Run], treated: Sequence[Run]) -> "Figure | None":
     """Share of each loss's gradient in the class means over training, beside chance; None if no run logged it."""
-    figure, axes = _axes(1, 2, width=9, height=3.3)
+    figure, axes = empty(1, 2, width=9, height=3.3)
     drawn = [_shares(ax, baseline, treated, kind=kind) for kind, ax in zip(SHARES, axes)]
     if not any(drawn):
         return None
@@ -131,10 +112,10 @@ def _shares(ax: "Axes", baseline: Sequence[Run], treated: Sequence[Run], *, kind
     return bool(chance)
 
 
-@_styled
+@styled
 def overview(verdict: Verdict, baseline: Sequence[Run], treated: Sequence[Run]) -> "Figure":
     """The verdict in one picture: what each seed gained or lost, and where the gradients of the losses point."""
-    figure, (left, right) = _axes(1, 2, width=10, height=3.6)
+    figure, (left, right) = empty(1, 2, width=10, height=3.6)
     _forest(left, verdict)
     left.set_title("Simulated data: did it help?" if verdict.simulated else "Did it help?")
     left.legend(loc="upper right", fontsize=7)
@@ -146,15 +127,15 @@ def overview(verdict: Verdict, baseline: Sequence[Run], treated: Sequence[Run]) 
     return figure
 
 
-@_styled
+@styled
 def recall_dumbbell(baseline: Sequence[Run], treated: Sequence[Run]) -> "Figure":
     """Test recall of each class without and with the strategy: small dots are seeds, large ones their mean."""
     classes = list(treated[0].score_by_class())
-    figure, (ax,) = _axes(1, 1, width=7, height=0.34 * len(classes) + 1.4)
+    figure, (ax,) = empty(1, 1, width=7, height=0.34 * len(classes) + 1.4)
     y = np.arange(len(classes))[::-1]
     arms = [np.array([list(run.score_by_class().values()) for run in runs]) for runs in (baseline, treated)]
     means = [_mean(list(arm)) for arm in arms]
-    ax.hlines(y, *means, color="#bbbbbb", lw=3, zorder=1)
+    ax.hlines(y, means[0].tolist(), means[1].tolist(), color="#bbbbbb", lw=3, zorder=1)
     for arm, mean, colour, lift, label in zip(arms, means, (WITHOUT, WITH), (0.17, -0.17), ("without", "with")):
         ax.scatter(arm, np.broadcast_to(y + lift, arm.shape), s=9, color=colour, alpha=0.45, lw=0)
         ax.scatter(mean, y, s=60, color=colour, zorder=2, label=label)
@@ -166,29 +147,28 @@ def recall_dumbbell(baseline: Sequence[Run], treated: Sequence[Run]) -> "Figure"
     return figure
 
 
-@_styled
-def class_positions(axis: Axis) -> "Figure":
-    """Where the classes lie on the axis, in standard deviations of their positions, coloured by nominal valence."""
-    scores = axis.class_scores / axis.class_scores.std()
+@styled
+def class_positions(axis: Axis, v: np.ndarray) -> "Figure":
+    """Where training had the clips, (S,) in their standard deviations, and the means of their classes."""
+    class_of = np.array(axis.classes.class_of)
+    scores = np.array([v[class_of == k].mean() for k in range(len(axis.classes.classes))])
     order = np.argsort(scores)
+    row = np.argsort(order)[class_of]
     colour = {-1: CHANCE, 0: WITHOUT, 1: WITH}
-    figure, (ax,) = _axes(1, 1, width=7, height=0.28 * len(order) + 1.2)
+    figure, (ax,) = empty(1, 1, width=7, height=0.3 * len(order) + 1.6)
     names, valence = axis.classes.classes, axis.classes.valence
     bars = ax.barh([names[k] for k in order], scores[order], color=[colour[valence[k]] for k in order], height=0.7)
-    ax.bar_label(bars, fmt="%+.2f", padding=3, fontsize=8, color="#444444")
+    for bar, score in zip(bars, scores[order]):
+        bar.set_alpha(0.55)
+        middle = bar.get_y() + bar.get_height() / 2
+        ax.text(1.01, middle, f"{score:+.2f}", transform=ax.get_yaxis_transform(), va="center")
+    ax.scatter(v, row, s=16, color="#222222", lw=0, zorder=3, label="clips")
+    ax.legend(loc="lower right")
     ax.axvline(0, color="#444444", lw=1)
     ax.margins(x=0.12)
     ax.grid(visible=False, axis="y")
-    ax.set(xlabel="position on the axis (standard deviations)")
+    ax.set(xlabel="position on the axis (standard deviations over the clips)")
     return figure
-
-
-def _axes(rows: int, columns: int, *, width: float, height: float) -> tuple["Figure", list["Axes"]]:
-    """A bare figure: no pyplot, so no window, no global state and the Agg canvas."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(width, height), layout="constrained")
-    return figure, list(figure.subplots(rows, columns, squeeze=False).flat)
 
 
 def _epoch_axis(ax: "Axes") -> None:

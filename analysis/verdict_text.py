@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from measures.names import LABEL_WIDTH, known
+from analysis.verdict_sections import sections
+from measures.names import LABEL_WIDTH, WITHIN_CLASS, known
 
 if TYPE_CHECKING:
     from analysis.comparison import Comparison
@@ -17,13 +18,20 @@ SIMULATED = "SIMULATED data: this checks the machinery and says nothing about br
 WIDTH = 96
 
 
-def summary(verdict: "Verdict") -> str:
-    """The whole summary."""
+def summary(verdict: "Verdict", *, verbose: bool = False) -> str:
+    """The whole summary: the answer, what it speaks for and what speaks against it, then the numbers.
+
+    Args:
+        verdict: the verdict.
+        verbose: with where the gradients of the losses point.
+    """
     title = f"{verdict.loss} (weight {verdict.weight:g}) against {verdict.baseline_loss}: "
     lines = [f"{title}{verdict.dataset}, {verdict.features}, {verdict.epochs} epochs", "=" * WIDTH]
     lines += [SIMULATED] if verdict.simulated else []
-    lines += [line for note in verdict.notes for line in wrap(note, WIDTH)]
-    return "\n".join([*lines, *_accuracy(verdict), "", *_exploratory(verdict), *_gradients(verdict)])
+    said = [f"VERDICT: {verdict.sentence}", *verdict.scope, *(f"WARNING: {text}" for text in verdict.warnings)]
+    lines += [line for text in (*said, *verdict.notes) for line in wrap(text, WIDTH)]
+    lines += ["", *_accuracy(verdict), *sections(verdict), "", *_exploratory(verdict)]
+    return "\n".join([*lines, *(_gradients(verdict) if verbose else [])])
 
 
 def spread(values: Sequence[float], *, places: int = 3) -> str:
@@ -60,21 +68,45 @@ def p_text(p: float) -> str:
 
 def sign_flip_text(verdict: "Verdict") -> str:
     """The exact p, with its floor where that is above 5 %: then it can never speak up, whatever the data."""
-    d = verdict.accuracy.paired
+    d = verdict.paired
     floor = f" (at least {d.p_sign_flip_floor:.3g} with {d.n} pairs)" if d.p_sign_flip_floor > 0.05 else ""
     return f"{p_text(d.p_sign_flip)}{floor}"
 
 
+def residual_text(verdict: "Verdict") -> str:
+    """What a within-class residual can be about at most; empty where the verdict has none or the clips are others.
+
+    From the 123 public rating files of FACED (After_remarks): class means explain 97.8 % of the variance of the clips'
+    mean valence, as the authors' revision of September 2026 says of arXiv 2606.00129.
+    """
+    if verdict.dataset != "faced" or not any(c.name == WITHIN_CLASS.key for c in verdict.others):
+        return ""
+    return (
+        "Class means explain 97.8 % of the variance of human valence over FACED's clips (public ratings): a "
+        "within-class residual concerns the other 2.2 %."
+    )
+
+
+def equivalence_text(verdict: "Verdict") -> str:
+    """The margin, and the test against it where the number of seeds was fixed before."""
+    answer = verdict.judged
+    tested = len(answer.looks) == 1 and not math.isnan(answer.p_equivalence)
+    p = f", two one-sided tests p = {p_text(answer.p_equivalence)}" if tested else ""
+    return f"margin of equivalence ±{answer.margin:g}{p}"
+
+
 def _accuracy(verdict: "Verdict") -> list[str]:
-    a, d = verdict.accuracy, verdict.accuracy.paired
+    a, d, answer = verdict.accuracy, verdict.paired, verdict.judged
+    interval = f"95 % interval [{d.low:+.3f}, {d.high:+.3f}], sd of differences {d.sd:.3f}"
+    looks = f"  over all looks [{answer.low:+.3f}, {answer.high:+.3f}]" if len(answer.looks) > 1 else ""
     return [
         f"Test balanced accuracy, {d.n} paired seeds, chance {verdict.chance:.3f}",
         f"  without      {spread(a.baseline)}",
         f"  with         {spread(a.treated)}",
-        f"  difference  {d.mean:+.3f}   95 % interval [{d.low:+.3f}, {d.high:+.3f}], sd of differences {d.sd:.3f}",
+        f"  difference  {d.mean:+.3f}   {interval}",
+        *([looks] if looks else []),
         f"  t({d.n - 1}) = {d.t:.2f}, p = {p_text(d.p)}; exact sign-flip p = {sign_flip_text(verdict)}",
-        "",
-        *wrap(f"VERDICT: {verdict.sentence}", WIDTH),
+        f"  {equivalence_text(verdict)}",
     ]
 
 
@@ -88,7 +120,7 @@ def _exploratory(verdict: "Verdict") -> list[str]:
     ]
     if means:
         rows += wrap(f"Without any relation they would score, on average (without / with): {', '.join(means)}.", WIDTH)
-    return rows
+    return rows + wrap(residual_text(verdict), WIDTH)
 
 
 def _row(c: "Comparison") -> str:

@@ -8,7 +8,7 @@ from console.errors import one_line_errors
 HELP = """\
 The experiments of arXiv 2606.00129 as commands:
 
-  python train.py                       one strategy against its baseline: helps, hurts or unresolved
+  python train.py                       one strategy against its baseline: helps, hurts, equivalent or unresolved
   python -m paper interventions         the table of all strategies; --run, --list, --help
 """
 

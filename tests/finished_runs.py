@@ -13,8 +13,23 @@ SEEDS = (42, 123, 456, 789, 2025)
 SHARES = {"feature_share": 0.8, "feature_chance": 0.25, "sample_share": 0.1, "sample_chance": 0.07, "norm": 0.02}
 
 
-def write_run(folder, *, loss="none", weight=0.0, seed=42, accuracy=0.6, epochs=6, **changes):
-    """A run directory as a finished run leaves it; ``changes`` replace fields of result.json."""
+def write_run(
+    folder, *, loss="none", weight=0.0, seed=42, accuracy=0.6, epochs=6, seen=None, plateau=False, warmup=2, **changes
+):
+    """A run directory as a finished run leaves it.
+
+    Args:
+        folder: of the runs.
+        loss: name of the strategy.
+        weight: its weight.
+        seed: of the run.
+        accuracy: on the test set.
+        epochs: of the run.
+        seen: accuracy of test people on seen clips, where the split holds clips back.
+        plateau: the validation accuracy ends flat, with its best epoch in the middle.
+        warmup: epochs of warm-up in the settings.
+        changes: replace fields of result.json.
+    """
     path = folder / f"{loss}-{seed}"
     path.mkdir(parents=True)
     rng = np.random.default_rng([seed, int(1000 * weight)])
@@ -47,29 +62,48 @@ def write_run(folder, *, loss="none", weight=0.0, seed=42, accuracy=0.6, epochs=
         "world_size": 1,
         "device": "cpu",
         "epochs": epochs,
-        "best_epoch": epochs - 1,
+        "best_epoch": epochs // 2 if plateau else epochs - 1,
         "wall_seconds": 63.2,
         "code": {"commit": "4f1c2d3", "dirty": False},
         "versions": {"torch": "2.13.0", "python": "3.11.7"},
         "val": scores,
         "test": scores,
+        "test_seen": None if seen is None else {**scores, "balanced_accuracy": seen},
         "residual_gradient": {"task": SHARES, "alignment": SHARES if weight else None},
     }
     (path / "result.json").write_text(json.dumps({**result, **changes}))
-    (path / "config.yaml").write_text("seed_everything: 42\n")
-    write_metrics(path / "metrics.csv", rng=rng, accuracy=accuracy, epochs=epochs, aligned=weight > 0)
-    trials = np.arange(84)
-    np.savez(
-        path / "predictions.npz", test_y=trials % 9, test_index=trials, test_probabilities=rng.dirichlet(np.ones(9), 84)
-    )
+    settings = f"seed_everything: {seed}\nmodel:\n  optimisation:\n    warmup_epochs: {warmup}\n"
+    (path / "config.yaml").write_text(settings)
+    file = path / "metrics.csv"
+    write_metrics(file, rng=rng, accuracy=accuracy, epochs=epochs, aligned=weight > 0, plateau=plateau)
+    write_predictions(path / "predictions.npz", seed=seed, accuracy=accuracy)
     return path
 
 
-def write_metrics(file, *, rng, accuracy, epochs, aligned):
+def write_predictions(file, *, seed, accuracy, people=(100, 101, 102)):
+    """One window of each clip a person. A trial is right where a number drawn for its seed lies below the accuracy.
+
+    Arms of one seed share these numbers, so a better arm is right wherever the worse one is.
+    """
+    stimulus = np.tile(np.arange(28), len(people))
+    y, rng = np.array(FACED.class_of)[stimulus], np.random.default_rng([seed, 7])
+    right = rng.random(len(y)) < accuracy
+    called = np.where(right, y, (y + rng.integers(1, 9, len(y))) % 9)
+    np.savez(
+        file,
+        test_y=y,
+        test_index=np.arange(len(y)),
+        test_subject=np.repeat(people, 28),
+        test_stimulus=stimulus,
+        test_probabilities=np.where(np.arange(9) == called[:, None], 0.6, 0.05),
+    )
+
+
+def write_metrics(file, *, rng, accuracy, epochs, aligned, plateau=False):
     """Rows as Lightning writes them: steps without an epoch, training and validation rows apart, blanks between."""
     rows = []
     for epoch in range(epochs):
-        rise = 1 - math.exp(-3 * (epoch + 1) / epochs)
+        rise = 1.0 if plateau and 2 * epoch >= epochs else 1 - math.exp(-3 * (epoch + 1) / epochs)
         step = 10 * (epoch + 1)
         rows.append({"step": step - 5, "lr-AdamW": 1e-3})
         train = {"train/task": 2.2 * (1 - 0.8 * rise), "grad/task_feature_share": 0.5 + 0.3 * rise}
@@ -79,7 +113,7 @@ def write_metrics(file, *, rng, accuracy, epochs, aligned):
             train |= {"grad/alignment_feature_chance": 0.25, "grad/alignment_sample_share": 0.1}
             train |= {"grad/alignment_sample_chance": 0.07}
         rows.append({"epoch": epoch, "step": step - 1, **train})
-        val = {"val/balanced_accuracy": 1 / 9 + (accuracy - 1 / 9) * rise + rng.normal(0, 0.01)}
+        val = {"val/balanced_accuracy": 1 / 9 + (accuracy - 1 / 9) * rise + rng.normal(0, 0.001 if plateau else 0.01)}
         for name, value, null in (
             ("vaxis_cosine", 0.5, 0.58),
             ("class_pc1_r", 0.6, 0.66),
@@ -103,6 +137,14 @@ def write_arms(folder, *, deltas=(0.01, 0.02, -0.01, 0.015, 0.005), weight=0.5, 
         write_run(folder / "a", seed=seed, accuracy=base[seed], **changes)
         write_run(folder / "b", loss="vaxis_mse", weight=weight, seed=seed, accuracy=base[seed] + delta, **changes)
     return load_runs(folder / "a"), load_runs(folder / "b")
+
+
+def write_arm(folder, *, accuracy, loss="vaxis_mse", weight=0.5, seeds=SEEDS, **changes):
+    """An arm of one run a seed; ``accuracy`` is one number or one a seed. Returns its runs."""
+    values = accuracy if isinstance(accuracy, tuple) else (accuracy,) * len(seeds)
+    for seed, value in zip(seeds, values, strict=True):
+        write_run(folder, loss=loss, weight=weight, seed=seed, accuracy=value, **changes)
+    return load_runs(folder)
 
 
 def edit_result(path, **changes):

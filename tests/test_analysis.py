@@ -153,13 +153,17 @@ def test_pairs_by_seed_whatever_the_order(arms, verdict):
 
 @pytest.mark.parametrize(
     ("shift", "word"),
-    [(0.05, "vaxis_mse at weight 0.5 helps (+0.058"), (-0.05, "hurts (-0.042"), (0.0, "is unresolved (small")],
+    [
+        (0.05, "vaxis_mse at weight 0.5 helps on these 3 people (+0.058"),
+        (-0.05, "hurts on these 3 people (-0.042"),
+        (0.0, "is unresolved on these 3 people (smallest resolvable effect"),
+    ],
 )
 def test_sentence_follows_the_data(tmp_path, shift, word):
     deltas = tuple(shift + d for d in (0.01, 0.02, -0.01, 0.015, 0.005))
     verdict = Verdict.from_runs(*write_arms(tmp_path, deltas=deltas))
     assert word in verdict.sentence
-    assert f"VERDICT: {verdict.sentence}" in verdict.text()
+    assert f"VERDICT: {verdict.sentence}" in verdict.text().replace("\n", " ")
 
 
 def test_measures_stand_beside_their_nulls(arms, verdict):
@@ -183,7 +187,7 @@ def test_gradients_stand_beside_chance(verdict):
 
 
 def test_text_is_narrow_and_complete(verdict):
-    text = verdict.text()
+    text = verdict.text(verbose=True)
     assert max(len(line) for line in text.splitlines()) <= 96
     for part in ("SIMULATED", "chance 0.111", "5 paired seeds", "sign-flip p", "at least 0.0625 with 5 pairs", "0.25"):
         assert part in text

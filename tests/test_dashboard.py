@@ -187,6 +187,11 @@ def test_comparisons_of_a_verdict_and_of_a_table(tmp_path):
     (tmp_path / "verdict.json").write_text(json.dumps(VERDICT))
     (row,) = comparisons(tmp_path)
     assert row["numbers"]["base"] == pytest.approx(0.65)
+    assert (row["numbers"]["low"], row["numbers"]["high"]) == (-0.03, -0.01)
+    looked = {**VERDICT, "format": 2, "judged": {"outcome": "unresolved", "low": -0.05, "high": 0.01}}
+    (tmp_path / "verdict.json").write_text(json.dumps(looked))
+    (row,) = comparisons(tmp_path)
+    assert (row["numbers"]["low"], row["numbers"]["high"]) == (-0.05, 0.01)
     (tmp_path / "verdict.json").write_text("{}")
     with pytest.raises(ValueError, match="broken"):
         comparisons(tmp_path)

@@ -91,4 +91,15 @@ def test_recall_joins_the_means_of_the_arms(arms):
 
 
 def test_png_is_one(axis):
-    assert figures.png(figures.class_positions(axis)).startswith(b"\x89PNG")
+    assert figures.png(figures.class_positions(axis, np.arange(28.0))).startswith(b"\x89PNG")
+
+
+def test_positions_are_those_given_for_every_clip_and_class(axis):
+    v = np.arange(28.0)
+    (ax,) = figures.class_positions(axis, v).axes
+    clips = ax.collections[0].get_offsets()
+    names = [label.get_text() for label in ax.get_yticklabels()]
+    for k, name in enumerate(FACED.classes):
+        row, own = names.index(name), v[np.array(FACED.class_of) == k]
+        assert ax.patches[row].get_width() == pytest.approx(own.mean())
+        assert sorted(x for x, y in clips if y == row) == own.tolist()

@@ -12,8 +12,11 @@ from analysis.report import write_report
 from analysis.verdict_record import Verdict
 from eeg.montage import FACED_CHANNELS
 from measures.topography import Topography
+from records.run import Run
 from tests.conftest import make_axis
-from tests.finished_runs import write_arms
+from tests.finished_runs import edit_result, write_arms
+from tests.verdict_cases import everything
+from vaxis.targets import Targets
 
 
 @pytest.fixture(scope="module")
@@ -51,9 +54,10 @@ def reported(tmp_path_factory, axis):
 
 def test_report_stands_alone_and_says_everything(reported):
     _, verdict, text = reported
-    assert text.count("data:image/png;base64,") == 6
+    assert text.count("data:image/png;base64,") == 8
     assert not re.search(r"(src|href)=\"(?!data:)|@import|url\(|<script|<link", text)
-    for part in (verdict.sentence, "SIMULATED", "0.111", "0.66 / 0.66", "seed", "4f1c2d3", "torch 2.13.0", "0.155"):
+    said = (verdict.headline, *verdict.scope, *verdict.warnings)
+    for part in (*said, "SIMULATED", "0.111", "0.66 / 0.66", "seed", "4f1c2d3", "torch 2.13.0", "0.155"):
         assert html.escape(part) in text
     assert "undefined" not in text
     assert ">nan<" not in text
@@ -106,3 +110,43 @@ def test_report_without_simulation_nulls_or_maps(tmp_path):
     assert "SIMULATED" not in text
     assert "On the scalp" not in text
     assert "no nulls of its own" in text
+
+
+def test_every_section_stands_where_there_is_something_for_it(tmp_path):
+    axis = make_axis()
+    verdict, runs = everything(tmp_path, axis=axis.fingerprint)
+    text = write_report(tmp_path / "r.html", verdict=verdict, runs=runs, axis=axis).read_text()
+    titles = re.findall("<h2>(.*?)</h2>", text)
+    assert titles[:7] == [
+        "Did it help?",
+        "Is it the axis?",
+        "Beside the simplest models",
+        "Person by person",
+        "Which classes are confused",
+        "By training length",
+        "Seen and new clips",
+    ]
+    assert f'class="{verdict.judgement}">{html.escape(verdict.headline)}</h1>' in text
+    assert text.index(html.escape(verdict.warnings[0])) < text.index("<h2>")
+    assert "97.8 %" in text
+    p = verdict.people
+    for person, a, b in zip(p.subjects, p.baseline, p.treated, strict=True):
+        assert f"<td>{person}</td><td>{a:.3f}</td><td>{b:.3f}</td><td>{b - a:+.3f}</td>" in text
+
+
+def test_the_positions_shown_are_those_that_training_took(tmp_path):
+    """A rich text and the emotion's word can lie far apart; the run says which one it took."""
+    axis = make_axis()
+    axis.positions.update(rich=np.linspace(-3, 4, 28) ** 3, planted=np.linspace(4, -3, 28) ** 3)
+    pages = {}
+    for source in ("rich", "planted"):
+        runs = write_arms(tmp_path / source, axis=axis.fingerprint, positions=source)
+        verdict, both = Verdict.from_runs(*runs), [*runs[0], *runs[1]]
+        pages[source] = write_report(tmp_path / f"{source}.html", verdict=verdict, runs=both, axis=axis).read_text()
+        v = Targets.from_axis(axis, source=source)
+        assert f"positions &#39;{source}&#39; of the 28 clips" in pages[source]
+        assert f"<td>anger</td><td>{float(v.v_class[0]):+.2f}</td><td>{float(v.v[0]):+.2f} (clip 0)" in pages[source]
+    edit_result(both[0].path, positions="class")
+    mixed = [Run.load(run.path) for run in both]
+    with pytest.raises(ValueError, match="different positions"):
+        write_report(tmp_path / "r.html", verdict=verdict, runs=mixed, axis=axis)

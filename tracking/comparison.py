@@ -72,6 +72,9 @@ def comparisons(folder: Path) -> list[dict[str, Any]]:
 def _of_verdict(verdict: dict[str, Any]) -> dict[str, Any]:
     accuracy, paired = verdict["accuracy"], verdict["accuracy"]["paired"]
     numbers = {name: paired.get(name) for name in NUMBERS}
+    # The interval that gave the judgement: over several looks it is wider than the t interval, all that format 1 had.
+    judged = verdict.get("judged", paired)
+    numbers |= {end: judged[end] for end in ("low", "high")}
     numbers |= {"change": paired["mean"], "smallest_resolvable": paired["resolvable"], "chance": verdict["chance"]}
     for name, arm in (("base", "baseline"), ("with", "treated")):
         numbers[name] = sum(accuracy[arm]) / len(accuracy[arm])
