@@ -4,9 +4,10 @@ import math
 import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import torch
+from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
 from torch.nn import Parameter
 from torch.optim.lr_scheduler import LambdaLR
 
@@ -60,7 +61,7 @@ def configure(
     other_params: Iterable[Parameter],
     steps_per_epoch: int,
     epochs: int,
-) -> dict:
+) -> OptimizerLRSchedulerConfig:
     """Optimiser and per-step schedule, in the form a LightningModule returns.
 
     Args:
@@ -78,8 +79,10 @@ def configure(
             stacklevel=2,
         )
     rates = {"encoder": optimisation.lr * optimisation.encoder_lr_scale, "other": optimisation.lr}
-    groups = {"encoder": list(encoder_params), "other": list(other_params)}
-    groups = [{"params": groups[name], "lr": rate, "name": name} for name, rate in rates.items() if groups[name]]
+    params = {"encoder": list(encoder_params), "other": list(other_params)}
+    groups: list[dict[str, Any]] = [
+        {"params": params[name], "lr": rate, "name": name} for name, rate in rates.items() if params[name]
+    ]
     optimizer = ALGORITHMS[optimisation.algorithm](
         groups, betas=optimisation.betas, weight_decay=optimisation.weight_decay
     )
