@@ -1,6 +1,6 @@
 """The one LightningModule: any network, any head, any alignment strategy."""
 
-from typing import Any
+from typing import Any, cast
 
 import torch
 import torch.nn.functional as F
@@ -254,10 +254,11 @@ class Decoder(PhasedModule):
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         trained = self.trained_parameters()
         steps = int(self.trainer.estimated_stepping_batches)  # a run is counted in epochs, so the number is finite
-        return configure(
+        recipe = configure(
             self.optimisation,
             encoder_params=[p for name, p in trained if name.startswith("network.")],
             other_params=[p for name, p in trained if not name.startswith("network.")],
             steps_per_epoch=max(1, steps // max(1, self._run.max_epochs)),
             epochs=self.phase.epochs,
         )
+        return cast(OptimizerLRSchedulerConfig, recipe)

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import torch
-from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
 from torch.nn import Parameter
 from torch.optim.lr_scheduler import LambdaLR
 
@@ -61,7 +60,7 @@ def configure(
     other_params: Iterable[Parameter],
     steps_per_epoch: int,
     epochs: int,
-) -> OptimizerLRSchedulerConfig:
+) -> dict[str, Any]:
     """Optimiser and per-step schedule, in the form a LightningModule returns.
 
     Args:
