@@ -3,6 +3,7 @@
 import lightning as L
 
 from callbacks.trials import TrialCallback, Trials
+from callbacks.view import decoder_of
 from measures.names import CLIP_ACCURACY
 
 
@@ -13,6 +14,6 @@ class ClipAccuracy(TrialCallback):
     """
 
     def on_split(self, trainer: L.Trainer, pl_module: L.LightningModule, split: str, trials: Trials) -> None:
-        value = trials.clip_balanced_accuracy(n_classes=len(pl_module.spec.classes))
+        value = trials.clip_balanced_accuracy(n_classes=len(decoder_of(pl_module).spec.classes))
         # Equal on all ranks already; averaging it again only tells Lightning so.
         pl_module.log(f"{split}/{CLIP_ACCURACY.logged}", value, sync_dist=True)

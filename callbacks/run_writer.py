@@ -13,6 +13,7 @@ from lightning.pytorch.trainer.states import TrainerFn
 
 from callbacks.residual_gradient import ResidualGradient
 from callbacks.trials import TrialCallback, Trials
+from callbacks.view import callbacks_of, data_of, decoder_of
 from measures.scores import classification_scores, confusion_matrix
 from records import result
 from records.code import code_version, versions
@@ -54,7 +55,7 @@ class RunWriter(TrialCallback):
         self._started, self._fitted = time.monotonic(), True
         if trainer.is_global_zero:
             # A run that is killed from here on must not keep the result of an earlier one in its folder.
-            RunDirectory(self.run_dir).result.unlink(missing_ok=True)
+            self._files().result.unlink(missing_ok=True)
 
     def on_fit_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         self._epochs = trainer.current_epoch
@@ -69,33 +70,38 @@ class RunWriter(TrialCallback):
     def on_test_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         if not trainer.is_global_zero:
             return
-        files = RunDirectory(self.run_dir)
+        files = self._files()
         if self._fitted:
             _save(files.predictions, self._splits, Trials.predictions)
             _save(files.features, self._splits, lambda trials: {"h": trials.h, "index": trials.index})
         # A test of some checkpoint is not the result of the run in whose folder it may happen.
         result.write(files.result if self._fitted else files.evaluation, self._result(trainer, pl_module))
 
+    def _files(self) -> RunDirectory:
+        assert self.run_dir is not None  # set by setup, which comes first
+        return RunDirectory(self.run_dir)
+
     def _result(self, trainer: L.Trainer, pl_module: L.LightningModule) -> dict[str, Any]:
-        spec, loss, seed = pl_module.spec, pl_module.loss, os.environ.get("PL_GLOBAL_SEED")
-        gradients = [callback.means for callback in trainer.callbacks if isinstance(callback, ResidualGradient)]
+        decoder, seed = decoder_of(pl_module), os.environ.get("PL_GLOBAL_SEED")
+        spec, loss = decoder.spec, decoder.loss
+        gradients = [callback.means for callback in callbacks_of(trainer) if isinstance(callback, ResidualGradient)]
         return {
             "simulated": spec.simulated,
             "dataset": spec.dataset,
             "features": spec.features,
-            "network": _name(pl_module.network),
+            "network": _name(decoder.network),
             "loss": loss.name,
             "weight": loss.weight,
             "seed": None if seed is None else int(seed),
-            "axis": pl_module.axis_artifact.fingerprint,
-            "positions": pl_module.targets.source,
-            "data": getattr(trainer.datamodule, "fingerprint", None),
-            "labels": getattr(trainer.datamodule, "labels", None),
+            "axis": decoder.axis_artifact.fingerprint,
+            "positions": decoder.targets.source,
+            "data": getattr(data_of(trainer), "fingerprint", None),
+            "labels": getattr(data_of(trainer), "labels", None),
             "world_size": trainer.world_size,
             "device": _device(trainer.strategy.root_device),
-            "epochs": self._epochs - sum(phase.epochs for phase in pl_module.phases[:-1]),
-            "phases": [vars(phase) | {"trains": None} for phase in pl_module.phases],
-            "frozen": pl_module.resting(),
+            "epochs": self._epochs - sum(phase.epochs for phase in decoder.phases[:-1]),
+            "phases": [vars(phase) | {"trains": None} for phase in decoder.phases],
+            "frozen": decoder.resting(),
             "best_epoch": self._loaded_epoch,
             "wall_seconds": round(time.monotonic() - self._started, 1),
             "code": self._code,
@@ -109,21 +115,23 @@ class RunWriter(TrialCallback):
         trials = self._splits.get(split)
         if trials is None:
             return None
-        classes = pl_module.spec.classes
+        classes = decoder_of(pl_module).spec.classes
         confusion = confusion_matrix(trials.y, trials.logits.argmax(axis=1), n_classes=len(classes))
         scores: dict[str, Any] = classification_scores(confusion, classes=classes)
         scores["clip_balanced_accuracy"] = trials.clip_balanced_accuracy(n_classes=len(classes))
-        for callback in trainer.callbacks:
+        for callback in callbacks_of(trainer):
             if isinstance(callback, TrialCallback):
                 scores |= {name: measure.as_dict() for name, measure in callback.measures.get(split, {}).items()}
         return scores
 
 
 def _save(path: Path, splits: dict[str, Trials], arrays: Callable[[Trials], dict[str, np.ndarray]]) -> None:
+    # Any and not ndarray: the stub of savez takes names for its own switch, allow_pickle, too.
+    named: dict[str, Any] = {
+        f"{split}_{k}": array for split, trials in splits.items() for k, array in arrays(trials).items()
+    }
     with atomic(path) as partial, open(partial, "wb") as file:
-        np.savez(
-            file, **{f"{split}_{k}": array for split, trials in splits.items() for k, array in arrays(trials).items()}
-        )
+        np.savez(file, **named)
 
 
 def _name(part: object) -> str:

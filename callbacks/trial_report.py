@@ -6,6 +6,7 @@ from typing import Any
 import lightning as L
 
 from callbacks.residual_gradient import ResidualGradient
+from callbacks.view import callbacks_of, log_every
 from records.trial_channel import TrialChannel, trial_number
 
 
@@ -27,7 +28,7 @@ class TrialReport(L.Callback):
         self.stopped = self._validated = False
 
     def on_train_batch_end(self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, *_: object) -> None:
-        if self.active and trainer.global_step % trainer.log_every_n_steps == 0:
+        if self.active and trainer.global_step % log_every(trainer) == 0:
             self._check(trainer, {"train/total": float(outputs["loss"])})
 
     def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
@@ -42,6 +43,7 @@ class TrialReport(L.Callback):
         self._check(trainer, values)
         if trainer.is_global_zero:
             self._write(trainer, values)
+            assert trainer.max_epochs is not None  # the command line counts runs in epochs
             if trainer.current_epoch + 1 < trainer.max_epochs:
                 stop = TrialChannel(trainer.default_root_dir).told_to_stop(
                     epoch=trainer.current_epoch, patience_seconds=self.patience_seconds
@@ -61,7 +63,7 @@ class TrialReport(L.Callback):
 
     def _values(self, trainer: L.Trainer) -> dict[str, float]:
         values = {name: float(v) for name, v in trainer.callback_metrics.items() if name.startswith(("val/", "train/"))}
-        for callback in trainer.callbacks:
+        for callback in callbacks_of(trainer):
             if isinstance(callback, ResidualGradient):
                 for source, shares in callback.means.items():
                     values |= {f"grad/{source}_{name}": float(value) for name, value in shares.items()}

@@ -9,8 +9,10 @@ import torch
 from lightning.pytorch.trainer.states import TrainerFn
 from torch import Tensor
 
+from callbacks.view import decoder_of
 from eeg.batch import DataSpec, Record
-from measures.alignment import Measure, stimulus_features
+from measures.alignment import stimulus_features
+from measures.base import Measure
 from measures.names import known
 from measures.scores import clip_balanced_accuracy
 from records.result import TESTS
@@ -24,7 +26,7 @@ class Trials(NamedTuple):
     y: np.ndarray
     stimulus: np.ndarray
     subject: np.ndarray
-    index: np.ndarray
+    index: np.ndarray  # type: ignore[assignment]  # the table is never searched, so tuple.index may go
 
     @classmethod
     def once(cls, ids: np.ndarray, values: np.ndarray, *, n_classes: int) -> "Trials":
@@ -107,7 +109,9 @@ class TrialCallback(L.Callback, ABC):
         dataloader_idx: int = 0,
     ) -> None:
         if self.wanted(trainer):
-            for parts, rows in zip(self._collected[dataloader_idx], ids_and_values(pl_module.record)):
+            record = decoder_of(pl_module).record
+            assert record is not None  # every evaluation step leaves one
+            for parts, rows in zip(self._collected[dataloader_idx], ids_and_values(record)):
                 parts.append(rows)
 
     on_test_batch_end = on_validation_batch_end
@@ -116,7 +120,7 @@ class TrialCallback(L.Callback, ABC):
         if self.wanted(trainer):
             for split, collected in zip(TESTS if _testing(trainer) else ("val",), self._collected):
                 ids, values = (_all_ranks(trainer, parts) for parts in collected)
-                trials = Trials.once(ids, values, n_classes=len(pl_module.spec.classes))
+                trials = Trials.once(ids, values, n_classes=len(decoder_of(pl_module).spec.classes))
                 self.on_split(trainer, pl_module, split, trials)
             self._collected = []
 
@@ -146,7 +150,7 @@ def _all_ranks(trainer: L.Trainer, parts: list[Tensor]) -> np.ndarray:
 
 def axis_of(pl_module: L.LightningModule) -> tuple[np.ndarray, np.ndarray]:
     """Stimulus positions (S,) and class ids (S,) of the decoder's targets as arrays."""
-    targets = pl_module.targets
+    targets = decoder_of(pl_module).targets
     return targets.v.cpu().double().numpy(), targets.class_of.cpu().numpy()
 
 

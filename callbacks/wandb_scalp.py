@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from callbacks.trials import axis_of
-from eeg.batch import DataSpec, Record
+from callbacks.view import decoder_of
+from eeg.batch import DataSpec
 from figures.scalp import topomap_figure
 from measures.alignment import leading_direction
 from tracking.run_logger import run_loggers
@@ -30,7 +31,7 @@ class WandbScalp(L.Callback):
 
     def wanted(self, trainer: L.Trainer, pl_module: L.LightningModule) -> bool:
         """True in the test of a run that W&B records, where the rows of the tokens are electrodes."""
-        return trainer.testing and pl_module.network.keeps_electrodes and bool(run_loggers(trainer))
+        return trainer.testing and decoder_of(pl_module).network.keeps_electrodes and bool(run_loggers(trainer))
 
     def on_test_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         self._sums: Tensor | None = None
@@ -47,10 +48,11 @@ class WandbScalp(L.Callback):
     ) -> None:
         if not self.wanted(trainer, pl_module) or dataloader_idx:  # the map is of the test, not of clips seen before
             return
-        record: Record = pl_module.record
+        decoder = decoder_of(pl_module)
+        record, stimuli = decoder.record, len(decoder.spec.class_of)
+        assert record is not None  # every test step leaves one
         tokens = record.tokens.detach().float().mean(dim=2)  # (B, C, D)
-        stimuli = len(pl_module.spec.class_of)
-        if self._sums is None:
+        if self._sums is None or self._counts is None:
             self._sums, self._counts = tokens.new_zeros(stimuli, *tokens.shape[1:]), tokens.new_zeros(stimuli)
         self._sums.index_add_(0, record.batch.stimulus, tokens)
         self._counts += torch.bincount(record.batch.stimulus, minlength=stimuli)
@@ -65,7 +67,7 @@ class WandbScalp(L.Callback):
             means = (sums[seen] / counts[seen, None, None]).cpu().double().numpy()
             v, class_of = (part[seen.cpu().numpy()] for part in axis_of(pl_module))
             if len(means) > 2:
-                self._log_figure(trainer, electrode_r(means, v, class_of), pl_module.spec)
+                self._log_figure(trainer, electrode_r(means, v, class_of), decoder_of(pl_module).spec)
 
     def _log_figure(self, trainer: L.Trainer, r: np.ndarray, spec: DataSpec) -> None:
         try:

@@ -3,6 +3,7 @@
 import argparse
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -49,7 +50,7 @@ def _named(subcommand: str, words: list[str]) -> tuple[Path, list[str]]:
     run = words.pop(0) if words and not words[0].startswith("-") else None
     if (found.ckpt_path is None) == (run is None):
         raise ValueError(f"name one run to {subcommand}: {USAGE.format(subcommand)}")
-    file = found.ckpt_path or Path(run)
+    file = found.ckpt_path if run is None else Path(run)
     return (file if file.suffix == ".ckpt" else checkpoint_file(file)), words
 
 
@@ -68,8 +69,13 @@ def _predict(words: list[str]) -> None:
     opened = open_run(file.parent, checkpoint=file, flags=flags)
     trials = opened.predict(split=args.split)
     out = args.out or RunDirectory.of(file).predict
-    arrays = {f"{args.split}_{name}": array for name, array in (trials.predictions() | {"h": trials.h}).items()}
-    names = {"subjects": np.array(opened.data.spec.subjects), "classes": np.array(opened.contents.spec.classes)}
+    arrays: dict[str, Any] = {
+        f"{args.split}_{name}": array for name, array in (trials.predictions() | {"h": trials.h}).items()
+    }
+    names: dict[str, Any] = {
+        "subjects": np.array(opened.data.spec.subjects),
+        "classes": np.array(opened.contents.spec.classes),
+    }
     with atomic(out) as partial, open(partial, "wb") as handle:
         np.savez(handle, **arrays, **names)
     print(f"wrote {out}: {len(trials.index)} trials of {args.split}, epoch {opened.contents.epoch} of {file}")

@@ -6,7 +6,7 @@ import sys
 import tempfile
 import warnings
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import yaml
 from jsonargparse import Namespace, _typehints
@@ -16,6 +16,7 @@ from lightning.pytorch.plugins.environments import SLURMEnvironment
 from lightning.pytorch.utilities.rank_zero import rank_zero_only
 
 from callbacks.trial_report import TrialReport
+from callbacks.view import callbacks_of
 from command_line.catalogue import class_path, plugins
 from command_line.explain import explain
 from datamodules.base import EEGDataModule
@@ -147,7 +148,7 @@ class DecoderCLI(LightningCLI):
                 raise FileNotFoundError(f"no axis at {axis}; make one with: {data.extract_command(out=named)}")
 
     def _resume(self, config, run_dir: Path) -> None:
-        if rank_zero_only.rank == 0:
+        if cast(Any, rank_zero_only).rank == 0:  # Lightning sets the rank on the function itself
             self.lock = lock(run_dir)
         parser = self._parser(self.subcommand)
         self.settings = yaml.safe_load(parser.dump(config, skip_none=False, format="yaml"))
@@ -184,9 +185,9 @@ class DecoderCLI(LightningCLI):
 
     def after_fit(self) -> None:
         """Score the epoch that validation chose: on validation, then once on test."""
-        if any(isinstance(callback, TrialReport) and callback.stopped for callback in self.trainer.callbacks):
+        if any(isinstance(callback, TrialReport) and callback.stopped for callback in callbacks_of(self.trainer)):
             return  # on every rank: a trial that its sweep has stopped is not tested
-        best = None if self.trainer.fast_dev_run else "best"
+        best = None if cast(Any, self.trainer).fast_dev_run else "best"
         options = {"datamodule": self.datamodule, "ckpt_path": best, "weights_only": True, "verbose": False}
         # The validation scores of that epoch are in the log already; a second row would read as one epoch more.
         loggers, self.trainer.loggers = self.trainer.loggers, []

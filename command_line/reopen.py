@@ -15,7 +15,9 @@ from torch import Tensor
 from callbacks.trials import Trials, ids_and_values
 from command_line.reader import instantiate
 from command_line.settings import RunSettings
+from datamodules.base import EEGDataModule
 from datamodules.normalisation import restored
+from datamodules.transfer import Transfer
 from eeg.batch import Batch, Record
 from lightning_modules.contents import Contents, read
 from lightning_modules.decoder import Decoder
@@ -41,7 +43,7 @@ class OpenRun:
     """
 
     decoder: Decoder
-    data: L.LightningDataModule
+    data: EEGDataModule | Transfer
     axis: Axis
     contents: Contents
     precision: Precision
@@ -125,14 +127,16 @@ def open_run(
         restore(decoder, contents, spec=contents.spec)
     normalise_as_trained(data, contents)
     here = _machine(device, trainer)
-    decoder = here.precision_plugin.convert_module(decoder).to(here.strategy.root_device).eval()
-    return OpenRun(decoder=decoder, data=data, axis=contents.axis, contents=contents, precision=here.precision_plugin)
+    converted = here.precision_plugin.convert_module(decoder).to(here.strategy.root_device).eval()
+    assert isinstance(converted, Decoder)  # conversion changes the numbers, not the module
+    return OpenRun(decoder=converted, data=data, axis=contents.axis, contents=contents, precision=here.precision_plugin)
 
 
 def _machine(device: str, trainer: dict[str, Any]) -> L.Trainer:
     """A Trainer that never trains: it finds the device and sets the precision and determinism of the run."""
-    same = {name: trainer[name] for name in ("precision", "deterministic", "benchmark")}
-    quiet = dict.fromkeys(("logger", "enable_checkpointing", "enable_progress_bar", "enable_model_summary"), False)
+    same: dict[str, Any] = {name: trainer[name] for name in ("precision", "deterministic", "benchmark")}
+    off = ("logger", "enable_checkpointing", "enable_progress_bar", "enable_model_summary")
+    quiet: dict[str, Any] = dict.fromkeys(off, False)
     return L.Trainer(accelerator=device, devices=1, **same, **quiet)
 
 

@@ -60,6 +60,7 @@ def _composed(names: list[str], argv: list[str]) -> list[str]:
         path, arguments = class_path("loss", name), {}
         for flag in dict.fromkeys(word.split("=")[0] for word in argv if word.startswith(f"--loss.{name}.")):
             value, argv = option(argv, flag)
+            assert value is not None  # the flag is one of the command's own
             arguments[flag.split(".", 2)[2]] = yaml.safe_load(value)
         parts.append({"class_path": path, "init_args": arguments})
     for flag in [word.split("=")[0] for word in argv]:

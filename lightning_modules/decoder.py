@@ -1,9 +1,10 @@
 """The one LightningModule: any network, any head, any alignment strategy."""
 
-from typing import Any
+from typing import Any, cast
 
 import torch
 import torch.nn.functional as F
+from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor, nn
 from torchmetrics.classification import MulticlassConfusionMatrix
 
@@ -42,6 +43,8 @@ class Decoder(PhasedModule):
         optimisation: optimiser and schedule.
     """
 
+    network: Network
+
     def __init__(
         self,
         *,
@@ -71,13 +74,18 @@ class Decoder(PhasedModule):
 
     def configure_model(self) -> None:
         if self.spec is None:
-            data = self.trainer.datamodule
+            data = self._run.datamodule
             self.axis = str(self.axis or data.axis_path)
             source = data.source and Axis.load(data.source.axis_path)
-            self.build_on(Axis.load(self.axis), spec=data.spec, source=source, epochs=self.trainer.max_epochs)
+            self.build_on(Axis.load(self.axis), spec=data.spec, source=source, epochs=self._run.max_epochs)
             self.trainer.fit_loop.max_epochs = sum(phase.epochs for phase in self.phases)
-            if self.trainer.fast_dev_run:
+            if self._run.fast_dev_run:
                 self.trainer.fit_loop.epoch_loop.max_steps *= len(self.phases)
+
+    @property
+    def _run(self) -> Any:
+        """The Trainer, untyped: data module and options are set on it from outside its class."""
+        return self.trainer
 
     def build_on(self, axis: Axis, *, spec: DataSpec, source: Axis | None = None, epochs: int = 1) -> None:
         """Size everything for data and axis, and remember the axis for the checkpoint.
@@ -92,7 +100,7 @@ class Decoder(PhasedModule):
         self.build(
             spec=spec,
             targets=Targets.from_axis(axis, source=self.positions),
-            source=source and Targets.from_axis(source),
+            source=Targets.from_axis(source) if source else None,
             epochs=epochs,
         )
 
@@ -164,7 +172,7 @@ class Decoder(PhasedModule):
             total = total + 0.0 * sum(p.sum() for p in self.parameters() if p.requires_grad)
         seen = task if phase.task else None
         self.record = None if second else Record(batch, output.logits, output.h, output.tokens, seen, alignment)
-        if (self.global_step + 1) % self.trainer.log_every_n_steps == 0:
+        if (self.global_step + 1) % self._run.log_every_n_steps == 0:
             self._log_step(task, alignment, total)
         return total
 
@@ -188,7 +196,9 @@ class Decoder(PhasedModule):
         return Output(**fields), batch
 
     def _gather(self, value: Tensor, *, sync_grads: bool = False) -> Tensor:
-        return self.all_gather(value, sync_grads=sync_grads).flatten(0, 1)
+        gathered = self.all_gather(value, sync_grads=sync_grads)
+        assert isinstance(gathered, Tensor)  # a tensor in, a tensor out
+        return gathered.flatten(0, 1)
 
     def _log_step(self, task: Tensor, alignment: Tensor | None, total: Tensor) -> None:
         values = {"train/task": task, "train/total": total}
@@ -219,6 +229,7 @@ class Decoder(PhasedModule):
             self._log_scores(split, confusion)
 
     def _log_scores(self, split: str, confusion: MulticlassConfusionMatrix) -> None:
+        assert self.spec is not None  # nothing is evaluated before the decoder is built
         # The confusion matrix is summed over ranks by torchmetrics, so every rank logs the same exact numbers.
         values = classification_scores(confusion.compute().cpu().numpy(), classes=self.spec.classes)
         for name in ("balanced_accuracy", "chance", "kappa", "weighted_f1"):
@@ -229,21 +240,25 @@ class Decoder(PhasedModule):
         """Make the checkpoint complete in itself; a decoder that was built by hand knows no axis and cannot."""
         super().on_save_checkpoint(checkpoint)
         if self.axis_artifact is not None:
+            assert self.spec is not None  # build_on sets all three
+            assert self.targets is not None
             checkpoint[contents.KEY] = contents.pack(
                 settings=self.settings,
                 spec=self.spec,
                 axis=self.axis_artifact,
                 positions=self.targets.source,
                 source_axis=self.source_axis,
-                data=self.trainer.datamodule,
+                data=self._run.datamodule,
             )
 
-    def configure_optimizers(self) -> dict:
+    def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         trained = self.trained_parameters()
-        return configure(
+        steps = int(self.trainer.estimated_stepping_batches)  # a run is counted in epochs, so the number is finite
+        recipe = configure(
             self.optimisation,
             encoder_params=[p for name, p in trained if name.startswith("network.")],
             other_params=[p for name, p in trained if not name.startswith("network.")],
-            steps_per_epoch=max(1, self.trainer.estimated_stepping_batches // max(1, self.trainer.max_epochs)),
+            steps_per_epoch=max(1, steps // max(1, self._run.max_epochs)),
             epochs=self.phase.epochs,
         )
+        return cast(OptimizerLRSchedulerConfig, recipe)

@@ -4,7 +4,7 @@ import math
 import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch.nn import Parameter
@@ -60,7 +60,7 @@ def configure(
     other_params: Iterable[Parameter],
     steps_per_epoch: int,
     epochs: int,
-) -> dict:
+) -> dict[str, Any]:
     """Optimiser and per-step schedule, in the form a LightningModule returns.
 
     Args:
@@ -78,8 +78,10 @@ def configure(
             stacklevel=2,
         )
     rates = {"encoder": optimisation.lr * optimisation.encoder_lr_scale, "other": optimisation.lr}
-    groups = {"encoder": list(encoder_params), "other": list(other_params)}
-    groups = [{"params": groups[name], "lr": rate, "name": name} for name, rate in rates.items() if groups[name]]
+    params = {"encoder": list(encoder_params), "other": list(other_params)}
+    groups: list[dict[str, Any]] = [
+        {"params": params[name], "lr": rate, "name": name} for name, rate in rates.items() if params[name]
+    ]
     optimizer = ALGORITHMS[optimisation.algorithm](
         groups, betas=optimisation.betas, weight_decay=optimisation.weight_decay
     )

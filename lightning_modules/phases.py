@@ -4,9 +4,10 @@ import lightning as L
 import numpy as np
 import torch
 from lightning.pytorch.utilities.rank_zero import rank_zero_only
+from torch import nn
 from torch.nn import Parameter
 
-from losses.base import Phase
+from losses.base import AlignmentLoss, Phase
 
 
 class PhasedModule(L.LightningModule):
@@ -18,10 +19,16 @@ class PhasedModule(L.LightningModule):
     sees the same parameters throughout.
 
     Attributes:
+        loss, network, classifier, seed: of the decoder, which makes them; this class reads them.
         phases: in order.
         phase_index: which one training is in, or goes on with after this epoch.
         in_last_phase: whether the epoch that runs belongs to the last phase, where the checkpoint is chosen.
     """
+
+    loss: AlignmentLoss
+    network: nn.Module
+    classifier: nn.Module
+    seed: int
 
     def plan(self, phases: tuple[Phase, ...]) -> None:
         """Take the phases; called when all parameters exist.
@@ -68,7 +75,9 @@ class PhasedModule(L.LightningModule):
         words = [self.seed, self.epoch_of_phase, self.global_rank]
         torch.manual_seed(int(np.random.SeedSequence(words).generate_state(1)[0]))
         if len(self.phases) > 1:
-            self.trainer.train_dataloader.sampler.set_epoch(self.epoch_of_phase)
+            loader = self.trainer.train_dataloader
+            assert loader is not None  # an epoch of training has begun
+            loader.sampler.set_epoch(self.epoch_of_phase)
         self._rest_what_does_not_train()
 
     def on_train_epoch_end(self) -> None:

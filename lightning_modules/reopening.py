@@ -1,5 +1,6 @@
 """From the contents of a checkpoint back to a decoder with its weights and data with its statistics."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import lightning as L
@@ -39,7 +40,7 @@ def normalise_as_trained(data: L.LightningDataModule, contents: Contents) -> Any
     return inner
 
 
-def check_same_decoder(settings: dict[str, Any], contents: Contents) -> None:
+def check_same_decoder(settings: Mapping[str, Any], contents: Contents) -> None:
     """Refuse settings that would make another decoder than the weights belong to.
 
     Raises:

@@ -109,7 +109,7 @@ def _t_test(d: np.ndarray, *, sd: float) -> tuple[float, float, float, float]:
     return float(test.statistic), float(test.pvalue), float(low), float(high)
 
 
-def sign_flip_p(deltas: Sequence[float], *, seed: int = 0) -> float:
+def sign_flip_p(deltas: Sequence[float] | np.ndarray, *, seed: int = 0) -> float:
     """Two-sided p of the mean difference when each sign could as well have been the other (Fisher's exact test).
 
     All patterns up to 20 pairs; beyond that 100,000 random ones, the observed one counted among them. Sums grow by one

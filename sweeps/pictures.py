@@ -64,7 +64,7 @@ def _curves(study: optuna.Study, sweep: Sweep, chance: float | None):
     from matplotlib import pyplot
     from matplotlib.ticker import MaxNLocator
 
-    colours = [BLUE, ORANGE, GREEN, PINK, SKY]
+    colours: list[str | tuple[float, float, float, float]] = [BLUE, ORANGE, GREEN, PINK, SKY]
     if len(sweep.space) > len(colours):
         colours = [pyplot.get_cmap("tab20")(number % 20) for number in range(len(sweep.space))]
     colour = dict(zip(sweep.space, colours))

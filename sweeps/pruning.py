@@ -41,8 +41,9 @@ class SaturationPruner(optuna.pruners.BasePruner):
         self.by_share, self.keep_residual = by_share, keep_residual
 
     def prune(self, study: optuna.Study, trial: FrozenTrial) -> bool:
-        epochs = [trial.user_attrs.get(f"epoch {number}") for number in range(self.after)]
-        if trial.last_step != self.after - 1 or None in epochs:
+        noted = (trial.user_attrs.get(f"epoch {number}") for number in range(self.after))
+        epochs: list[dict[str, float]] = [epoch for epoch in noted if epoch is not None]
+        if trial.last_step != self.after - 1 or len(epochs) < self.after:
             return False
         last = epochs[-1]
         if not last["val/class_pc1_r"] > max(self.saturated, last["val/class_pc1_r_null95"]):
@@ -57,6 +58,7 @@ class SaturationPruner(optuna.pruners.BasePruner):
 
     def _leads(self, study: optuna.Study, trial: FrozenTrial) -> bool:
         step = trial.last_step
+        assert step is not None  # prune has compared it
         earlier = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED))
         values = [t.intermediate_values[step] for t in earlier if step in t.intermediate_values]
         return bool(values) and trial.intermediate_values[step] > max(values)

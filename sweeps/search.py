@@ -12,6 +12,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 import optuna
+from optuna.study import StudyDirection
 from optuna.trial import TrialState
 
 from command_line.settings import RunSettings, differences, digest
@@ -122,7 +123,7 @@ def _study(store: Store, name: str, *, wanted: Sweep, trials: int) -> optuna.Stu
             study = None
     if study is None or MADE not in study.user_attrs:
         with store.exclusive():
-            directions = ["maximize"] * len(wanted.objectives)
+            directions = [StudyDirection.MAXIMIZE] * len(wanted.objectives)
             study = optuna.create_study(
                 study_name=name, storage=store.storage, directions=directions, load_if_exists=True
             )

@@ -90,9 +90,9 @@ def from_constructor(cls: type, configured: dict[str, Any]) -> dict[str, dict[st
     by a factor of ten, counts of four. Where the constructor refuses an end of the range, 1 and then the value itself
     take its place. Of two choices that it refuses together one is left out, and said to be.
     """
-    hints = typing.get_type_hints(cls.__init__)
-    entries = {name: _entry(name, hints.get(name), configured.get(name)) for name in inspect.signature(cls).parameters}
-    entries = {name: entry | {"default": configured[name]} for name, entry in entries.items() if entry is not None}
+    hints = typing.get_type_hints(cls.__init__)  # type: ignore[misc]  # of this very class, whatever its subclasses take
+    found = {name: _entry(name, hints.get(name), configured.get(name)) for name in inspect.signature(cls).parameters}
+    entries = {name: entry | {"default": configured[name]} for name, entry in found.items() if entry is not None}
     choices = _together(cls, configured, entries)
     beside = [{}, *({name: choice} for name, some in choices.items() for choice in some)]
     space: dict[str, dict[str, Any]] = {}

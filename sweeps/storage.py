@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 
 import optuna
 from optuna.exceptions import StorageInternalError, UpdateFinishedTrialError
+from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, TrialState
 
 from studies.processes import born
@@ -36,6 +37,7 @@ class Store:
     """
 
     def __init__(self, url: str) -> None:
+        self.storage: optuna.storages.RDBStorage | optuna.storages.JournalStorage
         self.url, self.kind = url, url.split(":")[0].split("+")[0]
         if self.kind == "sqlite":
             self._file = Path(url.removeprefix("sqlite:///"))
@@ -52,7 +54,7 @@ class Store:
         elif self.kind == "journal":
             self._file = Path(url.removeprefix("journal:"))
             self._file.parent.mkdir(parents=True, exist_ok=True)
-            backend = optuna.storages.journal.JournalFileBackend(str(self._file))
+            backend = JournalFileBackend(str(self._file))
             self.storage = optuna.storages.JournalStorage(backend)
         else:
             raise ValueError(
@@ -65,6 +67,7 @@ class Store:
         if self.kind == "postgresql":
             from sqlalchemy import text
 
+            assert isinstance(self.storage, optuna.storages.RDBStorage)
             with self.storage.engine.begin() as connection:
                 connection.execute(text("SELECT pg_advisory_xact_lock(2606, 129)"))
                 yield

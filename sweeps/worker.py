@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 import warnings
+from functools import partial
 from typing import Any
 
 import optuna
@@ -63,7 +64,7 @@ class Worker:
             if taken is not None:
                 # A random state of the trial's own: a worker that is started again repeats no draw.
                 self.study.sampler = _sampler(self.sweep, taken.number)
-                self.evaluate(patiently(lambda taken=taken: optuna.Trial(self.study, taken._trial_id)))
+                self.evaluate(patiently(partial(optuna.Trial, self.study, taken._trial_id)))
             elif not patiently(lambda: self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))):
                 return
             else:
@@ -175,7 +176,7 @@ class Worker:
 
     def _note(self, trial: optuna.Trial, **values: Any) -> None:
         for name, value in values.items():
-            patiently(lambda name=name, value=value: trial.set_user_attr(name, value))
+            patiently(partial(trial.set_user_attr, name, value))
 
     def _end(self) -> None:
         """Leave no process of the run behind."""
@@ -187,7 +188,8 @@ class Worker:
 
 
 def _sampler(sweep: Sweep, number: int) -> optuna.samplers.TPESampler:
-    several = {"multivariate": True, "group": True} if len(sweep.space) > 1 and len(sweep.objectives) == 1 else {}
+    grouped = len(sweep.space) > 1 and len(sweep.objectives) == 1
+    several: dict[str, Any] = {"multivariate": True, "group": True} if grouped else {}
     return optuna.samplers.TPESampler(seed=sweep.sampler_seed * 100_003 + number, **several)
 
 

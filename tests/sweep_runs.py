@@ -64,7 +64,7 @@ class Search:
     def wait(self, condition: Callable[[], object], process: subprocess.Popen, *, seconds: float = 150) -> None:
         deadline = time.monotonic() + seconds
         while not condition():
-            assert process.poll() is None, process.stdout.read()
+            assert process.poll() is None, process.stdout and process.stdout.read()
             assert time.monotonic() < deadline, "the search never got that far"
             time.sleep(0.05)
 

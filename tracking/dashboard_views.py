@@ -56,7 +56,7 @@ def interventions(entity: str, project: str) -> ws.Workspace:
 def sweep(entity: str, project: str, *, parameters: Sequence[str] = ("loss_weight",)) -> ws.Workspace:
     """What a search found: runs of trials, the pruned ones with the last epoch they reached."""
     objective, residual = f"val/{names.ACCURACY.logged}", f"val/{names.WITHIN_CLASS.logged}"
-    columns = [wr.Config(name) for name in ("strategy", *parameters)]
+    columns: list[wr.Config | wr.SummaryMetric] = [wr.Config(name) for name in ("strategy", *parameters)]
     columns += [wr.SummaryMetric(residual), wr.SummaryMetric(objective)]
     sections = [
         _section(
