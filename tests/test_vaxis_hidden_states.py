@@ -37,7 +37,9 @@ def letters(text):
     return [ord(letter) - 26 for letter in text]
 
 
-@pytest.mark.parametrize(("layer", "index"), [("penultimate", BLOCKS - 1), (1, 1), ("2", 2)])
+@pytest.mark.parametrize(
+    ("layer", "index"), [("penultimate", BLOCKS - 1), (1, 1), ("2", 2), ("final", -1), (BLOCKS, -1)]
+)
 @pytest.mark.parametrize("readout", ["last", "framed", 'prompt:It says "{text}" and that is', "prompt:All of it is"])
 def test_equals_the_whole_model_one_by_one(folder, layer, index, readout):
     states = HiddenStates(folder, layer=layer, readout=readout, dtype=torch.float32)
@@ -121,12 +123,13 @@ def test_of_a_translation_model_the_encoder_is_read(tmp_path):
     config = T5Config(vocab_size=101, d_model=16, d_kv=8, d_ff=32, num_layers=3, num_heads=2, decoder_start_token_id=0)
     T5ForConditionalGeneration(config).save_pretrained(tmp_path)
     save_tokenizer(tmp_path, special="$A </s>")
-    states = HiddenStates(tmp_path, dtype=torch.float32)
     whole = T5ForConditionalGeneration.from_pretrained(tmp_path).get_encoder().eval()
-    assert (states.causal, states.layer) == (False, 2)
-    for text, state in zip(TEXTS, states(TEXTS, readout="last")):
-        expected = expected_state(whole, [*letters(text), 2], index=2, tokens=-2)
-        np.testing.assert_allclose(state, expected, atol=1e-4)
+    for layer, number in (("penultimate", 2), ("final", 3)):  # T5 has a final norm of its own
+        states = HiddenStates(tmp_path, layer=layer, dtype=torch.float32)
+        assert (states.causal, states.layer) == (False, number)
+        for text, state in zip(TEXTS, states(TEXTS, readout="last")):
+            expected = expected_state(whole, [*letters(text), 2], index=number, tokens=-2)
+            np.testing.assert_allclose(state, expected, atol=1e-4)
 
 
 @pytest.mark.parametrize("kind", ["folder", "encoder"])
@@ -135,14 +138,28 @@ def test_profile_has_every_layer_from_the_embeddings_up(kind, request):
     states = HiddenStates(where, dtype=torch.float32)
     found = states.profile(TEXTS, readout="last")
     assert found.shape == (BLOCKS, len(TEXTS), 16)
+    to_the_end = HiddenStates(where, layer="final", dtype=torch.float32).profile(TEXTS, readout="last")
+    np.testing.assert_allclose(to_the_end[:-1], found, atol=1e-5)
     np.testing.assert_allclose(found[-1], states(TEXTS, readout="last"), atol=1e-5)
     whole = (BertModel if kind == "encoder" else LlamaForCausalLM).from_pretrained(where).eval()
-    for text, rows in zip(TEXTS, found.swapaxes(0, 1)):
+    for text, rows in zip(TEXTS, to_the_end.swapaxes(0, 1)):
         ids, token = ([1, *letters(text), 2], -2) if kind == "encoder" else (letters(text), -1)
         for index, row in enumerate(rows):
             np.testing.assert_allclose(row, expected_state(whole, ids, index=index, tokens=token), atol=1e-5)
+    np.testing.assert_allclose(states(TEXTS, readout="last", layer=2), found[2], atol=1e-5)
     states.drop_blocks_above(1)
     np.testing.assert_allclose(states(TEXTS, readout="last"), found[1], atol=1e-5)
+
+
+def test_several_phrases_at_the_final_layer_are_normed_one_by_one(folder):
+    states, whole = HiddenStates(folder, layer="final", dtype=torch.float32), LlamaForCausalLM.from_pretrained(folder)
+    how = readout_of(SEVERAL)
+    for text, state in zip(TEXTS, states(TEXTS, readout=SEVERAL)):
+        each = [
+            expected_state(whole.eval(), letters(how.prefix + text + suffix), index=-1, tokens=-1)
+            for suffix in how.suffixes
+        ]
+        np.testing.assert_allclose(state, np.mean([row / np.sqrt(np.mean(row**2)) for row in each], axis=0), atol=1e-5)
 
 
 def test_batching_and_padding_change_nothing(folder, monkeypatch):
@@ -181,8 +198,8 @@ def test_fingerprint_names_the_weights_that_run(folder):
 
 
 def test_bad_requests_say_what_to_do(folder, encoder, tmp_path):
-    for layer in (BLOCKS, 0, "last", -1):
-        with pytest.raises(ValueError, match=rf"--layer {layer}.*give penultimate or 1 to 3"):
+    for layer in (BLOCKS + 1, 0, "last", -1):
+        with pytest.raises(ValueError, match=rf"--layer {layer}.*4 blocks; give penultimate, final or 1 to 4"):
             HiddenStates(folder, layer=layer)
     with pytest.raises(ValueError, match=r"--layer 5.*1 to 4"):
         HiddenStates(encoder, layer=5)

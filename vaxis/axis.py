@@ -14,6 +14,8 @@ from vaxis.emotions import FACED, TAXONOMIES, Taxonomy
 from vaxis.fit import class_means, fit_direction, separation
 
 FORMAT = 1
+# Where a file offers several sources of stimulus positions, the most informative one is taken.
+SOURCES = ("planted", "rich", "bare", "class")
 
 Read = Callable[[Sequence[str]], np.ndarray]  # n texts to their (n, L) states
 
@@ -54,6 +56,28 @@ class Axis:
     def class_scores(self) -> np.ndarray:
         """(K,) raw class positions."""
         return (self.centroids - self.mean) @ self.direction
+
+    def standardised(self, source: str | None = None) -> tuple[str, np.ndarray, float]:
+        """Stimulus positions in z units, as training takes them and as they are shown: source, (S,) values, raw spread.
+
+        Args:
+            source: ``planted``, ``rich``, ``bare`` or ``class``; by default the first of these that the file has.
+
+        Raises:
+            ValueError: the file has no such source, or all stimuli share one position.
+        """
+        source = source or next((name for name in SOURCES if name in self.positions), None)
+        if source is None or source not in self.positions:
+            raise ValueError(f"the axis has no positions '{source}'; it has {sorted(self.positions)}")
+        raw = np.asarray(self.positions[source], dtype=np.float64)
+        if raw.std() == 0:
+            raise ValueError(f"axis positions '{source}' are all equal: nothing to align to")
+        return source, (raw - raw.mean()) / raw.std(), float(raw.std())
+
+    def by_class(self, values: np.ndarray) -> np.ndarray:
+        """(K,) means of stimulus values (S,) over the stimuli of each class."""
+        class_of = np.asarray(self.classes.class_of)
+        return np.array([values[class_of == k].mean() for k in range(len(self.classes.classes))])
 
     @property
     def separation(self) -> float:

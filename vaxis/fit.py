@@ -48,6 +48,13 @@ def fit_direction(centroids: np.ndarray, *, valence: Sequence[int] | None = None
     return Fit(direction, float(singular_values[0] ** 2 / total), centred @ direction)
 
 
+def contrast(centroids: np.ndarray, valence: Sequence[int]) -> np.ndarray:
+    """Unit direction (L,) from the mean of the negative to the mean of the positive centroids (K, L)."""
+    signs = np.asarray(valence)
+    difference = centroids[signs > 0].mean(axis=0) - centroids[signs < 0].mean(axis=0)
+    return difference / np.linalg.norm(difference)
+
+
 def class_means(states: np.ndarray, sizes: Sequence[int] | np.ndarray) -> np.ndarray:
     """(..., K, L) float64 means of consecutive rows.
 

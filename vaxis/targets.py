@@ -8,8 +8,6 @@ from torch import Tensor
 
 from vaxis.axis import Axis
 
-# Where a file offers several sources of stimulus positions, the most informative one is taken.
-SOURCES = ("planted", "rich", "bare", "class")
 UNRELATED = 0.3  # highest |r| of a control's positions with those of the axis
 
 
@@ -51,14 +49,8 @@ class Targets:
         Raises:
             ValueError: the file has no such source, or all stimuli share one position.
         """
-        source = source or next((name for name in SOURCES if name in axis.positions), None)
-        if source not in axis.positions:
-            raise ValueError(f"the axis has no positions '{source}'; it has {sorted(axis.positions)}")
-        raw = np.asarray(axis.positions[source], dtype=np.float64)
-        if raw.std() == 0:
-            raise ValueError(f"axis positions '{source}' are all equal: nothing to align to")
-        v, class_of = (raw - raw.mean()) / raw.std(), np.asarray(axis.classes.class_of)
-        v_class = np.array([v[class_of == k].mean() for k in range(len(axis.classes.classes))])
+        source, v, spread = axis.standardised(source)
+        v_class, class_of = axis.by_class(v), np.asarray(axis.classes.class_of)
         embeddings = axis.centroids[class_of] if axis.embeddings is None else axis.embeddings
         return cls(
             v=torch.tensor(v, dtype=torch.float32),
@@ -67,7 +59,7 @@ class Targets:
             prototypes=_centred_unit_rows(axis.centroids),
             embeddings=_centred_unit_rows(embeddings),
             source=source,
-            spread=float(raw.std()),
+            spread=spread,
         )
 
     def permuted(self, *, seed: int) -> "Targets":

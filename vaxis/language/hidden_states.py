@@ -22,15 +22,18 @@ MAX_TOKENS = 512  # of the text itself; the suffix comes after and is never cut
 
 
 class HiddenStates:
-    """Reads texts with the first blocks of a language model: no head, no final norm, no block above the layer.
+    """Reads texts with the first blocks of a language model: no head, no block above the layer.
 
-    The result equals ``hidden_states[layer]`` of the whole model (arXiv 2606.00129 reads the penultimate layer).
+    The result equals ``hidden_states[layer]`` of the whole model as transformers gives it: below the final layer what a
+    block puts out, at the final layer that after the model's final norm, where it has one (RMSNorm in the Llama family
+    and so in the bundled model). The published version of arXiv 2606.00129 reads the penultimate layer, its revision
+    the final one; see ``vaxis.language.modes``.
     Special tokens are those of the tokenizer, but a causal model gets none after the text. They matter: Gemma 3 270M
     without its first token separates the emotions by .05, with it by .86.
 
     Args:
         model: ``bundled``, folder with safetensors and tokenizer, ``.gguf`` file, or Hugging Face id.
-        layer: ``penultimate`` or the number of blocks to run: from 1 to all but one, for an encoder to all.
+        layer: ``penultimate``, ``final`` or the number of blocks to run.
         readout: default read-out; see ``vaxis.language.readouts``.
         dtype: precision of the weights; by default bfloat16 where the device is fast at it, else float32.
         device: torch device; by default the first that the model fits on.
@@ -54,12 +57,10 @@ class HiddenStates:
         self._network, self._tokenizer, self._blocks, self.plan = opened
         self.dtype, self.device = self.plan.dtype, torch.device(self.plan.device)
         config = self._network.config.get_text_config()
-        self.width, total = config.hidden_size, len(self._blocks)
-        self.layer = total - 1 if layer == "penultimate" else int(layer) if str(layer).isdecimal() else 0
+        self.width, self.total = config.hidden_size, len(self._blocks)
+        self._name, self.layer = str(model), self.total
+        self.layer = self.number_of(layer)
         self.causal = self._is_causal()
-        most = total - 1 if self.causal else total
-        if not 1 <= self.layer <= most:
-            raise ValueError(f"--layer {layer}: '{model}' has {total} blocks; give penultimate or 1 to {most}")
         before, after = self._special_tokens()
         self.special_tokens = (before, [] if self.causal else after)
         self._room = getattr(config, "max_position_embeddings", None) or math.inf
@@ -68,19 +69,36 @@ class HiddenStates:
             for block in self._blocks:  # one by one: they share the compiled code
                 block.forward = torch.compile(block.forward, dynamic=True)
 
-    def __call__(self, texts: Sequence[str], *, readout: str | None = None, progress: bool = False) -> np.ndarray:
+    def __call__(
+        self, texts: Sequence[str], *, readout: str | None = None, layer: int | None = None, progress: bool = False
+    ) -> np.ndarray:
         """States of the texts at the layer, (n, width) float32, in the order given.
 
         Args:
             texts: n non-empty texts.
             readout: overrides the default read-out.
+            layer: a lower layer than the one the model was opened at.
             progress: show a bar.
         """
-        return self._read(texts, readout, [self.layer], progress)[0]
+        return self._read(texts, readout, [self.layer if layer is None else layer], progress)[0]
 
     def profile(self, texts: Sequence[str], *, readout: str | None = None, progress: bool = False) -> np.ndarray:
         """States at every layer, (layer + 1, n, width) float32: the embeddings, then each block up to the layer."""
         return self._read(texts, readout, list(range(self.layer + 1)), progress)
+
+    def number_of(self, layer: str | int) -> int:
+        """How many blocks a layer given by name or by number is.
+
+        Raises:
+            ValueError: no such name, or more blocks than there are.
+        """
+        named = {"penultimate": self.total - 1, "final": self.total}
+        number = named.get(str(layer), int(layer) if str(layer).isdecimal() else 0)
+        if not 1 <= number <= self.layer:
+            raise ValueError(
+                f"--layer {layer}: '{self._name}' has {self.total} blocks; give penultimate, final or 1 to {self.layer}"
+            )
+        return number
 
     def drop_blocks_above(self, layer: int) -> None:
         """Keep only the blocks that this layer needs."""
@@ -171,20 +189,25 @@ class HiddenStates:
         return True
 
     @torch.inference_mode()
-    def _states(self, ids: Tensor, layers: list[int], **inputs: Tensor) -> list[Tensor]:
-        """States (n, tokens, width) of each of the layers; 0 is what enters the first block."""
+    def _states(self, ids: Tensor, layers: list[int], *, normed: bool = True, **inputs: Tensor) -> list[Tensor]:
+        """States (n, tokens, width) of each of the layers; 0 is what enters the first block.
+
+        Not ``normed``, the final layer is left as its block puts it out.
+        """
         kept: dict[int, Tensor] = {}
         # Reading a block through a hook skips the final norm whatever an architecture calls it.
         hooks = [self._blocks[n - 1].register_forward_hook(_keeper(kept, n)) for n in layers if n > 0]
         if 0 in layers:
             hooks.append(self._blocks[0].register_forward_pre_hook(_input_keeper(kept), with_kwargs=True))
         try:
-            self._network(
+            output = self._network(
                 input_ids=ids.to(self.device), **{key: value.to(self.device) for key, value in inputs.items()}
             )
         finally:
             for hook in hooks:
                 hook.remove()
+        if normed and self.total in layers:  # all blocks are there, so this is the model's own last state
+            kept[self.total] = output.last_hidden_state
         return [kept[n] for n in layers]
 
     def _pooled(self, states: Tensor, lengths: Tensor, how: Readout) -> Tensor:
@@ -200,7 +223,7 @@ class HiddenStates:
     def _is_causal(self) -> bool:
         """True if no token sees later ones; what a configuration says of it is not reliable."""
         ids = torch.tensor([[5, 6, 7, 8], [5, 6, 9, 10]])
-        first, second = self._states(ids, [len(self._blocks)])[0][:, :2].float()
+        first, second = self._states(ids, [self.total], normed=False)[0][:, :2].float()
         return torch.allclose(first, second, rtol=1e-2, atol=1e-3 * float(first.abs().max()))
 
     def _special_tokens(self) -> tuple[list[int], list[int]]:

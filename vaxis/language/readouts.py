@@ -12,7 +12,7 @@ class Readout:
         prefix: put before the text.
         suffixes: landing phrases put after it, each alone; never cut from long texts. With several, the state is the
             mean of the states after each, every one scaled to unit RMS.
-        pool: ``last`` token, or ``mean`` over tokens.
+        pool: ``last`` token, or ``mean`` over tokens; see ``HiddenStates`` for the first one.
     """
 
     name: str
@@ -26,8 +26,9 @@ class Readout:
         return "The word is {}." if self.prefix or any(self.suffixes) else "{}"
 
 
-# `last` is the paper's: the bare sentence (arXiv 2606.00129, section 1). Small models need `framed`: without it the
-# first component of the emotion sentences is not valence. The quote stays open on purpose: closing it costs .1 AUC.
+# `last` is that of the published paper (arXiv 2606.00129 v1, section 1), `mean` that of its revision. Small models need
+# `framed`: without it the first component of the emotion sentences is not valence. The quote stays open on purpose:
+# closing it costs .1 AUC.
 # `ensemble`: of all subsets of at most four of twelve phrases, those within .005 of the best held-out AUC between our
 # own sets of sentences (`layer_choice`, no ratings), and of these the largest margin over nine random texts on
 # the selection tweets.
@@ -45,9 +46,9 @@ READOUTS = {
     )
 }
 HELP = (
-    "framed; ensemble (mean over four phrases); last (the paper's: last token of the bare sentence); mean (over "
-    "tokens); or prompt:TEXT with {text} where the sentence goes (at the start if TEXT has none) and | between phrases "
-    "to average over"
+    "framed; ensemble (mean over four phrases); last (token of the bare sentence); mean (over the tokens of the bare "
+    "sentence); or prompt:TEXT with {text} where the sentence goes (at the start if TEXT has none) and | between "
+    "phrases to average over"
 )
 
 

@@ -8,14 +8,12 @@
   one minus cosine to the other. ``ridge`` is supervised, trained on the selection sample.
 """
 
-from pathlib import Path
-
 import numpy as np
-import yaml
 
 from measures.bootstrap import Resamples, auc, interval, sign_free
 from vaxis.axis import Read
-from vaxis.fit import fit_direction
+from vaxis.fit import contrast, fit_direction
+from vaxis.language.arousal import arousal_sentences
 from vaxis.language.chance_axes import nonce_centroids, nonce_versions
 
 NULLS = ("random_texts", "covariance", "isotropic", "nonce_sentences")
@@ -42,17 +40,9 @@ def arousal_axes(read: Read) -> tuple[np.ndarray, np.ndarray]:
     The first is their first component, as the V-axis is made: in a frame that asks for feelings it is valence again,
     of any sign. The second is the difference of the means of high and low, which valence cannot enter.
     """
-    levels = yaml.safe_load((Path(__file__).parent / "arousal.yaml").read_text(encoding="utf-8"))
-    states = read([sentence for level in ("high", "middle", "low") for sentence in levels[level]])
-    arousal = tuple(sign for level, sign in (("high", 1), ("middle", 0), ("low", -1)) for _ in levels[level])
+    sentences, arousal = arousal_sentences()
+    states = read(sentences)
     return fit_direction(states, valence=arousal).direction, contrast(states, arousal)
-
-
-def contrast(centroids: np.ndarray, valence: tuple[int, ...]) -> np.ndarray:
-    """Unit direction (L,) from the mean of the negative to the mean of the positive centroids (K, L)."""
-    signs = np.asarray(valence)
-    difference = centroids[signs > 0].mean(axis=0) - centroids[signs < 0].mean(axis=0)
-    return difference / np.linalg.norm(difference)
 
 
 def prototype_scores(states: np.ndarray, centroids: np.ndarray, valence: tuple[int, ...]) -> np.ndarray:

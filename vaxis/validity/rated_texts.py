@@ -7,11 +7,11 @@ import numpy as np
 
 from measures.bootstrap import Resamples, auc
 from vaxis.axis import Axis, Read
+from vaxis.fit import contrast
 from vaxis.language.chance_axes import nonce, random_directions
 from vaxis.validity.controls import (
     NULLS,
     arousal_axes,
-    contrast,
     margin,
     nonce_sentence_axes,
     null_band,

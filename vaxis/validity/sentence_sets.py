@@ -8,10 +8,9 @@ import yaml
 from measures.bootstrap import auc, sign_free
 from vaxis.axis import Read, sentence_axis
 from vaxis.emotions import FACED
-from vaxis.fit import GATE
+from vaxis.fit import GATE, contrast
 from vaxis.language.chance_axes import random_directions
 from vaxis.language.texts import HERE
-from vaxis.validity.controls import contrast
 from vaxis.validity.corpora import Corpus
 
 
