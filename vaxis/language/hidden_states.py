@@ -152,8 +152,9 @@ class HiddenStates:
         lengths = torch.tensor([len(row) for row in rows])
         padded = nn.utils.rnn.pad_sequence(rows, batch_first=True)
         # Right padding needs no mask in a causal model: no token sees what comes after it.
-        mask = {} if self.causal else {"attention_mask": (torch.arange(padded.shape[1]) < lengths[:, None]).long()}
-        for found in self._states(padded, layers, **mask):
+        seen = (torch.arange(padded.shape[1]) < lengths[:, None]).long()
+        inputs: dict[str, Any] = {} if self.causal else {"attention_mask": seen}
+        for found in self._states(padded, layers, **inputs):
             yield self._pooled(found, lengths, how).float().cpu().numpy()
 
     def _encode(self, text: str, how: Readout) -> list[int]:
