@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from torchmetrics.classification import MulticlassConfusionMatrix
 
 from lightning_modules.decoder import Decoder
 from tests.loss_cases import strategy
@@ -13,8 +14,8 @@ pytestmark = pytest.mark.filterwarnings("ignore")
 def test_best_is_the_epoch_with_the_highest_score(monkeypatch, tmp_path):
     """Neither the first nor the last nor the lowest."""
 
-    def log_scores(self, split: str) -> None:
-        self.confusion.reset()
+    def log_scores(self, split: str, confusion: MulticlassConfusionMatrix) -> None:
+        confusion.reset()
         self.log(f"{split}/balanced_accuracy", (0.3, 0.6, 0.2, 0.4)[self.trainer.current_epoch])
 
     monkeypatch.setattr(Decoder, "_log_scores", log_scores)
