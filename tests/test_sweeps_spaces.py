@@ -214,6 +214,14 @@ def test_flags_are_written_so_that_the_parser_reads_them_back():
     assert [yaml.safe_load(word.split("=")[1]) for word in words[:3]] == [True, None, "word"]
 
 
+def test_a_class_that_is_searched_keeps_the_arguments_that_are_searched_with_it():
+    content = RunSettings.parse(["--network", "axial_de", "--network.depth=3"]).content
+    flags = {"network.dim": 8, "network": "emod"}
+    space = {"rsa": {flag: {"type": "categorical", "choices": [value]} for flag, value in flags.items()}}
+    run = make_sweep(space, settings={"rsa": content}).run(flags, seed=1)
+    assert run.value("network") == {"class_path": "networks.emod.EMOD", "init_args": {"dim": 8}}
+
+
 def test_objectives_never_look_at_test_data():
     assert settings.objectives("val/kappa,val/within_class_r") == ["val/kappa", "val/within_class_r"]
     for name in ("test/balanced_accuracy", "balanced_accuracy", "val/chance"):
