@@ -19,7 +19,7 @@ from datamodules.folders import is_simulated
 from datamodules.normalisation import Affine, Normalise
 from datamodules.sampler import EpochBatches
 from datamodules.slices import Residence, TrialSlices
-from datamodules.splits import Split, by_name, empty_roles
+from datamodules.splits import Split, by_name, only, some_people
 from datamodules.store import Recipe, Store, build
 from datamodules.trials import Trials
 from eeg.bands import Bands
@@ -29,9 +29,8 @@ from records.result import SEEN
 from vaxis.emotions import Taxonomy
 from vaxis.language.extraction import default_path
 
-LOUDEST = (
-    1000.0  # microvolt; cortical EEG stays below a tenth of it, so a larger root mean square is a broken recording
-)
+# Microvolt. Cortical EEG stays below a tenth of it, so a larger root mean square is a broken recording.
+LOUDEST = 1000.0
 
 
 class EEGDataModule(L.LightningDataModule, ABC):
@@ -230,10 +229,10 @@ class EEGDataModule(L.LightningDataModule, ABC):
         # The partition first: roles, and which clips are new, follow from the clips whatever the labels.
         indices = self.partition.indices(self.store.trials, fold=self.fold)
         self.store.trials, takes_part = self.labelled(self.store.trials)
-        self.indices = {role: rows[takes_part[rows]] for role, rows in indices.items()}
-        if empty := empty_roles(self.indices):
-            raise ValueError(f"--data.labels {self.labels} leaves no trials for {' and '.join(empty)}; choose others")
-        self.indices["train"] = self._kept(self.indices["train"])
+        self.indices = only(indices, takes_part, labels=self.labels)
+        train = self.indices["train"]
+        people = some_people(self.store.trials.subject[train], fraction=self.train_fraction, seed=self.seed)
+        self.indices["train"] = train[people]
         loud = [n for n, rms in zip(self.subjects, self.store.meta["rms"]) if self.features == "raw" and rms > LOUDEST]
         if loud:
             warnings.warn(
@@ -245,16 +244,9 @@ class EEGDataModule(L.LightningDataModule, ABC):
     def labelled(self, trials: Trials) -> tuple[Trials, np.ndarray]:
         """The trials with the classes to decode, and a mask (n,) of those that take part.
 
-        By default the class of a trial is that of its clip, and all take part. A data set with self-reports may say
-        otherwise; neither changes the store, which holds signals.
+        By default the class is that of the clip, and all take part; a data set with self-reports may say otherwise.
         """
         return trials, np.ones(len(trials), dtype=bool)
-
-    def _kept(self, train: np.ndarray) -> np.ndarray:
-        """Rows of the training people that ``train_fraction`` keeps; all their clips, so every class stays."""
-        subject = self.store.trials.subject[train]
-        people = np.random.default_rng(self.seed).permutation(np.unique(subject))
-        return train[np.isin(subject, people[: max(1, round(self.train_fraction * len(people)))])]
 
     def state_dict(self) -> dict[str, Any]:
         """What a checkpoint keeps of the data: the statistics that its batches are normalised with."""

@@ -96,6 +96,30 @@ def by_name(splits: tuple[Split, ...], name: str, *, dataset: str) -> Split:
     return found
 
 
+def only(indices: dict[str, np.ndarray], takes_part: np.ndarray, *, labels: str) -> dict[str, np.ndarray]:
+    """The rows of each role that a choice of labels leaves.
+
+    Raises:
+        ValueError: a role without trials.
+    """
+    left = {role: rows[takes_part[rows]] for role, rows in indices.items()}
+    if empty := empty_roles(left):
+        raise ValueError(f"--data.labels {labels} leaves no trials for {' and '.join(empty)}; choose others")
+    return left
+
+
+def some_people(subject: np.ndarray, *, fraction: float, seed: int) -> np.ndarray:
+    """Mask (n,) of the trials of a share of the people; all their clips, so every class stays.
+
+    Args:
+        subject: (n,) ids.
+        fraction: of the people; smaller ones are parts of larger ones.
+        seed: says who.
+    """
+    people = np.random.default_rng(seed).permutation(np.unique(subject))
+    return np.isin(subject, people[: max(1, round(fraction * len(people)))])
+
+
 def empty_roles(indices: dict[str, np.ndarray]) -> list[str]:
     """Roles that a run cannot do without and that have no trial."""
     return [role for role in (*ROLES, *(indices.keys() & {SEEN})) if not len(indices[role])]
