@@ -170,7 +170,9 @@ def _training(baseline: list[Run], treated: list[Run], *, verdict: Verdict) -> S
         for end in arm:
             best, rising = f"{end.best_epoch + 1} of {end.epochs}", "yes" if end.still_rising else "no"
             rows.append([f"{name}, seed {end.seed}", best, f"{end.rise:+.3f}", rising])
+    means = [f"{np.mean([end.rise for end in arm]):+.3f} {name}" for name, arm in verdict.training.items() if arm]
     below = (
+        f"Mean rise over the last quarter: {', '.join(means)}. "
         "Rise: of a straight line through the last quarter of the validation accuracy. Still rising: the best epoch "
         f"lies in that quarter and the line rises by {MARGIN:g} or more."
     )

@@ -69,6 +69,14 @@ def test_forest_draws_deltas_interval_and_resolvable_effect(verdict):
     assert (band.get_x(), band.get_width()) == pytest.approx((-d.resolvable, 2 * d.resolvable))
 
 
+def test_forest_over_several_looks_has_the_wider_interval(arms):
+    looked = Verdict.from_runs(*arms, looks=(5, 8, 12))
+    (ax,) = figures.delta_forest(looked).axes
+    ends = ax.collections[0].get_segments()[0][:, 0]
+    assert ends == pytest.approx([looked.judged.low, looked.judged.high])
+    assert ends[0] < looked.paired.low
+
+
 def test_forest_of_one_seed_has_no_interval(arms):
     baseline, treated = arms
     one = Verdict.from_runs(baseline[:1], [run for run in treated if run.seed == baseline[0].seed])

@@ -112,6 +112,15 @@ def test_a_decoder_that_a_ridge_beats_is_under_trained(helped, lead, warned):
     assert "transductive" in words(verdict)
 
 
+def test_a_decoder_within_noise_of_a_ridge_is_under_trained(helped):
+    found = ridge(helped[0], lead=-0.02)
+    for shift, person in zip(
+        (0.2, -0.1, -0.1), found[0].by_person
+    ):  # two of three people are better off with the ridge
+        found[0].by_person[person] += shift
+    assert "within noise of each other" in words(Verdict.from_runs(*helped, baselines=found))
+
+
 def test_simple_models_of_other_people_are_refused(helped):
     found = ridge(helped[0], lead=0.1)
     found[0].by_person[7] = 0.5
@@ -136,6 +145,26 @@ def test_because_of_the_axis_only_where_every_control_is_beaten(tmp_path):
     assert "because of the axis is not shown: the arousal target does as well" in both.sentence
     assert both.controls[0].change.mean == pytest.approx(0.0, abs=1e-3)
     assert "other targets accuracy minus none axis minus it" in words(both)
+
+
+def test_a_control_that_helps_too_may_still_be_beaten(tmp_path):
+    """The question is what the axis adds to the loss, not what the loss does without it."""
+    arms = none(tmp_path / "a", 0.6), arm(tmp_path / "b", 0.70)
+    verdict = Verdict.from_runs(*arms, controls={"random": shifted(tmp_path / "c", 0.65, control="random")})
+    (control,) = verdict.controls
+    assert (control.change_judged.outcome, control.judged.outcome) == ("helps", "helps")
+    assert "It helps because of the axis" in verdict.sentence
+
+
+def test_a_loss_that_hurts_with_any_target_does_not_hurt_because_of_the_axis(tmp_path):
+    arms = none(tmp_path / "a", 0.6), arm(tmp_path / "b", 0.55)
+    alike, better = (
+        shifted(tmp_path / name, accuracy, control=name) for name, accuracy in (("random", 0.55), ("arousal", 0.6))
+    )
+    verdict = Verdict.from_runs(*arms, controls={"random": alike})
+    assert "That it hurts because of the axis is not shown" in verdict.sentence
+    verdict = Verdict.from_runs(*arms, controls={"arousal": better})
+    assert "It hurts because of the axis: it falls below the arousal target" in verdict.sentence
 
 
 def test_a_control_is_the_same_loss_on_the_same_seeds(tmp_path, helped):
@@ -181,6 +210,14 @@ def test_each_arm_has_its_own_best_length_by_validation(tmp_path):
     assert "own best (32, 8 epochs) 0.650 0.620" in words(verdict)
 
 
+def test_the_best_length_is_not_chosen_by_the_test(tmp_path):
+    given = {8: pair(tmp_path / "8", 8, 0.55, 0.55), 32: pair(tmp_path / "32", 32, 0.65, 0.65)}
+    for run in (*given[8][0], *given[8][1]):
+        edit_result(run.path, val={**run.result["val"], "balanced_accuracy": 0.9})
+    reread = {epochs: tuple([Run.load(run.path) for run in runs] for runs in arms) for epochs, arms in given.items()}
+    assert lengths(reread, margin=0.01).best == (8, 8)
+
+
 def test_lengths_that_still_rise_are_not_settled(tmp_path):
     given = {
         8: pair(tmp_path / "8", 8, 0.55, 0.50, plateau=False),
@@ -200,6 +237,14 @@ def test_a_run_that_still_rises_is_told_from_one_that_has_ended(tmp_path):
     assert (rising.still_rising, rising.best_is_last) == (True, True)
     assert (flat.still_rising, flat.best_is_last) == (False, False)
     assert rising.rise > 0.01 > abs(flat.rise)
+
+
+def test_a_run_whose_best_epoch_is_early_does_not_rise(tmp_path):
+    run = Run.load(write_run(tmp_path, epochs=12, accuracy=0.9))
+    edit_result(run.path, best_epoch=5)
+    found = ending(Run.load(run.path))
+    assert found.rise > 0.01
+    assert not found.still_rising
 
 
 def test_what_runs_warn_of_reaches_the_verdict(tmp_path, helped):
