@@ -12,14 +12,15 @@ BLIND = 1e-4  # of the task's gradient; losses that reach the features have a hu
 class SaturationPruner(optuna.pruners.BasePruner):
     """Stops a trial whose loss cannot leave the basin that the labels alone reach.
 
-    Class means follow the axis from the first epochs on, whatever the loss (arXiv 2606.00129: class-PC1 |r| saturates).
-    What a loss can add is a gradient outside the span of the class means. Its push is
-    weight * |g_alignment| * sqrt(1 - share in the span) / |g_task|, with everything from the training log, so schedules
-    of the weight count; a push that the log cannot tell stops nothing. After ``after`` epochs a trial is stopped when
-    class-PC1 |r| is saturated (above ``saturated`` and its null), the mean push of these epochs is below
-    ``least_push``, and its objective is not above that of all earlier trials at that epoch. The within-class residual
-    |r| is not asked: in early epochs it crosses its null by chance, and where the push is idle it is not the loss that
-    moved it (``keep_residual`` asks all the same). What it saves and loses: docs/pruning.md.
+    It takes up a conjecture of arXiv 2606.00129 v1, whose evidence the revision withdraws (docs/contradictions.md):
+    class means follow the axis from the first epochs on, whatever the loss, so class-PC1 |r| saturates. What a loss can
+    add is a gradient outside the span of the class means. Its push is weight * |g_alignment| * sqrt(1 - share in the
+    span) / |g_task|, with everything from the training log, so schedules of the weight count; a push that the log
+    cannot tell stops nothing. After ``after`` epochs a trial is stopped when class-PC1 |r| is saturated (above
+    ``saturated`` and its null), the mean push of these epochs is below ``least_push``, and its objective is not above
+    that of all earlier trials at that epoch. The within-class residual |r| is not asked: in early epochs it crosses its
+    null by chance, and where the push is idle it is not the loss that moved it (``keep_residual`` asks all the same).
+    What it saves and loses: docs/pruning.md.
 
     With ``by_share`` the push is replaced by the plain reading of the theory: stop when the share of the loss's
     gradient inside the span, beyond chance, is more than a half. It takes a strong loss, whose push outside the span

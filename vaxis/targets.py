@@ -67,7 +67,7 @@ class Targets:
 
         Class means move among classes as wholes, and what clips have beyond their class moves within the class, for
         positions, embeddings and prototypes alike. So the control has the spread, the class structure and the geometry
-        of the real targets (arXiv 2606.00129, revision of September 2026, asks for such a control beside every loss).
+        of the real targets (arXiv 2606.00129, revision of September 2026, has such a control beside every loss).
         Orders that still follow the axis are drawn again: the nine classes give many with a correlation of .5.
 
         Args:

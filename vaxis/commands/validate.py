@@ -100,6 +100,7 @@ def save(result: dict, path: Path) -> Path:
 
 def _check(args: argparse.Namespace) -> None:
     """Refuse what would fail, or be ignored, only after the model has been read."""
+    from vaxis.axis import Axis
     from vaxis.language.readouts import readout_of
 
     if args.samples < 10 or args.draws < 20:
@@ -112,6 +113,8 @@ def _check(args: argparse.Namespace) -> None:
         raise ValueError(
             f"--axis {args.axis} is YAML, not an artifact; if it holds sentences, give them as --sentences {args.axis}"
         )
+    if args.axis and "arousal" in Axis.load(args.axis).provenance:
+        raise ValueError(f"--axis {args.axis} is of arousal, and the texts are rated for valence; give a valence axis")
     for flag, path in (("--out", args.out), ("--picture", args.picture)):
         if path:
             _check_writable(flag, Path(path))
@@ -153,8 +156,6 @@ def _axes(args: argparse.Namespace, llm: str | None) -> tuple["CachedStates", di
     request = given.provenance.get("request")
     if request is None:
         raise ValueError(f"--axis {args.axis} does not come from a language model: nothing to validate")
-    if "arousal" in given.provenance:
-        raise ValueError(f"--axis {args.axis} is of arousal, and the texts are rated for valence; give a valence axis")
     states = _open_again(args, given)
     reader = CachedStates(states, progress=sys.stderr.isatty())
     sentences = given.provenance["sentences"]

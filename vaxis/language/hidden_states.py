@@ -142,9 +142,8 @@ class HiddenStates:
         """States (n, width) of each layer."""
         if len(tails) > 1:
             tokens, positions, seen, ends = pack(heads, tails)
-            for found in self._states(
-                tokens, layers, position_ids=positions, attention_mask=_additive(seen, self.dtype)
-            ):
+            masked = {"position_ids": positions, "attention_mask": _additive(seen, self.dtype)}
+            for found in self._states(tokens, layers, masked):
                 each = found[torch.arange(len(heads))[:, None], ends.to(found.device)].float().cpu().numpy()
                 yield _unit_rms(each).mean(axis=1)
             return
@@ -152,9 +151,8 @@ class HiddenStates:
         lengths = torch.tensor([len(row) for row in rows])
         padded = nn.utils.rnn.pad_sequence(rows, batch_first=True)
         # Right padding needs no mask in a causal model: no token sees what comes after it.
-        seen = (torch.arange(padded.shape[1]) < lengths[:, None]).long()
-        inputs: dict[str, Any] = {} if self.causal else {"attention_mask": seen}
-        for found in self._states(padded, layers, **inputs):
+        mask = {} if self.causal else {"attention_mask": (torch.arange(padded.shape[1]) < lengths[:, None]).long()}
+        for found in self._states(padded, layers, mask):
             yield self._pooled(found, lengths, how).float().cpu().numpy()
 
     def _encode(self, text: str, how: Readout) -> list[int]:
@@ -178,9 +176,8 @@ class HiddenStates:
         head, tails = [5, 6, 7, 8], [[9, 10], [7, 11, 12]]
         tokens, positions, seen, ends = pack([head], tails)
         try:
-            packed = self._states(
-                tokens, [self.layer], position_ids=positions, attention_mask=_additive(seen, self.dtype)
-            )[0][0]
+            masked = {"position_ids": positions, "attention_mask": _additive(seen, self.dtype)}
+            packed = self._states(tokens, [self.layer], masked)[0][0]
         except (TypeError, ValueError, RuntimeError, NotImplementedError):
             return False
         for tail, end in zip(tails, ends[0].tolist()):
@@ -190,7 +187,9 @@ class HiddenStates:
         return True
 
     @torch.inference_mode()
-    def _states(self, ids: Tensor, layers: list[int], *, normed: bool = True, **inputs: Tensor) -> list[Tensor]:
+    def _states(
+        self, ids: Tensor, layers: list[int], inputs: dict[str, Tensor] | None = None, *, normed: bool = True
+    ) -> list[Tensor]:
         """States (n, tokens, width) of each of the layers; 0 is what enters the first block.
 
         Not ``normed``, the final layer is left as its block puts it out.
@@ -202,7 +201,7 @@ class HiddenStates:
             hooks.append(self._blocks[0].register_forward_pre_hook(_input_keeper(kept), with_kwargs=True))
         try:
             output = self._network(
-                input_ids=ids.to(self.device), **{key: value.to(self.device) for key, value in inputs.items()}
+                input_ids=ids.to(self.device), **{key: value.to(self.device) for key, value in (inputs or {}).items()}
             )
         finally:
             for hook in hooks:
