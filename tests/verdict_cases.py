@@ -63,3 +63,8 @@ def everything(folder, **changes):
         baselines=ridge(baseline, lead=0.1),
     )
     return verdict, [*baseline, *treated]
+
+
+def words(verdict):
+    """Its text without line breaks."""
+    return " ".join(verdict.text().split())
