@@ -31,7 +31,7 @@ def main(args: list[str] | None = None) -> None:
         else:
             from studies.head_to_head import main as head_to_head
 
-            head_to_head(normalise(argv))
+            head_to_head(argv)
 
 
 if __name__ == "__main__":

@@ -47,10 +47,16 @@ def _run(name: str, words: list[str]) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    parser.add_argument("runs", metavar="RUN", nargs="+", type=Path, help="run directory, or a folder of runs")
+    # A flag that this parser does not know may have a value, which would pass for a RUN: either runs or settings.
+    settings = getattr(command, "SETTINGS", False) and words[:1] not in ([], ["-h"], ["--help"]) and words[0][0] == "-"
+    if not settings:
+        parser.add_argument("runs", metavar="RUN", nargs="+", type=Path, help="run directory, or a folder of runs")
     parser.add_argument("--out", type=Path, metavar="DIR", help=f"write {name}.json and whatever else it makes there")
     command.add_arguments(parser)
-    args = parser.parse_args(words)
+    args, rest = parser.parse_known_args(words) if settings else (parser.parse_args(words), [])
+    args.settings = rest
+    if settings:
+        args.runs = []
     findings = command.main(args)
     print(findings.text)
     if args.out:

@@ -95,6 +95,7 @@ class RunWriter(TrialCallback):
             "seed": None if seed is None else int(seed),
             "axis": decoder.axis_artifact.fingerprint,
             "positions": decoder.targets.source,
+            "control": decoder.control_name,
             "data": getattr(data_of(trainer), "fingerprint", None),
             "labels": getattr(data_of(trainer), "labels", None),
             "world_size": trainer.world_size,

@@ -37,12 +37,14 @@ class DecoderView(Protocol):
         record: what the last step left; None after a batch of a second data set, whose classes are others.
         axis: path of the axis artifact.
         axis_artifact: what lies there.
+        control_name: what the strategy was given in the place of the axis; None for the axis itself.
         network: encoder.
         loss: alignment strategy.
         phases: of training, in order.
     """
 
     spec: DataSpec
+    control_name: str | None
     targets: Targets
     record: Record | None
     axis: str

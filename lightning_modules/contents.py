@@ -28,6 +28,7 @@ class Contents:
         axis: the axis it was trained with; targets follow from it and ``positions``.
         positions: which stimulus positions of the axis are the targets.
         source_axis: of the second data set, where the strategy trains on one.
+        control_axis: what the strategy was given in the place of the axis, where that is an artifact.
         data: state of the data module: statistics of the training people.
         checkpoint: everything that Lightning wrote.
     """
@@ -38,6 +39,7 @@ class Contents:
     axis: Axis
     positions: str
     source_axis: Axis | None
+    control_axis: Axis | None
     data: dict[str, Any]
     checkpoint: dict[str, Any]
 
@@ -89,7 +91,14 @@ class Contents:
 
 
 def pack(
-    *, settings: dict[str, Any] | None, spec: DataSpec, axis: Axis, positions: str, source_axis: Axis | None, data: Any
+    *,
+    settings: dict[str, Any] | None,
+    spec: DataSpec,
+    axis: Axis,
+    positions: str,
+    source_axis: Axis | None,
+    control_axis: Axis | None,
+    data: Any,
 ) -> dict[str, Any]:
     """The entry of a checkpoint, of plain values and tensors only: ``torch.load`` needs no trust to read it.
 
@@ -99,6 +108,7 @@ def pack(
         axis: of the run.
         positions: of it that are the targets.
         source_axis: of the second data set.
+        control_axis: in the place of the axis.
         data: the data module; Lightning keeps its state under the name of its class.
     """
     return {
@@ -108,6 +118,7 @@ def pack(
         "axis": _plain(axis),
         "positions": positions,
         "source_axis": _plain(source_axis),
+        "control_axis": _plain(control_axis),
         "data": type(data).__qualname__,
     }
 
@@ -137,6 +148,8 @@ def read(file: str | Path) -> Contents:
         axis=_axis(entry["axis"]),
         positions=entry["positions"],
         source_axis=entry["source_axis"] and _axis(entry["source_axis"]),
+        # Runs from before there were controls lack the entry; they had none.
+        control_axis=_axis(entry["control_axis"]) if entry.get("control_axis") else None,
         data=checkpoint.get(entry["data"], {}),
         checkpoint=checkpoint,
     )

@@ -11,6 +11,7 @@ from torchmetrics.classification import MulticlassConfusionMatrix
 from eeg.batch import Batch, DataSpec, Record, SourceBatch
 from eeg.tokens import no_electrodes
 from lightning_modules import contents
+from lightning_modules import control as control_targets
 from lightning_modules.heads import HeadName, build_head
 from lightning_modules.optimisation import Optimisation, configure
 from lightning_modules.phases import PhasedModule
@@ -37,6 +38,8 @@ class Decoder(PhasedModule):
         loss: alignment strategy.
         axis: path of the axis artifact; by default the one that belongs to the data (``data.axis_path``).
         positions: which stimulus positions of the artifact to use; by default the most informative it has.
+        control: align with something else than the axis: ``random`` (its own positions in an order that means nothing,
+            another for each seed) or the path of another artifact. Everything is still measured along the axis.
         head: classifier on the tokens: mean_linear on their mean, emod and flatten_mlp as the two papers have them.
         head_dropout: dropout inside the head.
         label_smoothing: of the cross-entropy.
@@ -52,6 +55,7 @@ class Decoder(PhasedModule):
         loss: AlignmentLoss,
         axis: str | None = None,
         positions: str | None = None,
+        control: str | None = None,
         head: HeadName = "mean_linear",
         head_dropout: float = 0.25,
         label_smoothing: float = 0.1,
@@ -63,12 +67,16 @@ class Decoder(PhasedModule):
         if self.loss.needs_electrodes and not network.keeps_electrodes:
             raise ValueError(no_electrodes(self.loss.name, network=network.name))
         self.axis, self.positions = axis, positions
+        self.control = None if isinstance(self.loss, NoAlignment) else control
+        if self.control:
+            control_targets.check_controllable(self.loss)
         self.head, self.head_dropout = head, head_dropout
         self.label_smoothing, self.optimisation = label_smoothing, optimisation
         self.spec: DataSpec | None = None
         self.targets: Targets | None = None
         self.axis_artifact: Axis | None = None
         self.source_axis: Axis | None = None
+        self.control_axis: Axis | None = None
         self.settings: dict[str, Any] | None = None  # of the whole run; the command line gives them
         self.record: Record | None = None
 
@@ -77,6 +85,7 @@ class Decoder(PhasedModule):
             data = self._run.datamodule
             self.axis = str(self.axis or data.axis_path)
             source = data.source and Axis.load(data.source.axis_path)
+            self.control_axis = control_targets.axis_of(self.control)
             self.build_on(Axis.load(self.axis), spec=data.spec, source=source, epochs=self._run.max_epochs)
             self.trainer.fit_loop.max_epochs = sum(phase.epochs for phase in self.phases)
             if self._run.fast_dev_run:
@@ -121,6 +130,11 @@ class Decoder(PhasedModule):
                 f"the axis {self.axis} is not of the stimuli of {spec.dataset}; extract it for that taxonomy"
             )
         self.spec, self.targets, self.seed = spec, targets, torch.initial_seed()
+        aligned, second = targets, source
+        if self.control:
+            aligned, second = control_targets.controlled(
+                self.control, axis=self.control_axis, targets=targets, source=source, seed=self.seed
+            )
         # devices=[]: parameters are made on the processor; the default would open every GPU from every rank.
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.seed)
@@ -131,13 +145,18 @@ class Decoder(PhasedModule):
             torch.manual_seed(self.seed + 1)
             if source:
                 self.source_classifier = self.new_head(len(source.v_class))
-            self.loss.build(LossSpec(targets=targets, dim=self.network.dim, data=spec, grid=self.grid, source=source))
+            self.loss.build(LossSpec(targets=aligned, dim=self.network.dim, data=spec, grid=self.grid, source=second))
             self.loss.prepare(self)
         self.plan(self.loss.phases(epochs))
         self.confusion = MulticlassConfusionMatrix(len(spec.classes))
         self.confusion_seen = MulticlassConfusionMatrix(
             len(spec.classes)
         )  # of the test people on clips of the training
+
+    @property
+    def control_name(self) -> str | None:
+        """What the strategy was given in the place of the axis; None for the axis itself."""
+        return control_targets.name_of(self.control, self.control_axis)
 
     def new_head(self, n_classes: int) -> nn.Module:
         """A classifier of the chosen kind, with random weights."""
@@ -248,6 +267,7 @@ class Decoder(PhasedModule):
                 axis=self.axis_artifact,
                 positions=self.targets.source,
                 source_axis=self.source_axis,
+                control_axis=self.control_axis,
                 data=self._run.datamodule,
             )
 

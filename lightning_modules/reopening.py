@@ -23,6 +23,7 @@ def restore(decoder: Decoder, contents: Contents, *, spec: DataSpec) -> Decoder:
         spec: facts of the data that it will see.
     """
     decoder.positions, decoder.settings = contents.positions, contents.settings
+    decoder.control_axis = contents.control_axis
     # What the strategy once started from may be gone since; the checkpoint has its weights, trained further.
     with weights_follow():
         decoder.build_on(

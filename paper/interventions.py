@@ -81,8 +81,8 @@ def _campaign(args: argparse.Namespace, words: Sequence[str], *, command: str):
     from command_line.settings import RunSettings
     from paper.campaign import Campaign, existing
     from paper.rows import seeds
-    from studies.head_to_head import numbers
     from studies.jobs import slots
+    from studies.seeds import numbers
 
     devices = args.devices.split(",") if args.devices else []
     per_run = numbers(args.devices_per_run, flag="--devices_per_run")[0]

@@ -1,8 +1,8 @@
 """Arms: all runs of one configuration that differ in the seed alone, in folders named by what decides their numbers."""
 
 import inspect
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -48,29 +48,65 @@ class Conditions:
         data: the data module, its files prepared.
         axis_path: the axis that runs are trained and measured with.
         folder: where the arms go.
+        codes: what its name follows from, beside the settings.
+        named: the user chose the folder.
     """
 
     settings: RunSettings
     data: Any
     axis_path: Path
     folder: Path
+    codes: tuple[Any, ...] = ()
+    named: bool = False
 
-    def arm(self, run: RunSettings | None = None) -> Arm:
+    def arm(self, run: RunSettings | None = None, *, control: str | None = None) -> Arm:
         """The arm of the strategy of a run; without one the baseline. Files of its second data set are prepared.
 
+        Args:
+            run: has the strategy.
+            control: what the strategy is given in the place of the axis, as ``--model.control`` takes it.
+
         Raises:
-            ValueError: the strategy refuses its arguments or the data.
+            ValueError: the strategy refuses its arguments, the data or the control.
         """
         from command_line.reader import instantiate
+        from lightning_modules.control import axis_of
         from losses.base import AlignmentLoss
 
         settings = self.settings.with_strategy(run or self.settings)
+        settings = settings.with_value("model.control", control) if control else settings
         data, model, _ = instantiate(settings)
         if getattr(data, "source", None):
             data.prepare_data()  # here and not by runs side by side
         parts = {type(part) for part in model.loss.modules() if isinstance(part, AlignmentLoss)}
-        name = "none" if settings.plain else f"{model.loss.name}-{digest(settings.strategy, _source(*parts))}"
+        codes = [settings.strategy, _source(*parts)]
+        if control:
+            artifact = axis_of(control)
+            codes.append(artifact.fingerprint if artifact else control)
+        name = "none" if settings.plain else f"{model.loss.name}-{digest(*codes)}"
+        # In front, so that the name of a loss finds its own runs and not those of its controls.
+        name = f"control-{name}" if control else name
         return Arm(settings=settings, path=self.folder / name, structural=model.loss.structural)
+
+    def varied(self, name: str, changes: Mapping[str, Any]) -> "Conditions":
+        """The same with other settings of training or split: other runs, in a folder of their own.
+
+        Args:
+            name: of the folder, within one that the user chose.
+            changes: values by their place in the settings; none that the preprocessed data depend on.
+        """
+        settings = self.settings
+        for path, value in changes.items():
+            settings = settings.with_value(path, value)
+        kind = type(self.data).__name__
+        folder = self.folder / name if self.named else self.folder.parent / _name(kind, settings, self.codes)
+        return replace(self, settings=settings, folder=folder)
+
+    def moved(self, arm: Arm) -> Arm:
+        """An arm of other conditions under these; nothing is instantiated again."""
+        settings = self.settings.with_strategy(arm.settings)
+        settings = settings.with_value("model.control", arm.settings.value("model.control"))
+        return replace(arm, settings=settings, path=self.folder / arm.path.name)
 
 
 def prepare(
@@ -106,11 +142,20 @@ def prepare(
         print(f"\n2  The data: {type(data).__name__} in {data.root}")
     data.prepare_data()
     axis_path = Path(model.axis or data.axis_path)
-    codes = [_source(type(model.network)), Axis.load(axis_path).fingerprint, per_run]
-    name = f"{type(data).__name__}-{digest(settings.rest, data.fingerprint, *codes)}"
+    codes = (data.fingerprint, _source(type(model.network)), Axis.load(axis_path).fingerprint, per_run)
     return Conditions(
-        settings=settings, data=data, axis_path=axis_path, folder=Path(folder) if folder else Path(root) / name
+        settings=settings,
+        data=data,
+        axis_path=axis_path,
+        folder=Path(folder) if folder else Path(root) / _name(type(data).__name__, settings, codes),
+        codes=codes,
+        named=folder is not None,
     )
+
+
+def _name(data: str, settings: RunSettings, codes: Sequence[Any]) -> str:
+    """Of a folder, by all that the numbers in it depend on but the strategies."""
+    return f"{data}-{digest(settings.rest, *codes)}"
 
 
 def _axis_of_a_language_model(data: Any, *, quiet: bool) -> Path:

@@ -13,8 +13,10 @@ from tqdm import tqdm
 from command_line.settings import RunSettings
 from records.layout import RunDirectory
 from studies.processes import PARENT
+from studies.warm import PLAIN, WarmProcess, start_warm
 
 SETTINGS = "settings.yaml"  # beside config.yaml, which the run itself writes: what it was asked, and what it made of it
+Running = subprocess.Popen | WarmProcess
 TRAIN = Path(__file__).resolve().parents[1] / "train.py"
 
 
@@ -84,7 +86,7 @@ class Slot:
     def environment(self) -> dict[str, str]:
         # Inside a cluster allocation Lightning would take the allocation's shape for that of this run.
         environment = {k: v for k, v in os.environ.items() if not k.startswith("SLURM_")}
-        if self.devices:
+        if self.devices:  # set in a warm run, too, before anything in it asks for CUDA
             return environment | {"CUDA_VISIBLE_DEVICES": ",".join(self.devices)}
         return environment | {"OMP_NUM_THREADS": str(self.threads), "MKL_NUM_THREADS": str(self.threads)}
 
@@ -112,14 +114,14 @@ def launch(jobs: list[Job], *, on: list[Slot], poll_seconds: float = 0.25) -> No
         RunFailed: after all others have ended, with the last lines of each failing log.
     """
     waiting = [job for job in jobs if not job.finished]
-    running: dict[int, tuple[Job, subprocess.Popen]] = {}
+    running: dict[int, tuple[Job, Running]] = {}
     failed: list[Job] = []
     bar = tqdm(total=sum(job.epochs for job in jobs), unit="epoch", desc="training", mininterval=0.5)
     try:
         while waiting or running:
             for index in [i for i in range(len(on)) if i not in running][: len(waiting)]:
                 job = waiting.pop(0)
-                running[index] = (job, start(job, on[index]))
+                running[index] = (job, _start(job, on[index]))
             time.sleep(poll_seconds)
             for index, (job, process) in list(running.items()):
                 if process.poll() is not None:
@@ -134,10 +136,32 @@ def launch(jobs: list[Job], *, on: list[Slot], poll_seconds: float = 0.25) -> No
         raise RunFailed("\n\n".join(_end_of_log(job) for job in failed))
 
 
+def _start(job: Job, slot: Slot) -> Running:
+    """Start a run in a fork of a process that has imported everything already; plainly where it has several ranks.
+
+    Lightning starts the other ranks by running the script again, so they would be cold, and rank 0 would wait for them.
+    """
+    interpreter, script, *words = slot.command(job)
+    several = len(slot.devices) > 1 or slot.ranks > 1
+    if several or [interpreter, script] != [sys.executable, str(TRAIN)] or os.environ.get(PLAIN) == "1":
+        return start(job, slot)
+    environment = slot.environment() | {PARENT: str(os.getpid())}
+    _write_settings(job)
+    threads = None if slot.devices else slot.threads
+    return start_warm(words, log=job.files.log, environment=environment, threads=threads, own_group=False)
+
+
+def _write_settings(job: Job) -> None:
+    job.run_dir.mkdir(parents=True, exist_ok=True)
+    job.settings.save(job.file)
+
+
 def start(
     job: Job, slot: Slot, *, extra: dict[str, str | None] | None = None, own_group: bool = False
 ) -> subprocess.Popen:
-    """Start a run; its settings are written to its folder first, and its output goes to ``log.txt`` there.
+    """Start a run as a process that imports everything itself; its settings are written to its folder first.
+
+    Its output goes to ``log.txt`` there.
 
     Args:
         job: what to run.
@@ -146,8 +170,7 @@ def start(
         own_group: lead a process group, so that all ranks can be ended together.
     """
     environment = slot.environment() | {PARENT: str(os.getpid())} | (extra or {})
-    job.run_dir.mkdir(parents=True, exist_ok=True)
-    job.settings.save(job.file)
+    _write_settings(job)
     with open(job.files.log, "ab") as log:
         return subprocess.Popen(
             slot.command(job),
@@ -159,7 +182,7 @@ def start(
         )
 
 
-def _stop(processes: list[subprocess.Popen], *, grace_seconds: float = 5.0) -> None:
+def _stop(processes: list[Running], *, grace_seconds: float = 5.0) -> None:
     for process in processes:
         process.terminate()
     deadline = time.monotonic() + grace_seconds

@@ -15,15 +15,17 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Mapping
-from multiprocessing import context, get_context
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from multiprocessing import context, forkserver, get_context
 from pathlib import Path
 from typing import Any
 
 from studies.processes import born
 
-# What a run imports before it knows its flags. Importing them must start no thread: a test forks and counts.
 PRELOAD = ["studies.warm_imports"]
+PLAIN = "VAXIS_PLAIN_PROCESSES"  # 1 in the environment: start every run as a process of its own from the first import
+ROOT = Path(__file__).resolve().parents[1]
 
 
 class WarmProcess:
@@ -70,9 +72,13 @@ def start_warm(
         words: after ``train.py``.
         log: gets its output, appended.
         environment: the whole environment of the run.
-        threads: of the processor; None leaves torch's choice.
+        threads: of the processor; None leaves what torch chose in this process.
         own_group: lead a process group.
     """
+    if threads is None:
+        import torch
+
+        threads = torch.get_num_threads()
     server = _server()
     arguments = (words, str(log), dict(environment), threads, own_group, os.getpid())
     process = server.Process(target=_run, args=arguments, daemon=False)
@@ -81,14 +87,35 @@ def start_warm(
 
 
 def _server() -> context.ForkServerContext:
+    """The process that runs are forked from, started with the first of them.
+
+    With one thread, so that no library makes a pool while it is imported; each run asks for its own number. And with
+    this folder to import from, wherever the launcher was started: the standard library passes no path on.
+    """
     server = get_context("forkserver")
     server.set_forkserver_preload(PRELOAD)
+    path = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
+    with _environment(OMP_NUM_THREADS="1", MKL_NUM_THREADS="1", PYTHONPATH=path):
+        forkserver.ensure_running()
     return server
 
 
-def _run(
-    words: list[str], log: str, environment: dict[str, str], threads: int | None, own_group: bool, launcher: int
-) -> None:
+@contextmanager
+def _environment(**values: str) -> Iterator[None]:
+    """Variables that a process started in the block inherits."""
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+def _run(words: list[str], log: str, environment: dict[str, str], threads: int, own_group: bool, launcher: int) -> None:
     """In the fork: become the run."""
     threading.Thread(target=_follow, args=(launcher,), daemon=True).start()
     if own_group:
@@ -100,12 +127,14 @@ def _run(
     os.environ.update(environment)
     # The signals of a process that was started plainly: the server ignores Ctrl-C.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    import torch
+    from threadpoolctl import threadpool_limits
+
     import train
 
-    if threads is not None:
-        import torch
-
-        torch.set_num_threads(threads)  # OMP_NUM_THREADS was read when the server imported torch
+    # OMP_NUM_THREADS was read when the server imported torch and NumPy.
+    torch.set_num_threads(threads)
+    threadpool_limits(threads, user_api="blas")
     sys.argv = [str(Path(train.__file__).resolve()), *words]
     train.main(words)
 

@@ -1,3 +1,16 @@
-"""What a warm process imports; importing this file is all it does."""
+"""What a warm process imports; importing this file is all it does.
 
-import networks.global_context_de  # noqa: F401
+Everything that the default run needs before its data. No import may start a thread or ask for CUDA devices: the process
+is forked, and a fork keeps neither (pytorch #75147, #17199). A test counts and watches.
+"""
+
+import contextlib
+import importlib
+
+import train  # noqa: F401
+from command_line.catalogue import plugins
+
+for _plugin in plugins("callback"):
+    # A file that does not import is told by the run that needs it, in its own log.
+    with contextlib.suppress(Exception):
+        importlib.import_module(_plugin.class_path.rsplit(".", 1)[0])

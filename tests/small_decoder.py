@@ -93,6 +93,7 @@ class SmallDecoder(L.LightningModule):
         self.axis_artifact = Axis.load(axis_path)
         self.targets = Targets.from_axis(self.axis_artifact)
         self.network, self.classifier, self.loss = nn.Linear(8, 2 * 12), nn.Linear(12, 9), Distances()
+        self.control_name = None
         self.phases, self.resting = (Phase(name="train", epochs=2),), dict
 
     def step(self, batch):

@@ -1,0 +1,88 @@
+"""What the flags of a verdict ask for, beside those of its runs."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from console.arguments import Arguments
+from measures.outcome import MARGIN
+from studies.jobs import Slot, slots
+from studies.seeds import looks_of, numbers, seeds_of
+
+NONE = "none"
+DEFAULT_CONTROLS = ("random",)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """How a comparison is run and judged.
+
+    Attributes:
+        seeds: one run of each arm a seed; where they are added as needed, all that the budget allows.
+        looks: numbers of pairs after which the answer is looked at; None where the seeds are fixed.
+        margin: largest difference that is of no consequence.
+        controls: ``random``, ``arousal`` or paths of artifacts that the loss is given in the place of the axis.
+        lengths: further numbers of epochs.
+        new_clips: seeds on each fold of the split that holds clips back; 0 for none.
+        planted: a simulated cohort draws its own axis.
+        devices: CUDA devices.
+        per_run: how many of them a run takes.
+    """
+
+    seeds: tuple[int, ...]
+    looks: tuple[int, ...] | None = None
+    margin: float = MARGIN
+    controls: tuple[str, ...] = ()
+    lengths: tuple[int, ...] = ()
+    new_clips: int = 0
+    planted: bool = False
+    devices: tuple[str, ...] = ()
+    per_run: int = 1
+
+    @classmethod
+    def parse(cls, argv: Sequence[str]) -> tuple["Plan", list[str]]:
+        """The plan, and the words that it leaves for the runs.
+
+        Raises:
+            ValueError: a flag is refused, or the devices do not fit.
+        """
+        args, words = _parser().parse_known_args(list(argv))
+        devices = tuple(args.devices.split(",")) if args.devices else ()
+        per_run = numbers(args.devices_per_run, flag="--devices_per_run")[0]
+        slots(devices=devices, per_run=per_run)  # refuses what does not fit before anything is made
+        controls = tuple(dict.fromkeys(args.controls.split(","))) if args.controls else DEFAULT_CONTROLS
+        if not args.margin > 0:
+            raise ValueError(f"--margin must be above 0, got {args.margin:g}")
+        lengths = numbers(args.lengths, flag="--lengths") if args.lengths else ()
+        if any(epochs < 1 for epochs in lengths):
+            raise ValueError(f"--lengths {args.lengths}: a run has one epoch or more")
+        if args.new_clips_seeds < 1:
+            raise ValueError(f"--new_clips_seeds must be 1 or more, got {args.new_clips_seeds}")
+        seeds = seeds_of(args.seeds)
+        plan = cls(
+            seeds=seeds,
+            looks=looks_of(args.seeds),
+            margin=args.margin,
+            controls=() if controls == (NONE,) else controls,
+            lengths=lengths,
+            new_clips=min(args.new_clips_seeds, len(seeds)) if args.new_clips else 0,
+            planted=args.planted,
+            devices=devices,
+            per_run=per_run,
+        )
+        return plan, words
+
+    def slots(self, *, jobs: int) -> list[Slot]:
+        """Where that many runs compute."""
+        return slots(devices=self.devices, per_run=self.per_run, jobs=jobs)
+
+
+def _parser() -> Arguments:
+    parser = Arguments("python train.py", add_help=False)
+    for name in ("--seeds", "--devices", "--controls", "--lengths"):
+        parser.add_argument(name)
+    parser.add_argument("--devices_per_run", default="1")
+    parser.add_argument("--margin", type=float, default=MARGIN)
+    parser.add_argument("--new_clips", action="store_true")
+    parser.add_argument("--new_clips_seeds", type=int, default=2)
+    parser.add_argument("--planted", action="store_true")
+    return parser
