@@ -21,10 +21,14 @@ def train(studies: Sequence[Study]) -> tuple[int, ...]:
     Several studies share plan and conditions, and so their baselines: each run is started once.
     """
     plan = studies[0].plan
-    seeds = plan.seeds if plan.looks is None else _as_needed(studies[0])
-    jobs = [job for study in studies for job in study.pair.jobs(seeds)]
+    if plan.looks is None:
+        seeds = plan.seeds
+        jobs = [job for study in studies for job in study.pair.jobs(seeds)]
+    else:
+        seeds, jobs = _as_needed(studies[0]), []
     jobs = distinct([*jobs, *(job for study in studies for job in study.beside(seeds))])
-    _launch(studies[0], jobs)
+    if jobs:
+        _launch(studies[0], jobs)
     return seeds
 
 
