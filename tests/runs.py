@@ -57,3 +57,15 @@ def killed_after(condition, *words: str, cache: Path) -> None:
 def weights(run_dir: Path, name: str = "last") -> dict[str, torch.Tensor]:
     """Parameters in a checkpoint of a run."""
     return torch.load(run_dir / "checkpoints" / f"{name}.ckpt", weights_only=True)["state_dict"]
+
+
+def writing_into(folder: Path) -> set[int]:
+    """Living processes whose output goes into a folder; the words of a fork are not those of its run."""
+    found = set()
+    for fd in Path("/proc").glob("[0-9]*/fd/1"):
+        try:
+            if Path(os.readlink(fd)).is_relative_to(folder):
+                found.add(int(fd.parts[2]))
+        except OSError:
+            continue  # it ended meanwhile, or is somebody else's
+    return found
