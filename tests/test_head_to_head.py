@@ -11,8 +11,10 @@ import pytest
 
 from command_line.settings import RunSettings
 from datamodules.simulation.faced_files import write_faced
-from studies.head_to_head import Study
+from studies.arms import prepare
 from studies.jobs import Job, RunFailed, Slot, launch, slots
+from studies.plan import Plan
+from studies.study import Study
 from tests.conftest import ROOT
 from tests.runs import environment, train
 
@@ -73,17 +75,22 @@ def test_mistyped_loss_fails_before_anything_is_made(tmp_path):
     assert not (tmp_path / "none").exists()
 
 
+def prepared(run, *, planted):
+    conditions = prepare(run, planted=planted, folder=run.run_dir)
+    return Study.prepare(run, plan=Plan(seeds=(1,), planted=planted), conditions=conditions)
+
+
 def test_a_loss_whose_file_changed_gets_runs_of_its_own(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(tmp_path)
     file = tmp_path / "edited_loss.py"
     file.write_text('from losses.vaxis_mse import VAxisMSE\n\nclass Edited(VAxisMSE):\n    """Mine."""\n')
     words = ["--config", "configs/simulated.yaml", "--loss", "edited_loss.Edited", f"--data.cache={tmp_path}"]
     words.append(f"--data.root={tmp_path / 'cohort'}")
-    before = Study.prepare(RunSettings.parse(words), seeds=(1,), planted=True)
+    before = prepared(RunSettings.parse(words), planted=True)
     file.write_text(file.read_text() + "    factor = 100\n")
-    after = Study.prepare(RunSettings.parse(words), seeds=(1,), planted=True)
-    assert after.jobs("treated")[0].run_dir != before.jobs("treated")[0].run_dir
-    assert after.jobs("baseline")[0].run_dir == before.jobs("baseline")[0].run_dir
+    after = prepared(RunSettings.parse(words), planted=True)
+    assert after.pair.treated.run_dir(1) != before.pair.treated.run_dir(1)
+    assert after.pair.baseline.run_dir(1) == before.pair.baseline.run_dir(1)
 
 
 def test_a_simulated_cohort_read_as_faced_keeps_its_own_axis(tmp_path):
@@ -91,7 +98,7 @@ def test_a_simulated_cohort_read_as_faced_keeps_its_own_axis(tmp_path):
     names = sorted(path.name.split(".")[0] for path in (tmp_path / "cohort" / "EEG_Features" / "DE").iterdir())
     words = ["--data", "datamodules.faced.FACED", f"--data.root={tmp_path / 'cohort'}", f"--data.cache={tmp_path}"]
     run = RunSettings.parse([*words, f"--data.subjects={json.dumps(names)}", "--loss=rsa"])
-    study = Study.prepare(run, seeds=(1,), planted=False)
+    study = prepared(run, planted=False)
     assert study.conditions.axis_path == tmp_path / "cohort" / "axis.npz"
 
 
