@@ -92,7 +92,18 @@ def test_the_artifact_carries_its_classes(axis):
 
 def test_the_verdict_on_four_runs(project, root, cache, axis, tmp_path):
     """Each of its runs is a ``fit`` of the dropped-in class."""
-    words = ["--data", "SEEDIV", f"--data.root={root}", "--loss", "rsa", "--trainer.max_epochs=1", "--seeds", "1,2"]
+    words = [
+        "--data",
+        "SEEDIV",
+        f"--data.root={root}",
+        "--loss",
+        "rsa",
+        "--trainer.max_epochs=1",
+        "--seeds",
+        "1,2",
+        "--controls",
+        "none",
+    ]
     done = run("train.py", *words, f"--run_dir={tmp_path}", cwd=project, cache=cache)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "SEEDIV" in done.stdout

@@ -60,7 +60,7 @@ def test_verdict_after_a_kill_in_the_middle(cache, tmp_path):
     assert {path.name for path in (tmp_path / "none").iterdir()} == {"s1", "s2"}
 
     again = train(*words, cache=cache)
-    assert "4 finished before" in again.stdout
+    assert "6 finished before" in again.stdout
 
 
 def test_seeds_must_be_numbers(cache):
