@@ -16,7 +16,9 @@ NEEDED = (
     "losses.none",
     "losses.vaxis_mse",
     "networks.global_context_de",
-    "matplotlib.figure",  # pictures for W&B, at the end of a run
+    "tracking.run_logger",
+    "tracking.warm_imports",
+    "matplotlib.backends.backend_agg",  # pictures for W&B, at the end of a run
     "sklearn.linear_model",
 )
 
