@@ -8,11 +8,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from tqdm import tqdm
-
 from command_line.settings import RunSettings
 from records.layout import RunDirectory
 from studies.processes import PARENT
+from studies.progress import Progress
 from studies.warm import PLAIN, WarmProcess, start_warm
 
 SETTINGS = "settings.yaml"  # beside config.yaml, which the run itself writes: what it was asked, and what it made of it
@@ -107,7 +106,7 @@ class RunFailed(RuntimeError):
     """One or more runs ended with an error; the message carries the end of their logs."""
 
 
-def launch(jobs: list[Job], *, on: list[Slot], poll_seconds: float = 0.25) -> None:
+def launch(jobs: list[Job], *, on: list[Slot], poll_seconds: float = 0.1) -> None:
     """Run all unfinished jobs, at most one a slot; a failing run does not stop the others.
 
     Raises:
@@ -116,7 +115,7 @@ def launch(jobs: list[Job], *, on: list[Slot], poll_seconds: float = 0.25) -> No
     waiting = [job for job in jobs if not job.finished]
     running: dict[int, tuple[Job, Running]] = {}
     failed: list[Job] = []
-    bar = tqdm(total=sum(job.epochs for job in jobs), unit="epoch", desc="training", mininterval=0.5)
+    progress = Progress(jobs)
     try:
         while waiting or running:
             for index in [i for i in range(len(on)) if i not in running][: len(waiting)]:
@@ -126,11 +125,12 @@ def launch(jobs: list[Job], *, on: list[Slot], poll_seconds: float = 0.25) -> No
             for index, (job, process) in list(running.items()):
                 if process.poll() is not None:
                     del running[index]
+                    progress.ended(job)
                     if process.returncode or not job.finished:
                         failed.append(job)
-            _show(bar, jobs, [job for job, _ in running.values()])
+            progress.show([job for job, _ in running.values()])
     finally:
-        bar.close()
+        progress.close()
         _stop([process for _, process in running.values()])
     if failed:
         raise RunFailed("\n\n".join(_end_of_log(job) for job in failed))
@@ -191,12 +191,6 @@ def _stop(processes: list[Running], *, grace_seconds: float = 5.0) -> None:
             process.wait(max(0.0, deadline - time.monotonic()))
         except subprocess.TimeoutExpired:
             process.kill()
-
-
-def _show(bar: tqdm, jobs: list[Job], running: list[Job]) -> None:
-    now = ", ".join(f"{job.run_dir.parent.name}/{job.run_dir.name}" for job in running)
-    bar.set_postfix_str(f"{sum(job.finished for job in jobs)}/{len(jobs)} runs {now}", refresh=False)
-    bar.update(sum(job.epochs_done for job in jobs) - bar.n)
 
 
 def _end_of_log(job: Job, *, lines: int = 15) -> str:
