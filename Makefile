@@ -4,8 +4,9 @@ PY := .venv/bin/python
 
 .PHONY: train test test-slow coverage lint bench bench-vaxis bench-sweeps clean
 
+# One seed on the folds of new clips, for what survives there; --new_clips_seeds 2 or more also compare the arms on them.
 train: .venv/ready  ## the main job: a verdict on an alignment loss, on a simulated FACED cohort
-	$(PY) train.py
+	$(PY) train.py --lengths 10 --new_clips --new_clips_seeds 1
 
 test: .venv/ready
 	$(PY) -m pytest -n auto --dist loadfile

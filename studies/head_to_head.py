@@ -6,6 +6,7 @@ from studies.answer import save, train
 from studies.arms import prepare
 from studies.plan import Plan
 from studies.study import Study
+from studies.warm import get_ready
 
 
 def main(argv: list[str]) -> None:
@@ -15,13 +16,16 @@ def main(argv: list[str]) -> None:
         argv: flags of ``train.py fit`` and, beside them, those of ``studies.plan.Plan``.
     """
     plan, words = Plan.parse(argv)
-    from studies.losses import runs_of
+    from studies.losses import runs_of, words_of_each
 
-    runs, command = runs_of(words), shlex.join(["python", "train.py", *argv])
-    if plan.looks and len(runs) > 1:
+    commands, command = words_of_each(words), shlex.join(["python", "train.py", *argv])
+    if plan.looks and len(commands) > 1:
         raise ValueError(
             "--seeds auto judges one loss: corrections for several assume seeds that were fixed before; name the seeds"
         )
+    if plan.per_run == 1:
+        get_ready()  # imports in a process of its own while this one does the same
+    runs = runs_of(commands)
     conditions = prepare(runs[0], planted=plan.planted, folder=runs[0].run_dir, per_run=plan.per_run)
     studies = [Study.prepare(run, plan=plan, conditions=conditions) for run in runs]
     seeds = train(studies)

@@ -17,24 +17,32 @@ FORMAT = 1
 DEFAULT = ("--loss", "vaxis_mse", "--loss.weight=0.5")
 
 
-def runs_of(words: Sequence[str]) -> list[RunSettings]:
-    """The run of every loss that ``--loss a,b+c`` names, by default one with the default loss.
-
-    ``--loss.weight`` is of all of them, ``--loss.a.weight`` of ``a`` alone.
+def runs_of(commands: Sequence[list[str]]) -> list[RunSettings]:
+    """The run of each command of ``words_of_each``; where nothing says which loss, one with the default loss.
 
     Raises:
-        ValueError: flags are wrong, or a loss is named twice.
-        SystemExit: there is no plug-in of that name.
+        ValueError: flags are wrong.
     """
-    every = [normalise(own) for own in words_of_each(list(words))]  # a name that is not known costs no import
-    found = [RunSettings.parse(own) for own in every]
-    if len(found) == 1 and found[0].plain and not chooses_strategy(every[0]):
+    found = [RunSettings.parse(words) for words in commands]
+    if len(found) == 1 and found[0].plain and not chooses_strategy(commands[0]):
         return [found[0].with_loss(DEFAULT)]
     return found
 
 
 def words_of_each(words: list[str]) -> list[list[str]]:
-    """The same command with one loss each."""
+    """The commands of the losses that ``--loss a,b+c`` names, with names resolved; before any heavy import.
+
+    ``--loss.weight`` is of all of them, ``--loss.a.weight`` of ``a`` alone.
+
+    Raises:
+        ValueError: a loss is named twice.
+        SystemExit: there is no plug-in of that name.
+    """
+    return [normalise(own) for own in one_loss_each(words)]
+
+
+def one_loss_each(words: list[str]) -> list[list[str]]:
+    """The same, names as the user wrote them."""
     if not any("," in value for value in _losses(words)):
         return [words]
     value, rest = option(words, "--loss")

@@ -86,6 +86,12 @@ def start_warm(
     return WarmProcess(process)
 
 
+def get_ready() -> None:
+    """Let the warm process start importing now, where runs will be forked from one."""
+    if os.environ.get(PLAIN) != "1":
+        _server()
+
+
 def _server() -> context.ForkServerContext:
     """The process that runs are forked from, started with the first of them.
 

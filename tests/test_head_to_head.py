@@ -16,9 +16,13 @@ from studies.jobs import Job, RunFailed, Slot, launch, slots
 from studies.plan import Plan
 from studies.study import Study
 from tests.conftest import ROOT
-from tests.runs import environment, train
+from tests.runs import environment, train, writing_into
 
-STUDY = ("--config", "configs/simulated.yaml", "--planted", "--seeds=1,2", "--loss", "rsa", "--trainer.max_epochs=2")
+STUDY = (
+    "--config", "configs/simulated.yaml", "--planted", "--seeds=1,2", "--loss", "rsa", "--trainer.max_epochs=2",
+    "--network", "global_context_de",
+)  # fmt: skip
+BESIDE = ("--lengths=1,2", "--new_clips", "--new_clips_seeds=1")
 
 
 @pytest.fixture(scope="module")
@@ -41,10 +45,9 @@ def test_verdict_after_a_kill_in_the_middle(cache, tmp_path):
     process.wait()
     first = {path: path.stat().st_mtime_ns for path in tmp_path.glob("*/*/result.json")}
     time.sleep(1)
-    running = subprocess.run(["pgrep", "-f", str(tmp_path)], capture_output=True, text=True).stdout.split()
-    assert not running, "children die with their parent"
+    assert not writing_into(tmp_path), "children die with their parent"
 
-    done = train(*words, cache=cache)
+    done = train(*words, *BESIDE, cache=cache)
     assert "VERDICT: rsa at weight 1" in done.stdout
     assert "SIMULATED" in done.stdout
     assert "chance 0.111" in done.stdout

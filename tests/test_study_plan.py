@@ -6,7 +6,7 @@ import pytest
 
 from measures.outcome import LOOKS
 from studies.controls import check_random, control_target
-from studies.losses import words_of_each
+from studies.losses import one_loss_each
 from studies.plan import Plan
 from studies.seeds import PAPER, first_seeds, looks_of, seeds_of
 from tests.conftest import make_axis
@@ -64,26 +64,26 @@ def test_seeds_as_needed_start_with_the_papers_and_go_on_with_fixed_numbers():
 class TestSeveralLosses:
     def test_each_gets_the_flags_that_are_of_all_and_its_own(self):
         words = "--loss rsa,vaxis_mse --loss.weight 2 --loss.rsa.metric=cosine --seed=3 --loss.vaxis_mse.mode pair"
-        assert words_of_each(words.split()) == [
+        assert one_loss_each(words.split()) == [
             ["--loss", "rsa", "--loss.weight", "2", "--seed=3", "--loss.metric=cosine"],
             ["--loss", "vaxis_mse", "--loss.weight", "2", "--seed=3", "--loss.mode=pair"],
         ]
 
     def test_a_composition_keeps_the_flags_of_its_parts(self):
         words = ["--loss=rsa+vaxis_mse,rsa", "--loss.rsa.weight=2", "--loss.vaxis_mse.weight=3"]
-        assert words_of_each(words) == [
+        assert one_loss_each(words) == [
             ["--loss", "rsa+vaxis_mse", "--loss.rsa.weight=2", "--loss.vaxis_mse.weight=3"],
             ["--loss", "rsa", "--loss.weight=2"],
         ]
 
     def test_one_loss_is_left_as_it_is(self):
         for words in ([], ["--loss", "rsa"], ["--loss=a+b", "--loss.a.weight=1"], ["--loss"]):
-            assert words_of_each(words) == [words]
+            assert one_loss_each(words) == [words]
 
     def test_a_loss_named_twice_is_refused(self):
         for names in ("rsa,rsa", "rsa,"):
             with pytest.raises(ValueError, match="name each loss once"):
-                words_of_each(["--loss", names])
+                one_loss_each(["--loss", names])
 
 
 class TestControls:
