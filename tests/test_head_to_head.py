@@ -57,6 +57,13 @@ def test_verdict_after_a_kill_in_the_middle(cache, tmp_path):
     verdict = json.loads((folder / "verdict.json").read_text())
     assert verdict["judgement"] in ("helps", "hurts", "equivalent", "unresolved")
     assert verdict["seeds"] == [1, 2]
+    assert [control["name"] for control in verdict["controls"]] == ["random"]
+    assert [length["epochs"] for length in verdict["lengths"]["at"]] == [1, 2]
+    assert [fold["name"] for fold in verdict["new_clips"]["folds"]] == ["0", "1", "2"]
+    assert {"ridge", "logistic", "clips", "ridge_person"} < {model["name"] for model in verdict["baselines"]}
+    controls = [json.loads(file.read_text()) for file in tmp_path.glob("control-rsa-*/*/result.json")]
+    assert [(run["control"], run["loss"]) for run in controls] == [("random", "rsa")] * 2
+    assert json.loads((folder / "s1" / "result.json").read_text())["control"] is None
     page = (folder / "report.html").read_text()
     assert page.count("data:image/png;base64,") >= 5
     assert "http://" not in page.replace("http://www.w3.org", "")
