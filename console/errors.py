@@ -1,6 +1,7 @@
 """How a command ends when its user can do something: one line on stderr."""
 
 import os
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -8,6 +9,8 @@ from contextlib import contextmanager
 @contextmanager
 def one_line_errors(explain: Callable[[str], str] = str) -> Iterator[None]:
     """End the process with one line where its user can do something; ``VAXIS_DEBUG`` shows the traceback.
+
+    An error that has an ``exit_status`` ends the process with it, so that who started the process can tell it apart.
 
     Args:
         explain: makes the line out of the message of an exception.
@@ -17,6 +20,10 @@ def one_line_errors(explain: Callable[[str], str] = str) -> Iterator[None]:
     except (ValueError, OSError, RuntimeError) as error:
         if "VAXIS_DEBUG" in os.environ:
             raise
-        raise SystemExit(f"error: {explain(str(error))}\n(VAXIS_DEBUG=1 shows where)") from None
+        said = f"error: {explain(str(error))}\n(VAXIS_DEBUG=1 shows where)"
+        if (status := getattr(error, "exit_status", None)) is None:
+            raise SystemExit(said) from None
+        sys.stderr.write(f"{said}\n")
+        raise SystemExit(status) from None
     except KeyboardInterrupt:
         raise SystemExit("stopped; the same command goes on where it was") from None

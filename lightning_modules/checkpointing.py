@@ -12,6 +12,7 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning_modules.kept_epochs import KeptEpochs
 from records.files import atomic
 from records.layout import RunDirectory
+from records.lock import Taken
 
 # What may differ between the start of a run and its resumption without making it another run.
 FREE = (
@@ -88,7 +89,7 @@ def resumable(run_dir: Path, settings: dict) -> Path | None:
     """
     files = RunDirectory(run_dir)
     if files.result.exists():
-        raise ValueError(f"{run_dir} holds a finished run; delete it or name another folder with --run_dir")
+        raise Taken(f"{run_dir} holds a finished run; delete it or name another folder with --run_dir")
     last = files.last
     if not last.exists():
         return None

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from command_line.settings import RunSettings
 from records.layout import RunDirectory
+from records.lock import TAKEN, held
 from studies.processes import PARENT
 from studies.progress import Progress
 from studies.warm import PLAIN, WarmProcess, start_warm
@@ -109,31 +110,77 @@ class RunFailed(RuntimeError):
 def launch(jobs: list[Job], *, on: list[Slot], poll_seconds: float = 0.1) -> None:
     """Run all unfinished jobs, at most one a slot; a failing run does not stop the others.
 
+    A run that another process trains at this moment is waited for and its result shared, so two studies that need the
+    same runs may be started side by side; where the other one ends without a result, the run is taken over.
+
     Raises:
         RunFailed: after all others have ended, with the last lines of each failing log.
     """
-    waiting = [job for job in jobs if not job.finished]
+    queue = _Queue([job for job in jobs if not job.finished])
     running: dict[int, tuple[Job, Running]] = {}
     failed: list[Job] = []
     progress = Progress(jobs)
     try:
-        while waiting or running:
-            for index in [i for i in range(len(on)) if i not in running][: len(waiting)]:
-                job = waiting.pop(0)
-                running[index] = (job, _start(job, on[index]))
+        while queue.waiting or queue.elsewhere or running:
+            for index in (i for i in range(len(on)) if i not in running):
+                if (job := queue.take()) is not None:
+                    running[index] = (job, _start(job, on[index]))
             time.sleep(poll_seconds)
             for index, (job, process) in list(running.items()):
                 if process.poll() is not None:
                     del running[index]
+                    if process.returncode == TAKEN:
+                        queue.elsewhere.append(job)
+                        continue
                     progress.ended(job)
                     if process.returncode or not job.finished:
                         failed.append(job)
-            progress.show([job for job, _ in running.values()])
+            for job in queue.shared():
+                progress.ended(job)
+            progress.show([job for job, _ in running.values()] + queue.elsewhere)
     finally:
         progress.close()
         _stop([process for _, process in running.values()])
     if failed:
         raise RunFailed("\n\n".join(_end_of_log(job) for job in failed))
+
+
+class _Queue:
+    """Jobs that wait for a slot here, and those that another process has begun.
+
+    Whether somebody trains in a folder is asked at most twice a second: asking takes the lock for a moment, and a run
+    that starts in that moment would take us for its owner.
+
+    Args:
+        waiting: in the order in which they are to start.
+    """
+
+    def __init__(self, waiting: list[Job]) -> None:
+        self.waiting, self.elsewhere = waiting, list[Job]()
+        self._next, self._said = 0.0, False
+
+    def take(self) -> Job | None:
+        """The next job that nobody else has; None where there is none now."""
+        while self.waiting:
+            job = self.waiting.pop(0)
+            if not job.run_dir.is_dir() or not held(job.run_dir):
+                return job
+            self.elsewhere.append(job)
+        return None
+
+    def shared(self) -> list[Job]:
+        """Those that another process has finished since; what it has left unfinished waits for a slot here again."""
+        if not self.elsewhere or time.monotonic() < self._next:
+            return []
+        self._next = time.monotonic() + 0.5
+        if not self._said:
+            self._said = True
+            print(f"   {self.elsewhere[0].run_dir} and others are trained by another process; waiting for it", flush=True)
+        finished = [job for job in self.elsewhere if job.finished]
+        left = [job for job in self.elsewhere if not job.finished and not held(job.run_dir)]
+        self.elsewhere = [job for job in self.elsewhere if job not in finished and job not in left]
+        self.waiting += left
+        return finished
 
 
 def _start(job: Job, slot: Slot) -> Running:
