@@ -116,13 +116,12 @@ def _slots(args: argparse.Namespace) -> list[Slot]:
 
 def _study(store: Store, name: str, *, wanted: Sweep, trials: int) -> optuna.Study:
     """The study of that name, made if there is none, with as many trials as asked for; workers only load it."""
-    with store.exclusive():
+    with store.exclusive():  # from the look to the mark: of two searches that start at once one makes it
         try:
             study = store.study(name)
         except KeyError:
             study = None
-    if study is None or MADE not in study.user_attrs:
-        with store.exclusive():
+        if study is None or MADE not in study.user_attrs:
             directions = [StudyDirection.MAXIMIZE] * len(wanted.objectives)
             study = optuna.create_study(
                 study_name=name, storage=store.storage, directions=directions, load_if_exists=True

@@ -43,12 +43,14 @@ class Store:
             self._file = Path(url.removeprefix("sqlite:///"))
             self._file.parent.mkdir(parents=True, exist_ok=True)
             options: dict[str, Any] = {"connect_args": {"timeout": 60}}
-            self.storage = optuna.storages.RDBStorage(url, engine_kwargs=options)
+            with self.exclusive():  # tables are made where there are none, and two who both see none would both make them
+                self.storage = optuna.storages.RDBStorage(url, engine_kwargs=options)
         elif self.kind == "postgresql":
             options = {"pool_pre_ping": True, "connect_args": {"connect_timeout": 10}}
             driver = url.replace("postgresql://", "postgresql+psycopg2://")
             try:
-                self.storage = optuna.storages.RDBStorage(driver, engine_kwargs=options)
+                with _alone_on(driver, options):
+                    self.storage = optuna.storages.RDBStorage(driver, engine_kwargs=options)
             except ImportError:
                 raise ValueError("PostgreSQL needs: pip install psycopg2-binary") from None
         elif self.kind == "journal":
@@ -79,6 +81,17 @@ class Store:
     def study(self, name: str) -> optuna.Study:
         """Raises KeyError where there is none of this name."""
         return optuna.load_study(study_name=name, storage=self.storage)
+
+
+@contextlib.contextmanager
+def _alone_on(driver: str, options: dict[str, Any]) -> Iterator[None]:
+    """Alone on a PostgreSQL server that may have no tables yet; the lock dies with its connection."""
+    from sqlalchemy import create_engine, text
+    from sqlalchemy.pool import NullPool
+
+    with create_engine(driver, poolclass=NullPool, connect_args=options["connect_args"]).begin() as connection:
+        connection.execute(text("SELECT pg_advisory_xact_lock(2606, 130)"))
+        yield
 
 
 def patiently(action: Callable[[], Result], *, give_up: float = GIVE_UP_SECONDS) -> Result:

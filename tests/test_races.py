@@ -1,10 +1,14 @@
 """Two commands that want the same thing at once, and a command that is killed while others work for it."""
 
+import subprocess
+import sys
 import threading
 import time
 
 from records.lock import lock
 from studies.jobs import Job, launch
+from sweeps.storage import Store
+from tests.conftest import ROOT
 from tests.test_head_to_head import Stand, job
 
 # As ``train.py fit`` does it: claim the folder, say so where it is somebody else's, count the starts, finish.
@@ -61,3 +65,33 @@ def test_a_run_that_another_process_gives_up_is_taken_over(tmp_path):
     thread.join(30)
     assert other.finished
     assert not died
+
+
+OPEN = """\
+import sys, time, pathlib
+from sweeps.storage import Store
+go = pathlib.Path(sys.argv[2])
+pathlib.Path(sys.argv[3]).touch()
+while not go.exists(): time.sleep(0.001)
+store = Store(sys.argv[1])
+with store.exclusive():
+    import optuna
+    optuna.create_study(study_name='one', storage=store.storage, load_if_exists=True)
+"""
+
+
+def test_searches_that_start_at_once_on_no_database_all_find_one(tmp_path):
+    """Without a lock around the making of the tables, most of these die: "table studies already exists"."""
+    url, go = f"sqlite:///{tmp_path / 'study.db'}", tmp_path / "go"
+    ready = [tmp_path / f"ready{n}" for n in range(3)]
+    started = [
+        subprocess.Popen([sys.executable, "-c", OPEN, url, str(go), str(file)], cwd=ROOT, stderr=subprocess.PIPE)
+        for file in ready
+    ]
+    while not all(file.exists() for file in ready):
+        time.sleep(0.05)
+    go.touch()
+    for process in started:
+        said = process.communicate(timeout=60)[1].decode()
+        assert process.returncode == 0, said
+    assert Store(url).study("one").study_name == "one"
