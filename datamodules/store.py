@@ -7,12 +7,11 @@ import json
 import os
 import shutil
 from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
-from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +19,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
+from datamodules.pool import pool
 from datamodules.trials import Trials
 from records.files import atomic
 
@@ -183,9 +183,9 @@ def _fill_all(recipe: Recipe, building: Path, workers: int) -> None:
                 _fill(*job)
                 bar.update()
             return
-        pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"))  # fork may hang beside torch's threads
+        processes = pool(workers)
         try:
-            for future in as_completed([pool.submit(_fill, *job) for job in jobs]):
+            for future in as_completed([processes.submit(_fill, *job) for job in jobs]):
                 future.result()
                 bar.update()
         except BrokenProcessPool as error:
@@ -193,7 +193,7 @@ def _fill_all(recipe: Recipe, building: Path, workers: int) -> None:
                 "a preprocessing process was killed; if for lack of memory, lower --data.workers"
             ) from error
         finally:
-            pool.shutdown(cancel_futures=True)
+            processes.shutdown(cancel_futures=True)
 
 
 def _fill(read: Callable, files: tuple[Path, ...], building: Path, name: str, rows: slice) -> None:

@@ -37,7 +37,5 @@ def lock(run_dir: Path) -> TextIO:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         file.close()
-        raise Taken(
-            f"{run_dir} is being trained by another process; wait for it or name another --run_dir"
-        ) from None
+        raise Taken(f"{run_dir} is being trained by another process; wait for it or name another --run_dir") from None
     return file

@@ -175,7 +175,9 @@ class _Queue:
         self._next = time.monotonic() + 0.5
         if not self._said:
             self._said = True
-            print(f"   {self.elsewhere[0].run_dir} and others are trained by another process; waiting for it", flush=True)
+            print(
+                f"   {self.elsewhere[0].run_dir} and others are trained by another process; waiting for it", flush=True
+            )
         finished = [job for job in self.elsewhere if job.finished]
         left = [job for job in self.elsewhere if not job.finished and not held(job.run_dir)]
         self.elsewhere = [job for job in self.elsewhere if job not in finished and job not in left]

@@ -43,7 +43,9 @@ class Store:
             self._file = Path(url.removeprefix("sqlite:///"))
             self._file.parent.mkdir(parents=True, exist_ok=True)
             options: dict[str, Any] = {"connect_args": {"timeout": 60}}
-            with self.exclusive():  # tables are made where there are none, and two who both see none would both make them
+            with (
+                self.exclusive()
+            ):  # tables are made where there are none, and two who both see none would both make them
                 self.storage = optuna.storages.RDBStorage(url, engine_kwargs=options)
         elif self.kind == "postgresql":
             options = {"pool_pre_ping": True, "connect_args": {"connect_timeout": 10}}

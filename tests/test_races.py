@@ -1,9 +1,14 @@
 """Two commands that want the same thing at once, and a command that is killed while others work for it."""
 
+import os
 import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
 
 from records.lock import lock
 from studies.jobs import Job, launch
@@ -95,3 +100,44 @@ def test_searches_that_start_at_once_on_no_database_all_find_one(tmp_path):
         said = process.communicate(timeout=60)[1].decode()
         assert process.returncode == 0, said
     assert Store(url).study("one").study_name == "one"
+
+
+POOLED = """\
+import pathlib, sys, time
+from datamodules.pool import pool
+
+def work(folder):
+    import os
+    pathlib.Path(folder, str(os.getpid())).touch()
+    time.sleep(0.3)
+
+if __name__ == "__main__":
+    processes = pool(2)
+    for _ in range(100): processes.submit(work, sys.argv[1])
+    time.sleep(600)
+"""
+
+
+def test_a_kill_while_workers_preprocess_leaves_no_process_and_no_semaphore(tmp_path):
+    script, here = tmp_path / "pooled.py", tmp_path / "here"
+    script.write_text(POOLED)
+    here.mkdir()
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    parent = subprocess.Popen([sys.executable, str(script), str(here)], env=environment, stderr=subprocess.DEVNULL)
+    wait_for(lambda: len(list(here.iterdir())) == 2)
+    children = psutil.Process(parent.pid).children(recursive=True)
+    assert len(children) >= 3, "two workers and the one that removes semaphores"
+    semaphores = [Path(held.path) for held in psutil.Process(parent.pid).memory_maps() if "/sem." in held.path]
+    assert semaphores
+    assert all(path.exists() for path in semaphores)
+    parent.kill()
+    parent.wait()
+    wait_for(lambda: not any(child.is_running() and child.status() != psutil.STATUS_ZOMBIE for child in children))
+    wait_for(lambda: not any(path.exists() for path in semaphores))
+
+
+def wait_for(condition: Callable[[], object], *, seconds: float = 30.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
