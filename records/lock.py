@@ -6,7 +6,6 @@ from typing import TextIO
 
 from records.layout import RunDirectory
 
-
 TAKEN = 75  # exit status of a run that found another process in its folder; EX_TEMPFAIL of sysexits.h
 
 
