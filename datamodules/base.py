@@ -273,7 +273,13 @@ class EEGDataModule(L.LightningDataModule, ABC):
 
     def loader(self, indices: np.ndarray, *, shuffle: bool = False) -> DataLoader:
         """Batches of the given rows, for example of a subset that an analysis looks at."""
-        batches = EpochBatches(indices, batch_size=self.batch_size, shuffle=shuffle, seed=self.seed)
+        batches = EpochBatches(
+            indices,
+            batch_size=self.batch_size,
+            shuffle=shuffle,
+            seed=self.seed,
+            before=self.store.check_still_there,
+        )
         pin = self.residence != "device" and torch.cuda.is_available()
         # A generator of its own: starting an iterator must not move the random state that dropout and augmentation use.
         own = torch.Generator().manual_seed(self.seed)

@@ -1,7 +1,7 @@
 """The order of trials: which indices make up each batch, on one process or several."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -29,6 +29,7 @@ class EpochBatches(DistributedSampler):
         seed: int = 0,
         replicas: int | None = None,
         rank: int | None = None,
+        before: Callable[[], None] | None = None,
     ) -> None:
         """Take the trials of a split.
 
@@ -39,6 +40,7 @@ class EpochBatches(DistributedSampler):
             seed: of the order; runs with equal seeds see equal batches.
             replicas: number of ranks; None asks torch.distributed when iteration starts.
             rank: this rank; None asks torch.distributed.
+            before: called when an epoch begins, to stop it where it should not.
         """
         dataset: Any = indices  # of which torch's sampler asks only the length
         super().__init__(dataset, num_replicas=1, rank=0, shuffle=shuffle, seed=seed, drop_last=shuffle)
@@ -46,7 +48,7 @@ class EpochBatches(DistributedSampler):
             raise ValueError(f"batch_size must be at least 1, got {batch_size}")
         if shuffle and len(indices) < batch_size:
             raise ValueError(f"batch_size {batch_size} is larger than the {len(indices)} training trials; lower it")
-        self.indices, self.batch_size = indices, batch_size
+        self.indices, self.batch_size, self.before = indices, batch_size, before
         self._world = None if replicas is None or rank is None else (replicas, rank)
 
     @property
@@ -65,6 +67,8 @@ class EpochBatches(DistributedSampler):
     def __iter__(self) -> Iterator[np.ndarray]:
         # A generator: a resumed Trainer takes its iterator first and tells the epoch after.
         replicas, rank = self.world
+        if self.before is not None:
+            self.before()
         if not self.shuffle:
             yield from np.array_split(self.indices[rank::replicas], len(self)) if len(self) else []
             return

@@ -86,6 +86,18 @@ class Store:
     def fingerprint(self) -> str:
         return self.meta["fingerprint"]
 
+    def check_still_there(self) -> None:
+        """Refuse to go on where somebody has removed the files, which a run would not notice before it is scored.
+
+        Raises:
+            FileNotFoundError: the array is gone; a mapped file is readable for as long as it is open.
+        """
+        if not (self.folder / "x.npy").is_file():
+            raise FileNotFoundError(
+                f"{self.folder} was removed while a run reads it; give the same command again, which makes it anew and "
+                "goes on after the last complete epoch"
+            )
+
     def as_tensor(self) -> Tensor:
         """The mapped file as a tensor, sliced by all cores; never write to it (the file itself would not change)."""
         # Copy-on-write: torch takes no read-only memory without a warning.

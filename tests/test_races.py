@@ -1,6 +1,7 @@
 """Two commands that want the same thing at once, and a command that is killed while others work for it."""
 
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -9,7 +10,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import psutil
+import pytest
 
+from datamodules.simulated import SimulatedFACED
 from records.lock import lock
 from studies.jobs import Job, launch
 from sweeps.storage import Store
@@ -143,3 +146,14 @@ def wait_for(condition: Callable[[], object], *, seconds: float = 30.0) -> None:
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.05)
+
+
+def test_a_cache_that_is_removed_is_told_with_the_next_epoch(tmp_path):
+    data = SimulatedFACED(n_subjects=8, root=str(tmp_path / "cohort"), features="de", cache=str(tmp_path / "stores"))
+    data.prepare_data()
+    data.setup("fit")
+    loader = data.train_dataloader()
+    assert len(list(loader)) == len(loader)
+    shutil.rmtree(tmp_path / "stores")
+    with pytest.raises(FileNotFoundError, match="was removed while a run reads it"):
+        next(iter(loader))
