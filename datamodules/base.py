@@ -99,6 +99,10 @@ class EEGDataModule(L.LightningDataModule, ABC):
         super().__init__()
         if not 0 < train_fraction <= 1:
             raise ValueError(f"--data.train_fraction must lie above 0 and at most at 1, got {train_fraction}")
+        if workers < 0:
+            raise ValueError(f"--data.workers must be 0 (this process) or more, got {workers}")
+        if not scale > 0:
+            raise ValueError(f"--data.scale must be above 0, got {scale}")
         by_name(self.splits, split, dataset=self.taxonomy.name)  # a typo shows before any file is read
         self.root, self.split, self.fold = root, split, fold
         self.features: Features = features
@@ -187,6 +191,8 @@ class EEGDataModule(L.LightningDataModule, ABC):
         return self.recipe()
 
     def _chosen(self, subjects: tuple[str, ...] | None, exclude: tuple[str, ...]) -> tuple[str, ...]:
+        if subjects is not None and not subjects:
+            raise ValueError("--data.subjects names nobody; leave it out to use all of them")
         for name in (*(subjects or ()), *exclude):
             if name not in self.catalogue:
                 near = difflib.get_close_matches(name, self.catalogue, n=1) or [self.catalogue[0]]

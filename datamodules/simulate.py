@@ -6,7 +6,7 @@ from dataclasses import fields, replace
 
 from console.arguments import Arguments
 from console.errors import one_line_errors
-from datamodules.simulation.world import CLIP_CODES, LINEAR, World
+from datamodules.simulation.world import CLIP_CODES, LINEAR, World, check_strength
 
 
 def parser() -> Arguments:
@@ -54,6 +54,7 @@ def main(args: Sequence[str] | None = None) -> None:
     options = vars(parser().parse_args(args))
     dataset, root = options.pop("dataset"), options.pop("root")
     options["world"] = _world(options)
+    check_strength(options["snr"])
     if dataset == "faced":
         from datamodules.simulation.faced_files import write_faced
 

@@ -12,7 +12,7 @@ from datamodules.seedv import SEEDV
 from datamodules.seedv import SUBJECTS as SEEDV_SUBJECTS
 from datamodules.simulation.faced_files import spread_subjects, write_faced
 from datamodules.simulation.seedv_files import write_seedv
-from datamodules.simulation.world import CLIP_CODES, World
+from datamodules.simulation.world import CLIP_CODES, World, check_strength
 from eeg.batch import DataSpec
 from records.files import cache_dir
 from vaxis.axis import Axis
@@ -53,7 +53,9 @@ class SimulatedFACED(FACED):
             world: what clips and people are made of; configs/linear_world.yaml is the first version's.
             subjects: use only these of the simulated ones; all of them by default.
         """
-        chosen = subjects or tuple(FACED_SUBJECTS[n] for n in spread_subjects(n_subjects))
+        check_strength(snr)
+        if subjects is None:
+            subjects = tuple(FACED_SUBJECTS[n] for n in spread_subjects(n_subjects))
         self.n_subjects, self.prepared = n_subjects, False
         self.simulation: dict[str, Any] = {
             "snr": snr,
@@ -64,7 +66,7 @@ class SimulatedFACED(FACED):
         }
         if people_seed is not None:
             self.simulation["people_seed"] = people_seed
-        super().__init__(root=root or _folder("faced", self.simulation), subjects=chosen, **faced)
+        super().__init__(root=root or _folder("faced", self.simulation), subjects=subjects, **faced)
 
     @property
     def spec(self) -> DataSpec:
@@ -134,11 +136,12 @@ class SimulatedSEEDV(SEEDV):
             world: what clips and people are made of, as in SimulatedFACED.
             subjects: use only these of the simulated ones; all of them by default.
         """
+        check_strength(snr)
         self.n_subjects, self.prepared = n_subjects, False
         self.simulation: dict[str, Any] = {"snr": snr, "seed": cohort_seed, "axis": axis, "world": world}
         self.simulation |= {"seconds_per_trial": seconds_per_trial, "corrupt_header": corrupt_header}
         root = root or _folder("seedv", self.simulation)
-        super().__init__(root=root, subjects=subjects or SEEDV_SUBJECTS[:n_subjects], **seedv)
+        super().__init__(root=root, subjects=SEEDV_SUBJECTS[:n_subjects] if subjects is None else subjects, **seedv)
 
     @property
     def spec(self) -> DataSpec:

@@ -66,6 +66,10 @@ class Decoder(PhasedModule):
         self.loss = loss if loss.active else NoAlignment()
         if self.loss.needs_electrodes and not network.keeps_electrodes:
             raise ValueError(no_electrodes(self.loss.name, network=network.name))
+        if axis is not None and not axis.strip():
+            raise ValueError("--axis is empty; name the file of an axis, or leave it out for the one of the data")
+        if not 0 <= head_dropout < 1:
+            raise ValueError(f"--model.head_dropout must be 0 or more and below 1, got {head_dropout}")
         self.axis, self.positions = axis, positions
         self.control = None if isinstance(self.loss, NoAlignment) else control
         if self.control:

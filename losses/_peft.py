@@ -27,6 +27,8 @@ class _PEFT(VAxisMSE):
         self, *, weight: float = 0.1, pretrained: str | None = None, pretrain_epochs: int | None = None
     ) -> None:
         super().__init__(weight=weight)
+        if pretrained is not None and not pretrained.strip():
+            raise ValueError("pretrained is empty; name a checkpoint or a run, or leave it out")
         self.pretrained, self.pretrain_epochs = pretrained, pretrain_epochs
         self.second_data = None if pretrained else "another cohort"
 

@@ -52,6 +52,13 @@ class PEFTLoRA(_PEFT):
         self.rank, self.alpha, self.parts = rank, alpha, ADAPTER
 
     def insert(self, network: nn.Module) -> None:
-        for site in sites(network, roles=("mixing",)):
+        found = sites(network, roles=("mixing",))
+        largest = max(min(getattr(site.module, site.name).shape) for site in found)
+        if self.rank > largest:
+            raise ValueError(
+                f"rank {self.rank} is above the full rank of every weight that it would adapt ({largest} at most); set "
+                f"--loss.rank to {largest} or less"
+            )
+        for site in found:
             change = LowRank(getattr(site.module, site.name), rank=self.rank, scale=self.alpha / self.rank)
             parametrize.register_parametrization(site.module, site.name, change)

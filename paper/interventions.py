@@ -81,15 +81,17 @@ def _campaign(args: argparse.Namespace, words: Sequence[str], *, command: str):
     from command_line.settings import RunSettings
     from paper.campaign import Campaign, existing
     from paper.rows import seeds
+    from studies.devices import chosen, named
     from studies.jobs import slots
-    from studies.seeds import numbers
+    from studies.seeds import one_number, seeds_given
 
-    devices = args.devices.split(",") if args.devices else []
-    per_run = numbers(args.devices_per_run, flag="--devices_per_run")[0]
-    slots(devices=devices, per_run=per_run)
-    wanted = {"seeds": numbers(args.seeds, flag="--seeds") if args.seeds else seeds(), "axes": existing(args.axes)}
+    devices, per_run = named(args.devices), one_number(args.devices_per_run, flag="--devices_per_run")
+    wanted = {"seeds": seeds() if args.seeds is None else seeds_given(args.seeds), "axes": existing(args.axes)}
+    run = RunSettings.parse(words)
+    devices = chosen(devices, run)
+    slots(devices=devices, per_run=per_run)  # refuses what does not fit before anything is made
     return Campaign.prepare(
-        RunSettings.parse(words), command=command, folder=args.table, planted=args.planted, root=Path(args.run_dir),
+        run, command=command, folder=args.table, planted=args.planted, root=Path(args.run_dir),
         devices=devices, per_run=per_run, **wanted,
     )  # fmt: skip
 

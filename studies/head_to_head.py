@@ -26,6 +26,7 @@ def main(argv: list[str]) -> None:
     if plan.per_run == 1:
         get_ready()  # imports in a process of its own while this one does the same
     runs = runs_of(commands)
+    plan = plan.on_this_machine(runs[0])
     conditions = prepare(runs[0], planted=plan.planted, folder=runs[0].run_dir, per_run=plan.per_run)
     studies = [Study.prepare(run, plan=plan, conditions=conditions) for run in runs]
     seeds = train(studies)

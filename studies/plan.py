@@ -1,12 +1,14 @@
 """What the flags of a verdict ask for, beside those of its runs."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from command_line.settings import RunSettings
 from console.arguments import Arguments
 from measures.outcome import MARGIN
+from studies.devices import chosen, named
 from studies.jobs import Slot, slots
-from studies.seeds import looks_of, numbers, seeds_of
+from studies.seeds import looks_of, numbers, one_number, seeds_of
 
 NONE = "none"
 DEFAULT_CONTROLS = ("random",)
@@ -46,9 +48,10 @@ class Plan:
             ValueError: a flag is refused, or the devices do not fit.
         """
         args, words = _parser().parse_known_args(list(argv))
-        devices = tuple(args.devices.split(",")) if args.devices else ()
-        per_run = numbers(args.devices_per_run, flag="--devices_per_run")[0]
-        slots(devices=devices, per_run=per_run)  # refuses what does not fit before anything is made
+        devices = named(args.devices)
+        per_run = one_number(args.devices_per_run, flag="--devices_per_run")
+        if devices or per_run < 1:
+            slots(devices=devices, per_run=per_run)  # refuses what does not fit before anything is made
         controls = tuple(dict.fromkeys(args.controls.split(","))) if args.controls else DEFAULT_CONTROLS
         if not args.margin > 0:
             raise ValueError(f"--margin must be above 0, got {args.margin:g}")
@@ -70,6 +73,16 @@ class Plan:
             per_run=per_run,
         )
         return plan, words
+
+    def on_this_machine(self, run: RunSettings) -> "Plan":
+        """The same on all CUDA devices of the machine, where none were named and the run is not for the processor.
+
+        Raises:
+            ValueError: a run takes more devices than there are.
+        """
+        found = replace(self, devices=chosen(self.devices, run))
+        found.slots(jobs=1)
+        return found
 
     def slots(self, *, jobs: int) -> list[Slot]:
         """Where that many runs compute."""

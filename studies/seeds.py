@@ -5,6 +5,7 @@ from measures.outcome import LOOKS
 PAPER = (42, 123, 456, 789, 2025)  # the paper's five paired seeds
 FURTHER = 3000  # the seeds after them, fixed so that a study that goes on finds the runs that are there
 AUTO = "auto"
+LARGEST = 2**32 - 1  # NumPy's generator takes no larger one
 STEP = 4  # pairs between looks beyond those of LOOKS
 
 
@@ -39,7 +40,21 @@ def seeds_of(text: str | None) -> tuple[int, ...]:
     looks = looks_of(text)
     if looks:
         return first_seeds(looks[-1])
-    return PAPER if text is None else numbers(text, flag="--seeds")
+    if text is None:
+        return PAPER
+    return seeds_given(text)
+
+
+def seeds_given(text: str) -> tuple[int, ...]:
+    """The seeds of a list.
+
+    Raises:
+        ValueError: one of them is none.
+    """
+    seeds = numbers(text, flag="--seeds")
+    if wrong := [seed for seed in seeds if not 0 <= seed <= LARGEST]:
+        raise ValueError(f"--seeds {text}: a seed is a whole number from 0 to {LARGEST}, not {wrong[0]}")
+    return seeds
 
 
 def numbers(text: str, *, flag: str) -> tuple[int, ...]:
@@ -51,3 +66,11 @@ def numbers(text: str, *, flag: str) -> tuple[int, ...]:
     if len(set(found)) < len(found):
         raise SystemExit(f"error: {flag} {text} names a number twice")
     return found
+
+
+def one_number(text: str, *, flag: str) -> int:
+    """The number of a flag that takes a single one."""
+    found = numbers(text, flag=flag)
+    if len(found) > 1:
+        raise ValueError(f"{flag} takes one number, got {text}")
+    return found[0]

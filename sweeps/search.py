@@ -6,6 +6,8 @@ first moment on; the same command goes on with what is left of them, however the
 
 import argparse
 import json
+import math
+import re
 import subprocess
 import sys
 from dataclasses import asdict, replace
@@ -18,6 +20,7 @@ from optuna.trial import TrialState
 from command_line.settings import RunSettings, differences, digest
 from console.arguments import Arguments
 from console.errors import one_line_errors
+from studies.devices import chosen, named
 from studies.jobs import Slot, slots
 from sweeps import pruning
 from sweeps import sweep as settings
@@ -35,8 +38,9 @@ def main(argv: list[str]) -> None:
         argv: flags of the search and of ``train.py fit``.
     """
     args, rest = parse(argv)
-    on = _slots(args)
+    named(args.devices)  # a device that is not there is told before a study is made
     store, study, folder = prepare(args, rest)
+    on = _slots(args, RunSettings(next(iter(Sweep.of(study).settings.values()))))
     try:
         Pool(store, study.study_name, on=on, folder=folder, beat=args.beat).work(study)
     finally:
@@ -72,7 +76,7 @@ def parse(argv: list[str]) -> tuple[argparse.Namespace, list[str]]:
     parser.add_argument("--seeds", help="how many paired seeds, or which (42,123); the mean is the objective")
     parser.add_argument("--seed", "--seed_everything", type=int, help="one seed, in the place of --seeds")
     parser.add_argument("--pruner", default="saturation", choices=pruning.PRUNERS, help="see docs/pruning.md")
-    parser.add_argument("--devices", default="", help="CUDA devices; without, the processor")
+    parser.add_argument("--devices", help="CUDA devices; by default all, or the processor where there are none")
     parser.add_argument("--devices_per_trial", "--devices-per-trial", type=int, default=1, help="more than one: DDP")
     parser.add_argument("--workers", type=int, help="runs at a time without CUDA devices; by default one a core")
     parser.add_argument("--storage", help="sqlite:///FILE (default: in the folder), postgresql://..., journal:FILE")
@@ -86,8 +90,7 @@ def parse(argv: list[str]) -> tuple[argparse.Namespace, list[str]]:
 
 def _wanted(args: argparse.Namespace, rest: list[str]) -> Sweep:
     """What the flags ask for; the folder follows from its name."""
-    if args.trials < 1:
-        raise ValueError(f"--trials must be >= 1, got {args.trials}")
+    _check(args)
     objectives = settings.objectives(args.objective)
     if len(objectives) > 1 and args.pruner != "none":
         args.pruner = "none"  # Optuna prunes by one objective only
@@ -97,7 +100,26 @@ def _wanted(args: argparse.Namespace, rest: list[str]) -> Sweep:
     seeds = settings.seeds(args.seeds) if args.seeds else [single]
     found = _spaces(args, rest)
     epochs = RunSettings(next(iter(found["settings"].values()))).epochs
+    if epochs < 1:
+        raise ValueError(f"--trainer.max_epochs {epochs}: a trial has one epoch or more")
     return Sweep(**found, argv=rest, objectives=objectives, seeds=seeds, epochs=epochs, pruner=args.pruner, folder="")
+
+
+def _check(args: argparse.Namespace) -> None:
+    """Refuse numbers that mean nothing, each with its flag.
+
+    Raises:
+        ValueError: names the flag and what it may be.
+    """
+    least = {"trials": 1, "devices_per_trial": 1, "workers": 1, "confirm": 0, "confirm_seeds": 2}
+    for name, smallest in least.items():
+        value = getattr(args, name)
+        if value is not None and value < smallest:
+            raise ValueError(f"--{name} must be {smallest} or more, got {value}")
+    if not 0 < args.beat < math.inf:
+        raise ValueError(f"--beat must be a number of seconds above 0, got {args.beat:g}")
+    if args.study is not None and not re.fullmatch(r"[\w.+-]*\w[\w.+-]*", args.study):
+        raise ValueError(f"--study '{args.study}': a name of letters, digits, '.', '+', '-' and '_'; it names a folder")
 
 
 def _identity(sweep: Sweep) -> dict:
@@ -105,9 +127,16 @@ def _identity(sweep: Sweep) -> dict:
     return {name: value for name, value in asdict(sweep).items() if name not in ("argv", "folder", "sampler_seed")}
 
 
-def _slots(args: argparse.Namespace) -> list[Slot]:
-    if args.devices:
-        return slots(devices=args.devices.split(","), per_run=args.devices_per_trial)
+def _slots(args: argparse.Namespace, run: RunSettings) -> list[Slot]:
+    """Where trials compute: on named devices, else on all of the machine, else a share of the processor each.
+
+    Args:
+        args: flags of the search; ``--workers`` asks for the processor.
+        run: any trial, which may ask for the processor, too.
+    """
+    devices = named(args.devices) or (() if args.workers else chosen((), run))
+    if devices:
+        return slots(devices=devices, per_run=args.devices_per_trial)
     ranks = max(1, args.devices_per_trial)
     found = slots(jobs=args.workers or 10_000)
     count = args.workers or max(1, len(found) // ranks)

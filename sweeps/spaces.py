@@ -67,7 +67,28 @@ def build(
         space[loss] = found | shared | own.get(loss, {})
         if not space[loss]:
             raise ValueError(f"{loss} has no parameter to search; name some in a file: --space FILE")
+        named = {**shared, **own.get(loss, {})}
+        for flag in named:
+            if flag.rpartition(".")[0] not in named:  # an argument of a class that is searched itself fits one of them
+                _check_values(runs[loss], flag, named[flag], file=file)
     return space, runs
+
+
+def _check_values(run: RunSettings, flag: str, entry: dict[str, Any], *, file: str | None) -> None:
+    """Make a run with each value that a file names; one that is refused is told now, not by every trial that draws it.
+
+    Of a range these are its ends: what a constructor refuses lies beyond one of them.
+
+    Raises:
+        ValueError: names file, flag and value, and what was said of it.
+    """
+    from command_line.reader import instantiate
+
+    for value in entry.get("choices") or (entry["low"], entry["high"]):
+        try:
+            instantiate(run.with_value(flag, value))
+        except ValueError as error:
+            raise ValueError(f"--space {file}: {flag} {value} is refused: {error}") from error
 
 
 def of_loss(chosen: Any) -> dict[str, dict[str, Any]]:

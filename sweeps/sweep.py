@@ -11,12 +11,13 @@ import optuna
 
 from command_line.settings import RunSettings
 from measures.names import objectives as maximised
+from studies.seeds import LARGEST
+from studies.seeds import PAPER as SEEDS
 
 Space = dict[str, dict[str, dict[str, Any]]]
 
 # Name of an objective in the log of a run, and its field in the ``val`` part of result.json. All are maximised.
 OBJECTIVES = maximised()
-SEEDS = (42, 123, 456, 789, 2025)  # the paper's paired seeds
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -139,6 +140,6 @@ def seeds(text: str) -> list[int]:
         raise ValueError(f"--seeds {text}: give a number of seeds, or seeds such as 42,123") from None
     if len(numbers) == 1:
         numbers = [*SEEDS, *range(3000, 3000 + max(0, numbers[0]))][: max(0, numbers[0])]
-    if not numbers or len(set(numbers)) < len(numbers):
-        raise ValueError(f"--seeds {text}: at least one seed, each once")
+    if not numbers or len(set(numbers)) < len(numbers) or not all(0 <= seed <= LARGEST for seed in numbers):
+        raise ValueError(f"--seeds {text}: at least one seed, each once, from 0 to {LARGEST}")
     return numbers

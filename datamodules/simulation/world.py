@@ -1,5 +1,6 @@
 """The dials of a simulated world: what clips and people are made of, and the two settings that have been measured."""
 
+import math
 from dataclasses import dataclass
 
 
@@ -83,3 +84,13 @@ LINEAR = World(
     residual_strength=0.062,
     electrode_noise=0.0,
 )
+
+
+def check_strength(snr: float) -> None:
+    """Refuse a strength of what clips evoke that is no strength.
+
+    Raises:
+        ValueError: it is negative, not a number or infinite.
+    """
+    if not (math.isfinite(snr) and snr >= 0):
+        raise ValueError(f"snr must be 0 (no response) or more, got {snr:g}; 0.8 is the default")
