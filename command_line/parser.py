@@ -19,6 +19,7 @@ from callbacks.trial_report import TrialReport
 from callbacks.view import callbacks_of
 from command_line.catalogue import class_path, plugins
 from command_line.explain import explain
+from command_line.loopback import loopback
 from datamodules.base import EEGDataModule
 from datamodules.transfer import Transfer
 from lightning_modules.checkpointing import AtomicCheckpointIO, RunCheckpoint, resumable
@@ -167,7 +168,8 @@ class DecoderCLI(LightningCLI):
     def instantiate_trainer(self, **kwargs):
         # On SIGUSR1 Lightning would save in mid-epoch and requeue; a run goes on after its last whole epoch.
         slurm = [SLURMEnvironment(auto_requeue=False)] if SLURMEnvironment.detect() else []
-        return super().instantiate_trainer(plugins=[AtomicCheckpointIO(), *slurm], **kwargs)
+        own = loopback(nodes=self._get(self.config_init, "trainer.num_nodes"))
+        return super().instantiate_trainer(plugins=[AtomicCheckpointIO(), *slurm, *own], **kwargs)
 
     def before_fit(self) -> None:
         """Give the whole configuration to loggers that filter runs by it; the run directory has it as config.yaml."""
