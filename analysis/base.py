@@ -87,7 +87,11 @@ def commands() -> dict[str, str]:
     """Names of the commands and the first lines of their docstrings, read from the source: nothing is imported."""
     found = {}
     for path in sorted(FOLDER.glob("*.py")):
-        tree = ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
+        try:
+            tree = ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
+        except SyntaxError as error:  # one bad file must not hide the others
+            found[path.stem] = f"cannot be read: line {error.lineno}, {error.msg}"
+            continue
         functions = {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
         if functions >= FUNCTIONS:
             found[path.stem] = (ast.get_docstring(tree) or "").split("\n")[0]

@@ -30,7 +30,7 @@ def plugins(kind: str) -> list[Plugin]:
     bases: dict[str, list[str]] = {}
     found: list[tuple[Path, ast.ClassDef]] = []
     for path in sorted((ROOT / FOLDERS[kind]).glob("*.py")):
-        for node in ast.parse(path.read_text(encoding="utf-8"), filename=str(path)).body:
+        for node in _statements(path):
             if isinstance(node, ast.ClassDef):
                 bases[node.name] = [getattr(base, "id", getattr(base, "attr", "")) for base in node.bases]
                 if not path.stem.startswith("_"):
@@ -39,6 +39,27 @@ def plugins(kind: str) -> list[Plugin]:
         (_plugin(kind, path, node) for path, node in found if _is_plugin(node.name, BASES[kind], bases)),
         key=lambda plugin: plugin.name,
     )
+
+
+def _statements(path: Path) -> list[ast.stmt]:
+    """Of a file; none where it is no Python, which ``broken`` tells: one bad file must not hide the others."""
+    try:
+        return ast.parse(path.read_bytes(), filename=str(path)).body
+    except (SyntaxError, ValueError):
+        return []
+
+
+def broken(kind: str) -> dict[str, str]:
+    """Files of a folder that cannot be read as Python: name of the plug-in to the place and what is wrong there."""
+    found = {}
+    for path in sorted((ROOT / FOLDERS[kind]).glob("*.py")):
+        try:
+            ast.parse(path.read_bytes(), filename=str(path))
+        except (SyntaxError, ValueError) as error:
+            line = f":{error.lineno}" if isinstance(error, SyntaxError) and error.lineno else ""
+            said = error.msg if isinstance(error, SyntaxError) else str(error)
+            found[path.stem] = f"{path.relative_to(ROOT)}{line}: {said}"
+    return found
 
 
 def _is_plugin(name: str, root: str, bases: dict[str, list[str]]) -> bool:
@@ -59,7 +80,7 @@ def class_path(kind: str, name: str) -> str:
     """Import path of the plug-in that a user named by file or by class, in any case; a dotted path is left as it is.
 
     Raises:
-        SystemExit: no such plug-in; lists the names and the nearest ones.
+        SystemExit: no such plug-in, or its file is no Python; lists the names and the nearest ones.
     """
     if "." in name or name.startswith("{"):
         return name
@@ -67,6 +88,8 @@ def class_path(kind: str, name: str) -> str:
     for plugin in known:
         if name.lower() in (plugin.name.lower(), plugin.class_path.rsplit(".", 1)[1].lower()):
             return plugin.class_path
+    if name.lower() in (unread := broken(kind)):
+        raise SystemExit(f"error: {unread[name.lower()]}; mend the file, or name another {kind}")
     names = [plugin.name for plugin in known]
     near = difflib.get_close_matches(name.lower(), [n.lower() for n in names], n=1, cutoff=0.5)
     hint = f" Did you mean '{next(n for n in names if n.lower() == near[0])}'?" if near else ""

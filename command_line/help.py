@@ -1,6 +1,6 @@
 """The short help of ``train.py``, before any heavy import."""
 
-from command_line.catalogue import plugins
+from command_line.catalogue import broken, plugins
 
 HELP = """\
 Does your alignment loss beat saturation?
@@ -28,5 +28,6 @@ def short_help() -> str:
     parts = [HELP]
     for kind in ("loss", "network", "data"):
         rows = "\n".join(f"  {plugin.name:<17} {plugin.summary}" for plugin in plugins(kind))
-        parts.append(f"--{kind}\n{rows}\n")
+        unread = "".join(f"\n  LEFT OUT: {problem}" for problem in broken(kind).values())
+        parts.append(f"--{kind}\n{rows}{unread}\n")
     return "\n".join(parts)

@@ -17,7 +17,7 @@ from lightning.pytorch.utilities.rank_zero import rank_zero_only
 
 from callbacks.trial_report import TrialReport
 from callbacks.view import callbacks_of
-from command_line.catalogue import class_path, plugins
+from command_line.catalogue import broken, class_path, plugins
 from command_line.explain import explain
 from command_line.loopback import loopback
 from datamodules.base import EEGDataModule
@@ -96,6 +96,8 @@ class DecoderCLI(LightningCLI):
         parser.add_argument("--project", default="vaxis-align", help="W&B project")
         parser.add_argument("--group", type=str | None, default=None, help="W&B group; by default the loss")
         parser.add_lightning_class_args(RunCheckpoint, "checkpoint")
+        for problem in broken("callback").values():
+            rank_zero_only(print)(f"left out: {problem}", file=sys.stderr, flush=True)
         for plugin in plugins("callback"):
             module, name = plugin.class_path.rsplit(".", 1)
             parser.add_lightning_class_args(getattr(importlib.import_module(module), name), plugin.name)

@@ -17,7 +17,10 @@ def commands(room: str) -> dict[str, str]:
     for path in sorted((ROOT / room).glob("[!_]*.py")):
         source = path.read_text(encoding="utf-8")
         if f"\n{GUARD}" in source:
-            about = ast.get_docstring(ast.parse(source, filename=str(path))) or ""
+            try:
+                about = ast.get_docstring(ast.parse(source, filename=str(path))) or ""
+            except SyntaxError as error:  # one bad file must not hide the others
+                about = f"cannot be read: line {error.lineno}, {error.msg}"
             found[path.stem] = about.split("\n")[0].split(": ``")[0]
     return found
 

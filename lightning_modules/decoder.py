@@ -186,7 +186,7 @@ class Decoder(PhasedModule):
             batch,
             phase=phase,
             strategy=self.loss,
-            seen=self._seen_by_loss,
+            seen=self.seen_by_loss,
             label_smoothing=self.label_smoothing,
             progress=self.progress(batch_idx),
         )
@@ -206,14 +206,14 @@ class Decoder(PhasedModule):
             tokens.requires_grad_()  # of an encoder that is frozen for good; callbacks ask for gradients at its tokens
         return Output(logits=classifier(tokens), h=tokens.mean(dim=(1, 2)), tokens=tokens)
 
-    def _seen_by_loss(self, output: Output, batch: Batch) -> tuple[Output, Batch]:
+    def seen_by_loss(self, output: Output, batch: Batch) -> tuple[Output, Batch]:
         """What the strategy reads, in float32; of the trials of all ranks, with gradients, when it couples trials.
 
         The gather is done here and once, so no strategy ever sees DDP. Its backward sums over ranks and DDP averages,
         which together give the gradient of one process on the whole batch.
         """
         fields = {name: getattr(output, name).float() for name in self.loss.reads if name != "x"}
-        if self.loss.couples_samples and self.trainer.world_size > 1:
+        if self.loss.couples_samples and self._trainer is not None and self.trainer.world_size > 1:
             fields = {name: self._gather(value, sync_grads=True) for name, value in fields.items()}
             batch = type(batch)(*(self._gather(value) for value in batch))
         return Output(**fields), batch

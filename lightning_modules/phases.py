@@ -39,7 +39,7 @@ class PhasedModule(L.LightningModule):
         if short := [phase for phase in phases if len(phases) > 1 and phase.epochs < 1]:
             raise ValueError(f"{self.loss.name}: phase {short[0].name} needs an epoch at least, got {short[0].epochs}")
         self.phases, self.in_last_phase = phases, len(phases) == 1
-        self._go_to(0)
+        self.go_to(0)
         for name, parameter in self.named_parameters():
             if parameter.requires_grad and not any(_trains(phase, name) for phase in phases):
                 parameter.requires_grad_(False)
@@ -65,7 +65,7 @@ class PhasedModule(L.LightningModule):
         checkpoint["phase"] = self.phase_index
 
     def on_load_checkpoint(self, checkpoint: dict) -> None:
-        self._go_to(checkpoint["phase"])
+        self.go_to(checkpoint["phase"])
 
     def on_fit_start(self) -> None:
         self._announce()
@@ -83,14 +83,15 @@ class PhasedModule(L.LightningModule):
     def on_train_epoch_end(self) -> None:
         if self.epoch_of_phase + 1 < self.phase.epochs or self.phase is self.phases[-1]:
             return
-        self._go_to(self.phase_index + 1)
+        self.go_to(self.phase_index + 1)
         self.loss.enter(self)
         # Lightning then asks for the loader of this phase when the new optimiser asks how many steps there are.
         self.trainer.fit_loop._combined_loader = None
         self.trainer.strategy.setup_optimizers(self.trainer)
         self._announce()
 
-    def _go_to(self, index: int) -> None:
+    def go_to(self, index: int) -> None:
+        """Be in a phase, and tell the strategy."""
         self.phase_index = index
         self.loss.phase = self.phase
 

@@ -2,9 +2,11 @@
 
 import shlex
 
+from command_line.located import located
 from studies.answer import save, train
 from studies.arms import prepare
 from studies.plan import Plan
+from studies.preflight import preflight
 from studies.study import Study
 from studies.warm import get_ready
 
@@ -28,7 +30,9 @@ def main(argv: list[str]) -> None:
     runs = runs_of(commands)
     plan = plan.on_this_machine(runs[0])
     conditions = prepare(runs[0], planted=plan.planted, folder=runs[0].run_dir, per_run=plan.per_run)
-    studies = [Study.prepare(run, plan=plan, conditions=conditions) for run in runs]
+    with located():
+        studies = [Study.prepare(run, plan=plan, conditions=conditions) for run in runs]
+    preflight([arm for study in studies for arm in study.arms], conditions=conditions, seeds=plan.seeds)
     seeds = train(studies)
     for study in studies:
         answer, files = save(study, seeds, command=command)

@@ -97,6 +97,11 @@ class Study:
             else {},
         )
 
+    @property
+    def arms(self) -> list[Arm]:
+        """Every configuration that differs from the others by more than length or split."""
+        return [self.pair.baseline, self.pair.treated, *self.controls.values()]
+
     def beside(self, seeds: Sequence[int]) -> list[Job]:
         """The runs that the answer of these seeds must stand beside."""
         jobs = [job for arm in self.controls.values() for job in arm.jobs(seeds)]

@@ -151,7 +151,7 @@ class TestContractInTheDecoder:
             treated = decoder_with(strategy(name), targets)
             assert [phase.name for phase in zero.phases] == [phase.name for phase in treated.phases]
             for model in (zero, treated):
-                model._go_to(len(model.phases) - 1)
+                model.go_to(len(model.phases) - 1)
             task, aligned = torch.tensor(1.7), torch.tensor(1e3)
             assert zero.loss.combine(task=task, alignment=aligned, progress=0.5) == task
             assert zero.resting().keys() == treated.resting().keys()
@@ -176,7 +176,7 @@ class TestContractInTheDecoder:
         with torch.autocast("cpu", torch.bfloat16):
             assert torch.ones(2, 2).matmul(torch.ones(2, 2)).dtype == torch.bfloat16
             for index in range(len(model.phases)):
-                model._go_to(index)
+                model.go_to(index)
                 train_steps(model, count=1)
         assert set(map(repr, seen)) == (set() if name in LABELS_ONLY else {repr((False, {torch.float32}))})
 

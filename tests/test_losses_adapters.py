@@ -34,7 +34,7 @@ def make(loss, targets, *, network: str | EMOD = "axial_de", spec: DataSpec | No
     torch.manual_seed(42)
     model = Decoder(network=network, loss=loss)
     model.build(spec=spec or RAW, targets=targets, source=targets if loss.second_data else None)
-    model._go_to(len(model.phases) - 1)
+    model.go_to(len(model.phases) - 1)
     return model.eval()
 
 

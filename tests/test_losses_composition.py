@@ -127,7 +127,7 @@ class TestPairing:
         assert beside.loss.name == f"{alone.loss.name}+topo_optimal"
         for index in range(len(alone.phases)):
             for model in (alone, beside):
-                model._go_to(index)
+                model.go_to(index)
                 if index:
                     model.loss.enter(model)
                 train_steps(model)
@@ -181,7 +181,7 @@ class TestPhases:
     def test_a_student_starts_with_the_head_that_another_part_made(self, order, targets):
         model = decoder_with(Composition(parts=[TeacherKD(), HeadInit(weight=2.0)][::order]), targets)
         train_steps(model)
-        model._go_to(1)
+        model.go_to(1)
         model.loss.enter(model)
         torch.testing.assert_close(model.classifier.linear.bias, 2 * targets.v_class)
 

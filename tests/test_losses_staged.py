@@ -37,7 +37,7 @@ def same(a: dict[str, torch.Tensor], b: dict[str, torch.Tensor]) -> bool:
 
 def onward(model: Decoder) -> None:
     """To the next phase, as the end of an epoch does."""
-    model._go_to(model.phase_index + 1)
+    model.go_to(model.phase_index + 1)
     model.loss.enter(model)
 
 
@@ -49,7 +49,7 @@ def saved(model: Decoder, path) -> str:
 class TestTeacherKD:
     def test_a_teacher_like_the_student_costs_nothing(self, targets):
         model = decoder_with(TeacherKD(), targets).eval()
-        model._go_to(1)
+        model.go_to(1)
         batch, logits = trials(), model(trials().x).detach().requires_grad_()
         found = model.loss(Output(logits=logits, h=torch.zeros(36, 8)), batch)
         assert found.abs() < 1e-6
@@ -59,7 +59,7 @@ class TestTeacherKD:
     @pytest.mark.parametrize("temperature", [0.5, 2.0])
     def test_gradient_is_temperature_times_the_difference(self, temperature, targets):
         model = decoder_with(TeacherKD(temperature=temperature), targets).eval()
-        model._go_to(1)
+        model.go_to(1)
         logits = normal(36, K).float().requires_grad_()
         found = model.loss(Output(logits=logits, h=torch.zeros(36, 8)), trials())
         student, teacher = (x.div(temperature).softmax(dim=1) for x in (logits, model.loss.teacher(trials().x)))

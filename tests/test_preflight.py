@@ -1,0 +1,160 @@
+"""A bug in a new loss or network is told in seconds, with its file and line, before the first run of a study."""
+
+import pytest
+import torch
+
+from command_line import catalogue
+from command_line.help import short_help
+from command_line.located import located
+from command_line.settings import RunSettings
+from console import rooms
+from studies.arms import Conditions, prepare
+from studies.plan import Plan
+from studies.preflight import preflight
+from studies.study import Study
+
+LOSS = """\
+import torch
+from losses.vaxis_mse import VAxisMSE
+
+class Mine(VAxisMSE):
+    \"\"\"Mine.\"\"\"
+
+    def {name}(self, {arguments}):
+        {body}
+"""
+NETWORK = """\
+import torch
+from networks.global_context_de import GlobalContextDE
+
+class Mine(GlobalContextDE):
+    \"\"\"Mine.\"\"\"
+
+    def forward(self, x):
+        {body}
+"""
+FORWARD = {"name": "forward", "arguments": "output, batch"}
+
+
+@pytest.fixture(scope="module")
+def conditions(tmp_path_factory) -> Conditions:
+    folder = tmp_path_factory.mktemp("conditions")
+    words = ["--config", "configs/simulated.yaml", f"--data.root={folder / 'cohort'}", f"--data.cache={folder}"]
+    return prepare(RunSettings.parse(words), planted=True, folder=folder / "runs", quiet=True)
+
+
+def tried(conditions: Conditions, *words: str, controls: tuple[str, ...] = ()) -> None:
+    """What the verdict does between its flags and its first run."""
+    run = RunSettings(conditions.settings.content).with_words(words)
+    with located():
+        study = Study.prepare(run, plan=Plan(seeds=(1,), planted=True, controls=controls), conditions=conditions)
+    preflight(study.arms, conditions=conditions, seeds=(1,))
+
+
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        (LOSS.format(**FORWARD, body="return output.h.men()"), r"plugin_0.py:8: AttributeError: .+ 'men'"),
+        (
+            LOSS.format(**FORWARD, body="return output.h.pow(2).mean(dim=1)"),
+            r"plugin_1.py:7: Mine.forward returns .+ \(64,\)",
+        ),
+        (LOSS.format(**FORWARD, body="return output.h.mean() / 0"), r"returns (-?inf|nan) for the first batch"),
+        (LOSS.format(**FORWARD, body="return 3.0"), r"returns float; it must return a tensor"),
+        (LOSS.format(**FORWARD, body="return self.v @ output.h"), r"plugin_4.py:8: RuntimeError: .*(shape|size)"),
+        (LOSS.format(**FORWARD, body="return (output.h * 0).sum().sqrt()"), "gradient of .+ is not finite"),
+        (LOSS.format(name="build", arguments="spec", body="self.v = spec.target"), "plugin_6.py:8: AttributeError"),
+        (LOSS.format(name="prepare", arguments="decoder", body="decoder.net"), "plugin_7.py:8: AttributeError"),
+    ],
+)
+def test_a_loss_with_a_bug(conditions, code, message, tmp_path, monkeypatch, request):
+    number = request.node.callspec.indices["code"]
+    (tmp_path / f"plugin_{number}.py").write_text(code)
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(ValueError, match=message) as told:
+        tried(conditions, "--loss", f"plugin_{number}.Mine", "--loss.weight=1")
+    assert len(str(told.value).splitlines()) == 1
+    assert "arm plugin_" in str(told.value)
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ("return super().forward(x).mean(dim=1)", r"states tokens .+ and returns \(2, 5, 32\)"),
+        ("return super().forward(x) * (torch.inf if len(x) > 2 else 1)", "returns nan for the first batch"),
+        ("return super().forward(x if self.training or len(x) < 3 else x[:3])", r"logits have shape \(3, 9\)"),
+        ("return undefined", r"encoder_3.py:8: NameError: name 'undefined'"),
+    ],
+)
+def test_a_network_with_a_bug(conditions, body, message, tmp_path, monkeypatch, request):
+    name = f"encoder_{request.node.callspec.indices['body']}"
+    (tmp_path / f"{name}.py").write_text(NETWORK.format(body=body))
+    monkeypatch.syspath_prepend(tmp_path)
+    words = ("--network", f"{name}.Mine", "--loss", "vaxis_mse")
+    other = Conditions(**{**vars(conditions), "settings": conditions.settings.with_words(words[:2])})
+    with pytest.raises(ValueError, match=message):
+        tried(other, *words)
+
+
+@pytest.mark.parametrize(
+    "loss",
+    ["vaxis_mse", "rsa+vaxis_mse", "pretrain_finetune", "xeeg", "peft_lora", "uncertainty", "topo_frontal", "crd"],
+)
+def test_what_is_right_passes_with_every_phase_and_control(loss, conditions):
+    tried(conditions, "--loss", loss, controls=("random",))
+
+
+def test_the_random_state_of_the_launcher_does_not_move(conditions):
+    study = Study.prepare(
+        RunSettings(conditions.settings.content).with_words(["--loss", "rsa"]),
+        plan=Plan(seeds=(1,), planted=True),
+        conditions=conditions,
+    )
+    before = torch.get_rng_state()
+    preflight(study.arms, conditions=conditions, seeds=(1,))
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_arms_that_are_finished_are_not_tried_again(conditions, tmp_path, monkeypatch):
+    (tmp_path / "late.py").write_text(LOSS.format(**FORWARD, body="raise KeyError('never')"))
+    monkeypatch.syspath_prepend(tmp_path)
+    run = RunSettings(conditions.settings.content).with_words(["--loss", "late.Mine"])
+    study = Study.prepare(run, plan=Plan(seeds=(1,), planted=True), conditions=conditions)
+    for arm in study.arms:
+        arm.run_dir(1).mkdir(parents=True)
+        (arm.run_dir(1) / "result.json").write_text("{}")
+    preflight(study.arms, conditions=conditions, seeds=(1,))
+
+
+class TestAFileThatIsNoPython:
+    @pytest.fixture(autouse=True)
+    def folder(self, tmp_path, monkeypatch):
+        """A project of one good and one bad loss; the other plug-ins are those of the project."""
+        for kind in catalogue.FOLDERS.values():
+            (tmp_path / kind).symlink_to(catalogue.ROOT / kind)
+        (tmp_path / "losses").unlink()
+        (tmp_path / "losses").mkdir()
+        (tmp_path / "losses" / "good.py").write_text('class Good(AlignmentLoss):\n    """Does."""\n')
+        (tmp_path / "losses" / "bad.py").write_text('"""Bad."""\n\nclass Bad(AlignmentLoss:\n    pass\n')
+        monkeypatch.setattr(catalogue, "ROOT", tmp_path)
+
+    def test_help_lists_the_others_and_says_what_is_wrong(self):
+        said = short_help()
+        assert "good" in said
+        assert "GlobalContextDE" in said
+        assert "LEFT OUT: losses/bad.py:3: " in said
+
+    def test_who_names_it_is_told_the_line(self):
+        assert catalogue.class_path("loss", "good") == "losses.good.Good"
+        with pytest.raises(SystemExit, match=r"losses/bad.py:3: .+; mend the file"):
+            catalogue.class_path("loss", "bad")
+
+
+def test_commands_of_a_room_are_listed_beside_one_that_is_no_python(tmp_path, monkeypatch):
+    (tmp_path / "room").mkdir()
+    guard = '\nif __name__ == "__main__":\n    pass\n'
+    (tmp_path / "room" / "good.py").write_text(f'"""Does."""\n{guard}')
+    (tmp_path / "room" / "bad.py").write_text(f'"""Does not."""\ndef f(:\n{guard}')
+    monkeypatch.setattr(rooms, "ROOT", tmp_path)
+    assert rooms.commands("room")["good"] == "Does."
+    assert "line 2" in rooms.commands("room")["bad"]
