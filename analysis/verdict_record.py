@@ -15,6 +15,7 @@ from analysis.controls import Control, control
 from analysis.lengths import Lengths, lengths
 from analysis.new_clips import SEEN, NewClips, new_clips
 from analysis.people import People, people
+from analysis.said import said
 from analysis.training import Ending, ending, warnings_of
 from analysis.under_trained import AgainstLinear, against_linear
 from measures.baselines import Baseline
@@ -121,7 +122,11 @@ class Verdict:
         answer = judged(accuracy.measured, margin=margin, looks=looks)
         linear = against_linear(baselines, baseline)
         training, lost = _training(baseline, treated)
-        problems = [*([linear.warning] if linear and linear.warning else []), *warnings_of(training)]
+        problems = [
+            *([linear.warning] if linear and linear.warning else []),
+            *warnings_of(training),
+            *said(without=baseline, treated=treated),
+        ]
         return cls(
             dataset=first.result["dataset"],
             features=first.result["features"],

@@ -10,12 +10,13 @@ import lightning as L
 import numpy as np
 import torch
 from lightning.pytorch.trainer.states import TrainerFn
+from torch import nn
 
 from callbacks.residual_gradient import ResidualGradient
 from callbacks.trials import TrialCallback, Trials
 from callbacks.view import callbacks_of, data_of, decoder_of
 from measures.scores import classification_scores, confusion_matrix
-from records import result
+from records import heard, result
 from records.code import code_version, versions
 from records.files import atomic
 from records.layout import RunDirectory
@@ -77,6 +78,22 @@ class RunWriter(TrialCallback):
         # A test of some checkpoint is not the result of the run in whose folder it may happen.
         result.write(files.result if self._fitted else files.evaluation, self._result(trainer, pl_module))
 
+    def state_dict(self) -> dict[str, Any]:
+        """Warnings that a run gave before it was interrupted are warnings of the run."""
+        return {"warnings": heard.so_far()}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        heard.add(state_dict.get("warnings", ()))
+
+    def _ended(self, loss: nn.Module) -> list[str]:
+        """What is known when training is over: that it may have been too short, and where the loss taught nothing."""
+        last = self._fitted and self._epochs > 1 and self._loaded_epoch == self._epochs - 1
+        undefined = sum(getattr(part, "degenerate_batches", 0) for part in loss.modules())
+        return [
+            *([heard.BEST_IS_LAST] if last else []),
+            *([f"the loss was not defined on {undefined} batches and taught nothing there"] if undefined else []),
+        ]
+
     def _files(self) -> RunDirectory:
         assert self.run_dir is not None  # set by setup, which comes first
         return RunDirectory(self.run_dir)
@@ -107,6 +124,7 @@ class RunWriter(TrialCallback):
             "wall_seconds": round(time.monotonic() - self._started, 1),
             "code": self._code,
             "versions": versions(),
+            "warnings": [*heard.so_far(), *self._ended(loss)],
             **{split: self._scores(trainer, pl_module, split) for split in result.SPLITS},
             "residual_gradient": {key: value for means in gradients for key, value in means.items()},
         }

@@ -28,6 +28,7 @@ from lightning_modules.decoder import Decoder
 from lightning_modules.reopening import check_same_decoder, normalise_as_trained, restore
 from losses.base import AlignmentLoss
 from networks.base import Network
+from records import heard
 from records.lock import lock
 from tracking.loggers import logger_configs
 
@@ -251,7 +252,8 @@ def run(argv: list[str]) -> None:
     """Run one subcommand; ``argv`` is normalised (``command_line.normalise``)."""
     # DDP starts the other ranks by running the words of this process again.
     sys.argv[1:] = argv
-    command_line(DecoderCLI, run=True)
+    with heard.listening():
+        command_line(DecoderCLI, run=True)
 
 
 def parse(argv: list[str]) -> DecoderCLI:

@@ -65,6 +65,11 @@ class Run:
         return float(self.result["weight"])
 
     @property
+    def warnings(self) -> list[str]:
+        """What the run warned of; nothing where it is of a version that kept no record of it."""
+        return list(self.result.get("warnings") or ())
+
+    @property
     def chance(self) -> float:
         """Balanced accuracy of guessing."""
         return number(self.result["test"]["chance"])
