@@ -9,8 +9,20 @@ from torch import Tensor
 from eeg.batch import Batch, SourceBatch
 from lightning_modules.decoder import Decoder
 from lightning_modules.step import training_losses
+from losses.base import AlignmentLoss
 
 ROOT = Path(__file__).resolve().parents[1]
+
+
+# Name of each part of a strategy to the constants that it was built with.
+Taught = dict[str, dict[str, Tensor]]
+
+
+def constants(loss: AlignmentLoss) -> Taught:
+    """What the parts of a strategy were built with, by the name of the part; most of it is targets."""
+    parts = [part for part in loss.modules() if isinstance(part, AlignmentLoss)]
+    kept = {part.name: {name: value.clone() for name, value in part.named_buffers(recurse=False)} for part in parts}
+    return {name: values for name, values in kept.items() if values}
 
 
 def try_out(decoder: Decoder, *, training: Callable[[str], list[Batch]], validation: Batch) -> None:

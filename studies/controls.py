@@ -1,10 +1,15 @@
 """The controls of a verdict: the same loss with targets that are not the axis."""
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lightning_modules.control import RANDOM
 from vaxis.axis import Axis
+
+if TYPE_CHECKING:
+    from lightning_modules.trying import Taught
+    from studies.arms import Arm
 
 AROUSAL = "arousal"
 
@@ -48,6 +53,34 @@ def check_random(axis: Axis, *, positions: str | None, seeds: tuple[int, ...]) -
             targets.permuted(seed=seed)
     except ValueError as error:
         raise ValueError(f"{error}; leave them out with --controls none") from error
+
+
+def check_controls(controls: "Mapping[str, Arm]", *, treated: "Arm", taught: "Mapping[Path, Taught]") -> None:
+    """Refuse an artifact as a control of a loss that reads nothing of it that differs from the axis.
+
+    An axis of arousal differs from that of valence by its direction. A strategy that is taught by the texts or by the
+    class centroids and not by positions on the axis (crd, clip_infonce, rkd with texts, prototype_kd) sees the same
+    targets twice, and its control would be the loss itself.
+
+    Args:
+        controls: arms by the name of the control.
+        treated: the arm of the loss.
+        taught: constants of the arms that were tried.
+
+    Raises:
+        ValueError: names the loss, and what to do.
+    """
+    for name, arm in controls.items():
+        if name == RANDOM or not {arm.path, treated.path} <= set(taught):
+            continue
+        ours, theirs = taught[treated.path], taught[arm.path]
+        same = [part for part in ours if all(value.equal(theirs[part][key]) for key, value in ours[part].items())]
+        if same or not ours:
+            loss = " and ".join(same) or treated.settings.value("loss.class_path").split(".")[-2]
+            raise ValueError(
+                f"--controls {name} is no control for --loss {loss}, which reads no position on the axis: its targets "
+                f"are the same with both; use --controls {RANDOM}"
+            )
 
 
 def _arousal(axis: Axis) -> Path:

@@ -5,6 +5,7 @@ import shlex
 from command_line.located import located
 from studies.answer import save, train
 from studies.arms import prepare
+from studies.controls import check_controls
 from studies.plan import Plan
 from studies.preflight import preflight
 from studies.study import Study
@@ -32,7 +33,10 @@ def main(argv: list[str]) -> None:
     conditions = prepare(runs[0], planted=plan.planted, folder=runs[0].run_dir, per_run=plan.per_run)
     with located():
         studies = [Study.prepare(run, plan=plan, conditions=conditions) for run in runs]
-    preflight([arm for study in studies for arm in study.arms], conditions=conditions, seeds=plan.seeds)
+    arms = [arm for study in studies for arm in study.to_try(plan.seeds)]
+    taught = preflight(arms, conditions=conditions, seed=plan.seeds[0])
+    for study in studies:
+        check_controls(study.controls, treated=study.pair.treated, taught=taught)
     seeds = train(studies)
     for study in studies:
         answer, files = save(study, seeds, command=command)

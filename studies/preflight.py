@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from command_line.located import located
@@ -9,20 +10,22 @@ from studies.arms import Arm, Conditions
 
 if TYPE_CHECKING:
     from eeg.batch import Batch
+    from lightning_modules.trying import Taught
 
 # Of raw signals, which a processor reads slowly; the losses couple trials and want several of a class.
 MOST_RAW_TRIALS = 32
 
 
-def preflight(arms: Sequence[Arm], *, conditions: Conditions, seeds: Sequence[int]) -> None:
+def preflight(arms: Sequence[Arm], *, conditions: Conditions, seed: int) -> "dict[Path, Taught]":
     """Build the decoder of each arm and try it on a batch, in this process and on the processor.
-
-    Arms whose runs are finished are not tried again.
 
     Args:
         arms: of the study; one that is named twice is tried once.
         conditions: that they share, with data that are prepared.
-        seeds: of their runs; the first one is tried.
+        seed: of the runs that are tried.
+
+    Returns:
+        Folder of an arm to the constants that each part of its loss was built with.
 
     Raises:
         ValueError: what an arm's loss or network returns cannot be trained, or it raised an exception: the message
@@ -30,18 +33,19 @@ def preflight(arms: Sequence[Arm], *, conditions: Conditions, seeds: Sequence[in
     """
     from command_line.reader import instantiate
 
-    waiting = {arm.path: arm for arm in arms if not all(job.finished for job in arm.jobs(seeds))}
-    if not waiting:
-        return
+    taught: dict[Path, Taught] = {}
+    if not arms:
+        return taught
     with _as_before():
-        own, _, _ = instantiate(conditions.settings.with_seed(seeds[0]))
+        own, _, _ = instantiate(conditions.settings.with_seed(seed))
         own.setup("fit")
-        for arm in waiting.values():
+        for arm in {arm.path: arm for arm in arms}.values():
             try:
                 with located():
-                    _try(arm, own, conditions, seed=seeds[0])
+                    taught[arm.path] = _try(arm, own, conditions, seed=seed)
             except ValueError as error:
                 raise ValueError(f"{error} (tried on one batch before the first run, arm {arm.path.name})") from error
+    return taught
 
 
 @contextmanager
@@ -55,12 +59,12 @@ def _as_before() -> Iterator[None]:
         yield
 
 
-def _try(arm: Arm, own: Any, conditions: Conditions, *, seed: int) -> None:
+def _try(arm: Arm, own: Any, conditions: Conditions, *, seed: int) -> "Taught":
     from command_line.reader import instantiate
     from datamodules.transfer import Transfer
     from eeg.batch import SourceBatch
     from lightning_modules.control import axis_of
-    from lightning_modules.trying import try_out
+    from lightning_modules.trying import constants, try_out
     from vaxis.axis import Axis
 
     data, decoder, trainer = instantiate(arm.settings.with_seed(seed))
@@ -84,6 +88,7 @@ def _try(arm: Arm, own: Any, conditions: Conditions, *, seed: int) -> None:
 
     batch = _first(own.val_dataloader(), raw=own.features == "raw")
     try_out(decoder, training=training, validation=data.on_after_batch_transfer(batch, 0))
+    return constants(decoder.loss)
 
 
 def _first(loader: Any, *, raw: bool) -> "Batch":

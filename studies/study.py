@@ -97,10 +97,13 @@ class Study:
             else {},
         )
 
-    @property
-    def arms(self) -> list[Arm]:
-        """Every configuration that differs from the others by more than length or split."""
-        return [self.pair.baseline, self.pair.treated, *self.controls.values()]
+    def to_try(self, seeds: Sequence[int]) -> list[Arm]:
+        """Configurations that differ by more than length or split and have runs to train; with a control its loss."""
+        every = [self.pair.baseline, self.pair.treated, *self.controls.values()]
+        waiting = [arm for arm in every if not all(job.finished for job in arm.jobs(seeds))]
+        if self.pair.treated not in waiting and any(arm in waiting for arm in self.controls.values()):
+            waiting.append(self.pair.treated)
+        return waiting
 
     def beside(self, seeds: Sequence[int]) -> list[Job]:
         """The runs that the answer of these seeds must stand beside."""

@@ -1,5 +1,7 @@
 """A bug in a new loss or network is told in seconds, with its file and line, before the first run of a study."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -9,9 +11,11 @@ from command_line.located import located
 from command_line.settings import RunSettings
 from console import rooms
 from studies.arms import Conditions, prepare
+from studies.controls import check_controls
 from studies.plan import Plan
 from studies.preflight import preflight
 from studies.study import Study
+from vaxis.axis import Axis
 
 LOSS = """\
 import torch
@@ -48,7 +52,8 @@ def tried(conditions: Conditions, *words: str, controls: tuple[str, ...] = ()) -
     run = RunSettings(conditions.settings.content).with_words(words)
     with located():
         study = Study.prepare(run, plan=Plan(seeds=(1,), planted=True, controls=controls), conditions=conditions)
-    preflight(study.arms, conditions=conditions, seeds=(1,))
+    taught = preflight(study.to_try((1,)), conditions=conditions, seed=1)
+    check_controls(study.controls, treated=study.pair.treated, taught=taught)
 
 
 @pytest.mark.parametrize(
@@ -111,7 +116,7 @@ def test_the_random_state_of_the_launcher_does_not_move(conditions):
         conditions=conditions,
     )
     before = torch.get_rng_state()
-    preflight(study.arms, conditions=conditions, seeds=(1,))
+    preflight(study.to_try((1,)), conditions=conditions, seed=1)
     assert torch.equal(torch.get_rng_state(), before)
 
 
@@ -120,10 +125,12 @@ def test_arms_that_are_finished_are_not_tried_again(conditions, tmp_path, monkey
     monkeypatch.syspath_prepend(tmp_path)
     run = RunSettings(conditions.settings.content).with_words(["--loss", "late.Mine"])
     study = Study.prepare(run, plan=Plan(seeds=(1,), planted=True), conditions=conditions)
-    for arm in study.arms:
+    assert len(study.to_try((1,))) == 2
+    for arm in study.to_try((1,)):
         arm.run_dir(1).mkdir(parents=True)
         (arm.run_dir(1) / "result.json").write_text("{}")
-    preflight(study.arms, conditions=conditions, seeds=(1,))
+    assert not study.to_try((1,))
+    assert not preflight([], conditions=conditions, seed=1)
 
 
 class TestAFileThatIsNoPython:
@@ -158,3 +165,31 @@ def test_commands_of_a_room_are_listed_beside_one_that_is_no_python(tmp_path, mo
     monkeypatch.setattr(rooms, "ROOT", tmp_path)
     assert rooms.commands("room")["good"] == "Does."
     assert "line 2" in rooms.commands("room")["bad"]
+
+
+@pytest.fixture(scope="module")
+def other(conditions, tmp_path_factory):
+    """An artifact with the texts of the axis of the data and other positions, as that of arousal has."""
+    axis = Axis.load(conditions.axis_path)
+    turned = {name: values[::-1].copy() for name, values in axis.positions.items()}
+    return str(replace(axis, positions=turned).save(tmp_path_factory.mktemp("other") / "other.npz"))
+
+
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [
+        (("--loss=crd",), "crd"),
+        (("--loss=clip_infonce",), "clip_infonce"),
+        (("--loss=rkd", "--loss.teacher=text"), "rkd"),
+        (("--loss=prototype_kd",), "prototype_kd"),
+        (("--loss=rsa+crd",), "crd"),
+    ],
+)
+def test_a_control_that_differs_by_its_direction_is_none_for_a_loss_that_reads_texts(words, named, conditions, other):
+    with pytest.raises(ValueError, match=rf"is no control for --loss {named}, .+ use --controls random"):
+        tried(conditions, *words, controls=(other,))
+
+
+@pytest.mark.parametrize("loss", ["vaxis_mse", "rsa", "rkd", "soft_label_kd"])
+def test_it_is_one_for_a_loss_that_reads_positions(loss, conditions, other):
+    tried(conditions, "--loss", loss, controls=(other,))
