@@ -6,12 +6,14 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from command_line.located import located
 from command_line.settings import RunSettings, digest
 from paper import row_flags
 from paper.rows import PublishedRow
 from paper.table import Table
 from studies.arms import Arm, Conditions, prepare
 from studies.jobs import Job, RunFailed, launch, slots
+from studies.preflight import preflight
 
 STAND_IN_LAYERS = (10, 20)  # of SmolLM2's 30: their axes correlate 0.2 and 0.6 with that of the last but one
 STAND_INS = "further axes: two other layers of the bundled model stand in for other models (--axes names real ones)"
@@ -105,7 +107,16 @@ class Campaign:
         """
         axes = (self.axes or self._stand_ins()) if row.axes else ()
         runs = row_flags.arms(row, self.shared, axes=list(map(str, axes)))
-        return {arm: self._conditions(run).arm(run) for arm, run in runs.items()}
+        return {arm: self._tried(run) for arm, run in runs.items()}
+
+    def _tried(self, run: RunSettings) -> Arm:
+        """The arm of a run, once a batch has gone through it; a bug costs the row and not its baselines."""
+        conditions = self._conditions(run)
+        with located():
+            arm = conditions.arm(run)
+        if not all(job.finished for job in arm.jobs(self.seeds)):
+            preflight([arm], conditions=conditions, seed=self.seeds[0])
+        return arm
 
     def _conditions(self, run: RunSettings) -> Conditions:
         """Axis and data of a run, made ready once; the base serves every row that changes the strategy alone."""

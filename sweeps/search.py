@@ -24,6 +24,7 @@ from studies.devices import chosen, named
 from studies.jobs import Slot, slots
 from sweeps import pruning
 from sweeps import sweep as settings
+from sweeps.beside import closing, train_none
 from sweeps.pool import Pool
 from sweeps.storage import Store
 from sweeps.sweep import OBJECTIVES, Sweep
@@ -43,6 +44,8 @@ def main(argv: list[str]) -> None:
     on = _slots(args, RunSettings(next(iter(Sweep.of(study).settings.values()))))
     try:
         Pool(store, study.study_name, on=on, folder=folder, beat=args.beat).work(study)
+        if not args.no_none:
+            train_none(Sweep.of(study), on=on, study=study.study_name)
     finally:
         _summary(study, study.study_name, args.storage)
     if args.confirm:
@@ -84,6 +87,7 @@ def parse(argv: list[str]) -> tuple[argparse.Namespace, list[str]]:
     parser.add_argument("--folder", help="of studies; by default runs/sweeps")
     parser.add_argument("--confirm", type=int, default=0, help="train the best N again with fresh seeds")
     parser.add_argument("--confirm_seeds", type=int, default=5, help="how many fresh seeds")
+    parser.add_argument("--no_none", action="store_true", help="do not train the same runs without a loss at the end")
     parser.add_argument("--beat", type=float, default=15.0, help="seconds between two signs of life of a worker")
     return parser.parse_known_args(argv)
 
@@ -194,6 +198,7 @@ def _summary(study: optuna.Study, name: str, storage: str | None) -> None:
     print(f"again    {sweep.shell(best.params, seed=sweep.seeds[0])}")
     shown = f" --storage {storage}" if storage and "@" not in storage else ""
     print(f"pictures python -m sweeps.show {name}{shown}")
+    print(*closing(sweep, best=best.values, params=best.params), sep="\n")
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from optuna.trial import FrozenTrial, TrialState
 from console.arguments import Arguments
 from console.errors import one_line_errors
 from sweeps import confirm
+from sweeps.beside import closing
 from sweeps.pictures import origin, pictures, varied
 from sweeps.storage import Store
 from sweeps.sweep import Sweep
@@ -82,7 +83,8 @@ def summary(study: optuna.Study, *, best: int) -> str:
     else:
         lines.append(f"\nThe best of {len(complete)} is too good by selection alone; the same search with --confirm 3")
         lines.append("trains the best again with fresh seeds and says by how much.")
-    return "\n".join([*lines, f"\nagain    {sweep.shell(shown[0].params, seed=sweep.seeds[0])}"])
+    lines.append(f"\nagain    {sweep.shell(shown[0].params, seed=sweep.seeds[0])}")
+    return "\n".join([*lines, *closing(sweep, best=shown[0].values, params=shown[0].params)])
 
 
 def _chance(sweep: Sweep, trial: FrozenTrial) -> str:

@@ -75,7 +75,7 @@ class Sweep:
 
     def run(self, params: dict[str, Any], *, seed: int) -> RunSettings:
         """Settings of one run of a configuration."""
-        loss, values = self._chosen(params)
+        loss, values = self.chosen(params)
         run = RunSettings(self.settings[loss]).with_seed(seed)
         for flag in sorted(values, key=lambda flag: flag.count(".")):  # a class before its arguments
             run = run.with_value(flag, values[flag])
@@ -83,13 +83,13 @@ class Sweep:
 
     def shell(self, params: dict[str, Any], *, seed: int) -> str:
         """Command line that trains a configuration again, for a folder of its own."""
-        loss, values = self._chosen(params)
+        loss, values = self.chosen(params)
         flags = [f"--{flag}={v if isinstance(v, str) else json.dumps(v)}" for flag, v in values.items()]
         return shlex.join(
             ["python", "train.py", "fit", *self.argv, f"--loss={loss}", *flags, f"--seed_everything={seed}"]
         )
 
-    def _chosen(self, params: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    def chosen(self, params: dict[str, Any]) -> tuple[str, dict[str, Any]]:
         """The loss of a configuration, and the value of each flag that is searched for it."""
         loss = params.get("loss", next(iter(self.space)))
         return loss, {flag: params[self._name(loss, flag)] for flag in self.space[loss]}

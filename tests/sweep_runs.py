@@ -17,7 +17,7 @@ from sweeps.worker import STORAGE
 from tests.conftest import ROOT
 from tests.runs import environment
 
-QUICK = ("--config", "configs/simulated.yaml", "--trainer.max_epochs=1", "--pruner=none", "--beat=0.5")
+QUICK = ("--config", "configs/simulated.yaml", "--trainer.max_epochs=1", "--pruner=none", "--beat=0.5", "--no_none")
 
 
 class Search:

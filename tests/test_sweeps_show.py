@@ -62,7 +62,8 @@ def test_summary_says_best_chance_cost_and_the_command_of_the_best(folder):
     assert listed[0].split()[:2] == [str(best.number), f"{best.value:.4f}"]
     assert listed[3] == "", "three are listed"
     assert "42 of 44 epochs trained (5% saved by pruner median); 0.50 s between trials" in said
-    command = said.splitlines()[-1]
+    command, verdict = said.splitlines()[-2:]
+    assert verdict.startswith("verdict  python train.py --x=1 --loss=")
     assert command.startswith("again    python train.py fit --x=1 --loss=")
     assert f"--loss.weight={best.value}" in command
     assert "--seed_everything=7" in command
