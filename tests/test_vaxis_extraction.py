@@ -181,3 +181,15 @@ def test_nonce_keeps_what_is_not_content():
         old, new = old.strip(",;!"), new.strip(",;!")
         assert (new == old) == (old.lower() in FUNCTION_WORDS)
         assert new[0].isupper() == old[0].isupper()
+
+
+@pytest.mark.parametrize("command", [["extract", "--out", "{}/a.npz"], ["validate", "--llm", ""]])
+def test_what_cannot_be_meant_is_told_before_a_model_is_opened(command, tmp_path, capsys, monkeypatch):
+    def opened(*_, **__):
+        raise AssertionError("a model was opened")
+
+    monkeypatch.setattr("vaxis.language.extraction._open", opened)
+    file = tmp_path / "file"
+    file.touch()  # a folder cannot be made where a file is
+    assert main([word.format(file) for word in command]) == 1
+    assert capsys.readouterr().err.startswith(("error: --out", "error: --llm is empty"))

@@ -1,7 +1,9 @@
 """``python -m vaxis extract``: make the axis of a language model, or show the one that is cached."""
 
 import argparse
+from pathlib import Path
 
+from vaxis.commands.outputs import check_writable
 from vaxis.language.modes import MODES, choose
 from vaxis.language.readouts import HELP
 
@@ -77,6 +79,8 @@ def main(args: argparse.Namespace) -> int:
     from vaxis.language.extraction import ensure_axis
     from vaxis.summary import summary
 
+    if args.out:
+        check_writable("--out", Path(args.out))
     asked = {name: getattr(args, name, None) for name in ("mode", "readout", "layer")}
     readout, layer = choose(**asked)
     names = ("llm", "taxonomy", "sentences", "paraphrases", "quality", "out", "again")

@@ -4,13 +4,13 @@ import argparse
 import hashlib
 import json
 import sys
-import tempfile
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from records.files import atomic, cache_dir
 from vaxis.commands.extract import add_model_arguments, model_options
+from vaxis.commands.outputs import check_writable
 
 if TYPE_CHECKING:
     from vaxis.axis import Axis
@@ -105,6 +105,8 @@ def _check(args: argparse.Namespace) -> None:
 
     if args.samples < 10 or args.draws < 20:
         raise ValueError("--samples must be at least 10 and --draws at least 20, or the intervals mean nothing")
+    if not args.axis and not all(llm.strip() for llm in args.llm):
+        raise ValueError("--llm is empty; name bundled, a folder, a .gguf file or a hub id")
     for name in args.readouts:
         readout_of(name)
     if args.axis and (args.sentences or args.layer != "penultimate"):
@@ -117,19 +119,7 @@ def _check(args: argparse.Namespace) -> None:
         raise ValueError(f"--axis {args.axis} is of arousal, and the texts are rated for valence; give a valence axis")
     for flag, path in (("--out", args.out), ("--picture", args.picture)):
         if path:
-            _check_writable(flag, Path(path))
-
-
-def _check_writable(flag: str, path: Path) -> None:
-    """Try it: access rights say nothing of read-only disks, nor to root."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=path.parent):
-            pass
-    except OSError as error:
-        raise ValueError(f"{flag} {path} cannot be written ({error.strerror or error}); give another folder") from error
-    if path.is_dir():
-        raise ValueError(f"{flag} {path} is a folder; give a file in it")
+            check_writable(flag, Path(path))
 
 
 def _say(line: str) -> None:
