@@ -10,11 +10,10 @@ import lightning as L
 import numpy as np
 import torch
 from lightning.pytorch.trainer.states import TrainerFn
-from torch import nn
 
 from callbacks.residual_gradient import ResidualGradient
 from callbacks.trials import TrialCallback, Trials
-from callbacks.view import callbacks_of, data_of, decoder_of
+from callbacks.view import LossView, callbacks_of, data_of, decoder_of
 from measures.scores import classification_scores, confusion_matrix
 from records import heard, result
 from records.code import code_version, versions
@@ -85,7 +84,7 @@ class RunWriter(TrialCallback):
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         heard.add(state_dict.get("warnings", ()))
 
-    def _ended(self, loss: nn.Module) -> list[str]:
+    def _ended(self, loss: LossView) -> list[str]:
         """What is known when training is over: that it may have been too short, and where the loss taught nothing."""
         last = self._fitted and self._epochs > 1 and self._loaded_epoch == self._epochs - 1
         undefined = sum(getattr(part, "degenerate_batches", 0) for part in loss.modules())

@@ -1,8 +1,10 @@
 """What a callback may read of the decoder and the trainer, with types: this room does not import the Decoder."""
 
+from collections.abc import Iterator
 from typing import Protocol, cast
 
 import lightning as L
+from torch import nn
 
 from eeg.batch import DataSpec, Record
 from vaxis.axis import Axis
@@ -10,10 +12,12 @@ from vaxis.targets import Targets
 
 
 class LossView(Protocol):
-    """What callbacks read of the alignment strategy: its name in flags, and its weight."""
+    """What callbacks read of the alignment strategy: its name in flags, its weight and its parts."""
 
     name: str
     weight: float
+
+    def modules(self) -> Iterator[nn.Module]: ...
 
 
 class NetworkView(Protocol):

@@ -71,7 +71,7 @@ def _try(arm: Arm, own: Any, conditions: Conditions, *, seed: int) -> "Taught":
     # The data of the arms are the same ones, opened once; a second data set is the arm's own.
     data = Transfer(source=data.source, target=own) if isinstance(data, Transfer) else own
     data.setup("fit")
-    source = data.source and Axis.load(data.source.axis_path)
+    source = Axis.load(data.source.axis_path) if data.source else None
     decoder.control_axis = axis_of(decoder.control)
     decoder.axis = str(conditions.axis_path)
     decoder.build_on(
