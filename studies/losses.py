@@ -81,7 +81,7 @@ def _asked(study: Study, seeds: Sequence[int]) -> Intervention:
     name = treated.path.name.rsplit("-", 1)[0]
     weight = treated.settings.strategy["loss"].get("init_args", {}).get("weight")
     return Intervention(
-        id=name[:11],
+        id=name,
         label=name if weight is None else f"{name}, weight {weight:g}",
         group=str(study.conditions.folder),
         baseline=study.pair.baseline.path,

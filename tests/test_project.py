@@ -133,5 +133,14 @@ def test_readme_names_files_and_plugins_that_exist():
         assert (ROOT / name).is_file(), name
     for picture in re.findall(r"!\[.*?\]\((\S+?)\)", text, re.S):
         assert (ROOT / picture).is_file(), picture
+    for page in re.findall(r"\]\(((?!http)[^)#]+)\)", text):
+        assert (ROOT / page).is_file(), page
     losses = {plugin.name for plugin in plugins("loss")}
     assert set(re.findall(r"--loss (\w+)", text)) - {"pull_to_axis", "NAME"} <= losses
+
+
+def test_every_page_of_the_documentation_is_in_its_menu():
+    menu = (ROOT / "mkdocs.yml").read_text().split("\nnav:")[1]
+    pages = {str(path.relative_to(ROOT / "docs")) for path in (ROOT / "docs").rglob("*.md")}
+    listed = set(re.findall(r"[\w/]+\.md", menu))
+    assert listed - {"index.md", "losses.md", "commands.md"} == pages  # those three are made by docs/generate.py
