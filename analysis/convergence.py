@@ -16,18 +16,16 @@ from typing import Any
 
 import numpy as np
 
-from analysis.arms import strategy
 from analysis.base import Findings, Number
 from analysis.convergence_check import calibrate as calibrate
 from analysis.convergence_check import recover as recover
 from analysis.convergence_text import text
 from analysis.converging import Convergence, convergence
-from analysis.gather import gather, recipe_names
+from analysis.gather import gather, group_names
 from analysis.stimuli import final, kept, positions_of
 from measures.base import Measure
 from measures.clustered import Association, effective_number
 from measures.paired import paired
-from records.run import Run
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -45,7 +43,7 @@ def main(args: argparse.Namespace) -> Findings:
     positions = positions_of(runs, args.axis)
     stimuli = len(positions.v)
     # A recipe with a strategy is another recipe: its runs are alike for a reason of their own.
-    names = [_with_strategy(name, run) for name, run in zip(recipe_names(runs), runs)]
+    names = group_names(runs)
     checkpoints = [final(run, recipe=name, stimuli=stimuli) for run, name in zip(runs, names)]
     finals = len(checkpoints)
     for run, name in zip(runs, names):
@@ -120,13 +118,6 @@ def _number(found: Association, *, simulated: bool) -> Number | None:
         interval=(found.low, found.high) if math.isfinite(found.low) else None,
         **{name: value for name, value in optional.items() if math.isfinite(value)},
     )
-
-
-def _with_strategy(name: str, run: Run) -> str:
-    loss, weight, control = strategy(run)
-    if loss == "none":
-        return name
-    return f"{name} + {loss} {weight:g}" + (f" ({control})" if control else "")
 
 
 def _table(result: Convergence) -> list[dict[str, Any]]:

@@ -7,6 +7,7 @@ from typing import Any
 
 import yaml
 
+from analysis.arms import strategy
 from records.layout import CONFIG, RESULT
 from records.run import Run
 
@@ -76,7 +77,7 @@ def recipe(run: Run) -> dict[str, str]:
 
 
 def recipe_names(runs: Sequence[Run]) -> list[str]:
-    """A short name for the recipe of each run: the network, and those settings that differ among the runs."""
+    """A short name for the recipe of each run: the settings that differ among the runs, else the network."""
     recipes = [recipe(run) for run in runs]
     keys = dict.fromkeys(key for entry in recipes for key in entry)
     varying = [key for key in keys if len({entry.get(key) for entry in recipes}) > 1]
@@ -85,16 +86,24 @@ def recipe_names(runs: Sequence[Run]) -> list[str]:
     unique = {tuple(entry.get(k) for k in varying): None for entry in recipes}
     named = {tuple(entry.get(k) for k in telling) for entry in recipes}
     shown = telling if len(named) == len(unique) else varying
-    return [_name(entry, [key for key in shown if key != "network"]) for entry in recipes]
+    return [_name(entry, shown) for entry in recipes]
+
+
+def group_names(runs: Sequence[Run]) -> list[str]:
+    """Recipe and strategy of each run: what runs share that differ in their seed alone."""
+    return [name + strategy_name(run) for name, run in zip(recipe_names(runs), runs)]
+
+
+def strategy_name(run: Run) -> str:
+    """`` + loss weight (target)``; empty for labels alone."""
+    loss, weight, control = strategy(run)
+    return "" if loss == "none" else f" + {loss} {weight:g}" + (f" ({control})" if control else "")
 
 
 def _name(entry: Mapping[str, str], keys: Sequence[str]) -> str:
-    said = [
-        f"{entry[key]} epochs" if key == "epochs" else f"{key.split('.')[-1]} {entry[key]}"
-        for key in keys
-        if key in entry
-    ]
-    return ", ".join([entry["network"], *said])
+    units = {"epochs": "{} epochs", "network": "{}"}
+    told = [key for key in keys if key in entry] or ["network"]
+    return ", ".join(units.get(key, f"{key.split('.')[-1]} {{}}").format(entry[key]) for key in told)
 
 
 def _flatten(value: Any, name: str, *, into: dict[str, str]) -> None:

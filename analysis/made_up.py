@@ -1,10 +1,14 @@
 """Checkpoints and members of known truth, drawn at the level of features and predictions: what calibration runs on."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
+from analysis.pools import Pool
 from analysis.stimuli import Checkpoint, Positions
+from measures.votes import Members
+from records.run import Run
 from vaxis.emotions import FACED
 
 CLASS_OF = np.array(FACED.class_of)
@@ -72,3 +76,58 @@ def checkpoints(
                 )
             )
     return MadeUp(checkpoints=found, positions=positions, directions=np.array(directions))
+
+
+@dataclass(frozen=True)
+class Voters:
+    """Members of two kinds on the same people.
+
+    Attributes:
+        strength: (R,) how clearly each sees the class.
+        kinds: (R,) 0 or 1.
+        rng: draws people.
+    """
+
+    strength: np.ndarray
+    kinds: np.ndarray
+    rng: np.random.Generator
+
+    def people(self, count: int) -> Members:
+        """Probabilities of all members on that many new people, one trial a clip.
+
+        A logit is the class, as clear as the person and the member make it, trouble that all members share, and noise
+        of the member's own, which is what a vote removes.
+        """
+        y, trials = np.tile(CLASS_OF, count), count * len(CLASS_OF)
+        ability = np.repeat(np.exp(0.3 * self.rng.normal(size=count)), len(CLASS_OF))
+        shared = np.eye(9, dtype=np.float32)[y] * ability[:, None].astype(np.float32)
+        trouble = 0.7 * self.rng.standard_normal((trials, 9), dtype=np.float32)
+        own = self.rng.standard_normal((len(self.strength), trials, 9), dtype=np.float32)
+        logits = self.strength[:, None, None].astype(np.float32) * shared + trouble + own
+        e = np.exp(logits)
+        return Members(e / e.sum(axis=2, keepdims=True), y, np.repeat(np.arange(count), len(CLASS_OF)))
+
+    def pool(self) -> Pool:
+        """Validation and test people, and runs without folders."""
+        runs = [Run(Path(f"made up/{k}"), {"loss": "none", "simulated": True}) for k in range(len(self.kinds))]
+        groups = {f"kind {kind}": np.flatnonzero(self.kinds == kind).tolist() for kind in np.unique(self.kinds)}
+        return Pool(
+            runs=runs,
+            groups=groups,
+            lengths=dict.fromkeys(groups, 30),
+            families={name: name for name in groups},
+            votes={"val": self.people(20), "test": self.people(23)},
+        )
+
+
+def voters(rng: np.random.Generator, *, each: int = 5, better: float = 0.0, spread: float = 0.0) -> Voters:
+    """Draw two kinds of members.
+
+    Args:
+        rng: the generator.
+        each: members of a kind.
+        better: how much more clearly the second kind sees the class; 0 for kinds that are alike.
+        spread: standard deviation between members of a kind; 0 leaves them with noise of their own alone.
+    """
+    kinds = np.repeat([0, 1], each)
+    return Voters(1.6 + better * kinds + spread * rng.normal(size=2 * each), kinds, rng)

@@ -102,6 +102,15 @@ def final(run: Run, *, recipe: str, stimuli: int) -> Checkpoint:
     )
 
 
+def on_validation(run: Run, *, stimuli: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(S, D) stimulus features of validation people at the chosen epoch: one half, the other half, all of them."""
+    ids, h = run.predictions("val"), run.features("val")["h"]
+    picks = np.isin(ids["subject"], np.unique(ids["subject"])[::2])
+    rows = (picks, ~picks, np.ones_like(picks))
+    first, second, whole = (table(h[r], ids["subject"][r], ids["stimulus"][r], stimuli=stimuli) for r in rows)
+    return first, second, whole
+
+
 def kept(run: Run, *, recipe: str, classes: tuple[str, ...], stimuli: int) -> list[Checkpoint]:
     """Kept epochs, which have validation people only: every other one picks, the rest measure, as during training."""
     found = []

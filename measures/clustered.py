@@ -192,6 +192,18 @@ def scatter_number(accuracy: np.ndarray, measure: np.ndarray) -> float:
     return float(1 + 1 / max(float((r**2).mean()), 1e-12)) if len(r) else NAN
 
 
+def pair_bootstrap(x: np.ndarray, y: np.ndarray, *, draws: int = 5000, seed: int = 0) -> tuple[float, float]:
+    """95 % percentile interval of a correlation, pairs drawn again; draws without two different pairs are left out."""
+    rows = np.random.default_rng(seed).integers(0, len(x), (draws, len(x)))
+    a, b = (values[rows] - values[rows].mean(axis=1, keepdims=True) for values in (x, y))
+    norms = np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1)
+    r = (a * b).sum(axis=1)[norms > 1e-12] / norms[norms > 1e-12]
+    if not len(r):
+        return NAN, NAN
+    low, high = np.quantile(r, [0.025, 0.975])
+    return float(low), float(high)
+
+
 def fisher(r: float, freedom: int) -> tuple[float, float]:
     """95 % interval of a correlation, 1 / sqrt(freedom) the standard error of its z; NaN where there is none."""
     if freedom < 1 or not abs(r) < 1:
