@@ -56,7 +56,7 @@ def recover(*, cohorts: int, seed: int) -> dict[str, float]:
         one = Blend(pool.groups, {next(iter(pool.groups)): 5})
         estimate = pool.votes["test"].over_people(one.hits(pool.votes["test"]))
         # The same members on people enough to call their accuracy known.
-        many = drawn.people(400)
+        many = drawn.people(200)
         vote.append(estimate.low <= float(many.accuracy(one.hits(many))) <= estimate.high)
         difference = _difference(pool)
         gain.append(difference.low <= truth <= difference.high)
@@ -71,10 +71,10 @@ def _difference(pool: Pool) -> Estimate:
 
 @cache
 def _true_gain() -> float:
-    """What five of the better kind gain over five of the other, over new members and people: 200 draws of both."""
+    """What five of the better kind gain over five of the other, over new members and people: 100 draws of both."""
     found = []
-    for rng in np.random.default_rng(2026).spawn(200):
-        votes = voters(rng, better=BETTER, spread=SPREAD).people(100)
+    for rng in np.random.default_rng(2026).spawn(100):
+        votes = voters(rng, better=BETTER, spread=SPREAD).people(40)
         groups = {"one": range(5), "other": range(5, 10)}
         one, other = (votes.accuracy(Blend(groups, {name: 5}).hits(votes)) for name in groups)
         found.append(float(other - one))

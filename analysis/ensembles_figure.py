@@ -36,6 +36,7 @@ def _growth(ax: "Axes", result: "Ensembles") -> None:
         ax.fill_between(m, [e.low for e in curve], [e.high for e in curve], color=colour, alpha=0.12, lw=0)
     ax.set(xlabel="members of the vote", ylabel="test balanced accuracy")
     ax.set_title("Growth (band: 95 % over people)")
+    ax.xaxis.get_major_locator().set_params(integer=True)
     ax.legend(fontsize=8, loc="lower right")
 
 
@@ -68,12 +69,12 @@ def _selected(ax: "Axes", result: "Ensembles") -> None:
     ax.axvline(0, color=ORANGE, ls=":", lw=1.5, label="random sets of this size")
     if names:
         spread = result.selected[names[0]].random_95 - result.selected[names[0]].random_test
-        ax.axvspan(-spread, spread, color=PALE, zorder=0, label="95 % of random sets, test people")
+        ax.axvspan(-spread, spread, color=PALE, zorder=0, label="95 % of random sets")
     ax.set_yticks(places, names, fontsize=8)
-    ax.set_ylim(-2.6, len(names) - 0.5)
+    ax.set_ylim(-4, len(names) - 0.5)
     ax.set_xlabel("accuracy of the vote minus that of random sets")
     ax.set_title(f"{result.size} of {len(result.plain.runs)} members, by rule")
-    ax.legend(fontsize=8, loc="lower center", ncols=2)
+    ax.legend(fontsize=8, loc="lower left")
 
 
 def _contribution(ax: "Axes", result: "Ensembles") -> None:
@@ -130,7 +131,7 @@ def _mixing(ax: "Axes", result: "Ensembles") -> None:
     ax.axvline(0, color="#444444", lw=1)
     ax.set_yticks(places, [_short(name, 34) for name in result.mixing], fontsize=8)
     ax.set_ylim(-1, len(result.mixing) - 0.5)
-    ax.set_xlabel("change of test balanced accuracy, 95 % over people and runs")
+    ax.set_xlabel("change of test accuracy (95 %: people, runs)")
     ax.legend(fontsize=8, loc="lower right")
 
 

@@ -57,6 +57,8 @@ def _kappa(result: "Ensembles") -> list[str]:
         lines.append(
             f"  within minus across {found.gap:+.4f}, p {found.gap_p:.2g} when members are dealt to groups anew"
         )
+    if found.same_seed:
+        lines.append(f"  across groups, pairs of one seed minus the others: {_difference(found.same_seed)}")
     return lines
 
 

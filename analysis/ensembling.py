@@ -63,6 +63,7 @@ class Agreement:
         gap: mean within groups minus mean across.
         gap_null: mean and 95th percentile of the gap when members are dealt to groups at random.
         gap_p: two-sided p.
+        same_seed: of pairs of runs of different groups, those of one seed minus the others; None where there are none.
     """
 
     matrix: np.ndarray
@@ -70,6 +71,7 @@ class Agreement:
     gap: float
     gap_null: tuple[float, float]
     gap_p: float
+    same_seed: Estimate | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -173,7 +175,26 @@ def agreement(pool: Pool, *, draws: int, seed: int = 0) -> Agreement:
     rng = np.random.default_rng(seed)
     null = np.array([_gap(whole, rng.permutation(label)) for _ in range(draws)]) if np.isfinite(gap) else np.array([])
     summary = (float(null.mean()), float(np.quantile(null, 0.95))) if len(null) else (NAN, NAN)
-    return Agreement(matrix=whole, blocks=blocks, gap=gap, gap_null=summary, gap_p=two_sided(gap, null))
+    return Agreement(
+        matrix=whole,
+        blocks=blocks,
+        gap=gap,
+        gap_null=summary,
+        gap_p=two_sided(gap, null),
+        same_seed=_same_seed(pool, whole, left),
+    )
+
+
+def _same_seed(pool: Pool, whole: np.ndarray, left: np.ndarray) -> Estimate | None:
+    """Runs of one seed begin alike and see trials in the same order, so they may err alike, whatever their group."""
+    seed, label = np.array([run.result.get("seed") for run in pool.runs]), pool.labels
+    across = np.triu(np.ones_like(whole, dtype=bool), 1) & (label[:, None] != label[None])
+    same = across & (seed[:, None] == seed[None])
+    if not same.any() or not (across & ~same).any():
+        return None
+    over = left[:, same].mean(axis=1) - left[:, across & ~same].mean(axis=1)
+    value = float(whole[same].mean() - whole[across & ~same].mean())
+    return Estimate.of(value, [(jackknife_error(over), len(over) - 1)])
 
 
 def _gap(kappa: np.ndarray, label: np.ndarray) -> float:
