@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from console.errors import one_line_errors
 
-COMMANDS = ("interventions", "cascade", "reproduce")
+COMMANDS = ("interventions", "cascade", "reproduce", "augmentations")
 HELP = """\
 The experiments of arXiv 2606.00129 as commands:
 
@@ -14,6 +14,7 @@ The experiments of arXiv 2606.00129 as commands:
   python -m paper interventions         the table of all strategies; --run, --list, --help
   python -m paper cascade               the ladder of recipes and its votes; --run, --help
   python -m paper reproduce NAME        a published decoder by its own recipe; --run, --help
+  python -m paper augmentations         drop one operation out at a time; --run, --help
 """
 
 

@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from console.arguments import Arguments
+from paper import training
 
 if TYPE_CHECKING:
-    import argparse
-
     from command_line.settings import RunSettings
     from paper.recipes import Kind
     from studies.arms import Arm
@@ -47,12 +46,8 @@ class Trained:
 def main(argv: Sequence[str]) -> int:
     """Run the command; returns its exit code."""
     parser = Arguments("python -m paper cascade", about=ABOUT)
-    parser.add_argument("--run", action="store_true", help="train; without it the commands are printed")
+    training.add_arguments(parser, seeds="42,123,456,789,2025")
     parser.add_argument("--kind", choices=("raw", "band"), help="which ladder; by default raw on your data, else band")
-    parser.add_argument("--seeds", default="42,123,456,789,2025", help="of each rung; votes of ten need ten")
-    parser.add_argument("--devices", help="GPUs, one run on each: 0,1,...")
-    parser.add_argument("--planted", action="store_true", help="a simulated cohort draws its own axis")
-    parser.add_argument("--run_dir", default="runs", help="where the runs go")
     parser.add_argument("--out", type=Path, metavar="DIR", help="where cascade.json, .md and .png go; beside the runs")
     args, words = parser.parse_known_args(list(argv))
     kind: Kind = args.kind or ("raw" if _real(words) else "band")
@@ -60,8 +55,15 @@ def main(argv: Sequence[str]) -> int:
         print(_listing(kind, words))
         return 0
     from paper.cascade_table import tabulate
+    from paper.recipes import rungs
+    from studies.seeds import numbers
 
-    seeds, trained = _trained(args, kind, words)
+    seeds = numbers(args.seeds, flag="--seeds")
+    runs = {step.id: settings_of(step.id, kind, words) for step in rungs()}
+    arms, _ = training.train(runs, args, seeds)
+    trained = [
+        Trained(id=step.id, label=step.named(kind), arm=arms[step.id], epochs=runs[step.id].epochs) for step in rungs()
+    ]
     folder = args.out or trained[0].arm.path.parent.parent / "cascade"
     print(
         tabulate(trained, seeds=seeds, folder=folder, command=shlex.join(["python", "-m", "paper", "cascade", *argv]))
@@ -86,28 +88,6 @@ def settings_of(rung: str, kind: "Kind", words: Sequence[str]) -> "RunSettings":
     run = RunSettings.parse(normalise([*words_of(rung, kind), *words]))
     (step,) = (step for step in rungs() if step.id == rung)
     return run.with_value("trainer.max_epochs", round(step.longer * run.epochs))
-
-
-def _trained(args: "argparse.Namespace", kind: "Kind", words: Sequence[str]) -> tuple[tuple[int, ...], list[Trained]]:
-    """Every run of every rung, trained now unless it has been before."""
-    from paper.recipes import rungs
-    from studies.arms import prepare
-    from studies.jobs import launch, slots
-    from studies.seeds import numbers
-
-    seeds = numbers(args.seeds, flag="--seeds")
-    trained, quiet = [], False
-    for step in rungs():
-        run = settings_of(step.id, kind, words)
-        conditions = prepare(run, planted=args.planted, root=args.run_dir, quiet=quiet)
-        trained.append(Trained(id=step.id, label=step.named(kind), arm=conditions.arm(run), epochs=run.epochs))
-        quiet = True
-    jobs = {job.run_dir: job for rung in trained for job in rung.arm.jobs(seeds)}
-    done = sum(job.finished for job in jobs.values())
-    print(f"\n3  Training: {len(jobs)} runs of {len(trained)} rungs ({kind}), {done} finished before", flush=True)
-    devices = args.devices.split(",") if args.devices else []
-    launch(list(jobs.values()), on=slots(devices=devices, jobs=len(jobs)))
-    return seeds, trained
 
 
 def _real(words: Sequence[str]) -> bool:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from console.arguments import Arguments
+from paper import training
 
 if TYPE_CHECKING:
     import argparse
@@ -36,11 +37,7 @@ def main(argv: Sequence[str]) -> int:
 
     parser = Arguments("python -m paper reproduce", about=ABOUT)
     parser.add_argument("name", nargs="?", help="of the decoder")
-    parser.add_argument("--run", action="store_true", help="train; without it the command is printed")
-    parser.add_argument("--seeds", help="by default those of the source")
-    parser.add_argument("--devices", help="GPUs, one run on each: 0,1,...")
-    parser.add_argument("--planted", action="store_true", help="a simulated cohort draws its own axis")
-    parser.add_argument("--run_dir", default="runs", help="where the runs go")
+    training.add_arguments(parser, seeds=None)
     args, words = parser.parse_known_args(list(argv))
     known = singles()
     if args.name is None:
@@ -96,24 +93,19 @@ def _run(single: "Single", args: "argparse.Namespace", words: Sequence[str], *, 
     from command_line.words import normalise
     from records.files import atomic
     from records.run import Run
-    from studies.arms import prepare
-    from studies.jobs import launch, slots
     from studies.seeds import numbers
 
     seeds = numbers(args.seeds, flag="--seeds") if args.seeds else single.seeds
     run = RunSettings.parse(normalise([*shlex.split(single.flags), *words]))
-    conditions = prepare(run, planted=args.planted, root=args.run_dir)
-    arm = conditions.arm(run)
-    jobs = arm.jobs(seeds)
-    print(f"\n3  Training: {len(jobs)} runs, {sum(job.finished for job in jobs)} finished before", flush=True)
-    launch(jobs, on=slots(devices=args.devices.split(",") if args.devices else [], jobs=len(jobs)))
+    arms, simulated = training.train({single.name: run}, args, seeds)
+    arm = arms[single.name]
     runs = [Run.load(arm.run_dir(seed)) for seed in seeds]
-    differs = _differences(single, run, simulated=conditions.data.spec.simulated)
+    differs = _differences(single, run, simulated=simulated)
     sentence, interval = answer(single, [r.score("balanced_accuracy") for r in runs], differs=differs)
     scores = {str(r.seed): r.score("balanced_accuracy") for r in runs}
     content = {"format": FORMAT, "analysis": "reproduce", "name": single.name, "command": command, "sentence": sentence,
                "published": single.published, "scores": scores, "interval": interval, "differs": differs,
-               "protocol": single.protocol, "simulated": conditions.data.spec.simulated}  # fmt: skip
+               "protocol": single.protocol, "simulated": simulated}  # fmt: skip
     file = arm.path.parent / f"reproduce-{single.name}.json"
     with atomic(file) as partial:
         partial.write_text(json.dumps(finite(content), indent=1, allow_nan=False) + "\n")

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from paper.__main__ import main
+from paper.augmentations import arms
 from paper.cascade import Trained, settings_of
 from paper.cascade_table import tabulate
 from paper.recipes import rungs, singles, words_of
@@ -92,3 +93,14 @@ def test_names_and_mistakes_are_one_line(capsys):
     assert "emod_d6" in capsys.readouterr().out
     with pytest.raises(SystemExit, match="no published decoder 'nothing'"):
         main(["reproduce", "nothing"])
+
+
+def test_each_augmentation_is_dropped_once_and_band_features_have_none_in_time():
+    raw, band = arms(raw=True), arms(raw=False)
+    assert len(raw) == 7
+    assert len(band) == 5
+    assert "--data.augmentation.noise_std=0" in raw["without noise_std"]
+    assert "--data.augmentation.channel_dropout=0.15" in raw["without noise_std"]
+    for words in band.values():
+        assert not words or "--data.augmentation.time_mask=0" in words
+    assert raw["no augmentation"] == []
