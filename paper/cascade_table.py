@@ -145,7 +145,7 @@ def ladder(rows: Sequence[dict[str, Any]], *, simulated: bool) -> "Figure":
                 ax.hlines(y, low, high, color=WITH)
             ax.plot(row["value"], y, "D", color=WITH, label="ours, 95 % interval" if y == 0 else None)
     ax.set_yticks(range(len(rows)), [row["label"] for row in rows])
-    ax.invert_yaxis()
+    ax.set_ylim(len(rows) - 0.4, -0.6)
     ax.set_xlabel("test balanced accuracy")
     ax.set_title("Simulated data: the ladder and its votes" if simulated else "The ladder and its votes")
     figure.legend(loc="outside lower center", ncols=2)
