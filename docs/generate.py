@@ -4,6 +4,7 @@ What a docstring, a parser or the README says once is not written a second time.
 """
 
 import ast
+import json
 import re
 import subprocess
 import sys
@@ -27,6 +28,8 @@ COMMANDS = (
 def on_files(files: Files, *, config: Any) -> Files:
     """Add the pages that are made here."""
     pages = {"index.md": front_page(), "losses.md": losses(), "commands.md": commands()}
+    for path in sorted((ROOT / "docs" / "notebooks").glob("*.ipynb")):
+        pages[f"notebooks/{path.stem}.md"] = notebook(path)
     for name, content in pages.items():
         files.append(File.generated(config, name, content=content))
     return files
@@ -35,7 +38,15 @@ def on_files(files: Files, *, config: Any) -> Files:
 def front_page() -> str:
     """The README, its links as seen from this folder; files of the repository itself are named, not linked."""
     text = (ROOT / "README.md").read_text(encoding="utf-8").replace("](docs/", "](")
+    text = text.replace(".ipynb)", ".md)")
     return re.sub(r"\[([^\]]+)\]\((?:CITATION\.cff|CONTRIBUTING\.md|LICENSE)\)", r"`\1`", text)
+
+
+def notebook(path: Path) -> str:
+    """The cells of a notebook as a page; a slow test runs them."""
+    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    texts = [("".join(cell["source"]), cell["cell_type"] == "code") for cell in cells]
+    return "\n\n".join(f"```python\n{text}\n```" if code else text for text, code in texts) + "\n"
 
 
 def losses() -> str:
