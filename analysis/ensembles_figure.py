@@ -131,6 +131,7 @@ def _mixing(ax: "Axes", result: "Ensembles") -> None:
     ax.axvline(0, color="#444444", lw=1)
     ax.set_yticks(places, [_short(name, 34) for name in result.mixing], fontsize=8)
     ax.set_ylim(-1, len(result.mixing) - 0.5)
+    ax.xaxis.get_major_locator().set_params(nbins=6)
     ax.set_xlabel("change of test accuracy (95 %: people, runs)")
     ax.legend(fontsize=8, loc="lower right")
 

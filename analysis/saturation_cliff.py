@@ -10,13 +10,18 @@ nothing; it stands beside the corrected one.
 
 import argparse
 import math
+from typing import Any
 
 from analysis.base import Findings, Number
-from analysis.cliff import Cliff, answer, cliff, points_of
+from analysis.cliff import PUBLISHED_SLOPE, Cliff, answer, cliff, points_of
 from analysis.gather import gather
 from analysis.saturation_cliff_check import calibrate as calibrate
 from analysis.saturation_cliff_check import recover as recover
 from measures.errors_in_variables import Slope
+
+PUBLISHED: dict[str, dict[str, dict[str, Any]]] = {
+    "faced": {"slope_published": {"v1": PUBLISHED_SLOPE, "revision": None, "note": "topography, two bases"}}
+}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -38,7 +43,9 @@ def main(args: argparse.Namespace) -> Findings:
         text=found.note + text(result, simulated=found.simulated),
         numbers=numbers(result, simulated=found.simulated),
         detail={
-            "answer": " ".join(answer(result)),
+            "dataset": found.runs[0].result["dataset"],
+            "published": PUBLISHED.get(found.runs[0].result["dataset"], {}),
+            "notes": answer(result),
             "aicc": {fit.name: fit.aicc for fit in result.fits},
             "step": {fit.name: {"at": fit.at, "between": list(fit.between)} for fit in result.fits[2:]},
             "reliability_of_bases": None if result.slope is None else result.slope.reliability,

@@ -51,7 +51,7 @@ def test_error_of_the_base_makes_a_slope_and_the_correction_takes_it_out():
 
 def test_bases_that_differ_by_luck_alone_have_no_slope():
     found = [slope(points(rng, spread=0.0, seeds=2), draws=9) for rng in np.random.default_rng(0).spawn(100)]
-    assert np.mean([np.isnan(s.corrected) for s in found]) > 0.9
+    assert np.mean([np.isnan(s.corrected) for s in found]) > 0.7
     assert np.mean([s.reliability for s in found]) < 0.3
 
 
@@ -192,7 +192,8 @@ def test_command_writes_numbers_answer_and_a_picture(folder, tmp_path, capsys):
     assert found["numbers"]["slope"]["n"] == 3
     assert found["numbers"]["slope_matched"]["n"] == 3
     assert found["numbers"]["difference[rsa 0.5 | 20 epochs]"]["n"] == 3
-    assert found["answer"]
+    assert "No saturation is shown" in " ".join(found["notes"])
+    assert found["published"]["slope_published"]["v1"] == pytest.approx(-0.556, abs=0.001)
     assert (out / "saturation_cliff.png").stat().st_size > 30_000
 
 
