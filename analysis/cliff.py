@@ -130,7 +130,7 @@ def cliff(
     return Cliff(
         points=list(points),
         networks=networks,
-        paired=[paired(p.base, p.treated) for p in points],
+        paired=[paired(p.base.tolist(), p.treated.tolist()) for p in points],
         corrected=calibrated(Moments.of(points)),
         slope=slope(points, draws=draws) if several else None,
         matched=slope(everywhere, draws=draws) if len(recipes) > 2 and 0 < len(everywhere) < len(points) else None,
@@ -219,7 +219,7 @@ def _what_would(result: Cliff) -> str:
     )
     if least <= abs(PUBLISHED_SLOPE):
         return said + "so that one is not here." if found.low > PUBLISHED_SLOPE else said + "which stays possible."
-    return said + f"which takes about {more} times the seeds, or bases that lie further apart."
+    return said + f"which takes about {more} times the runs, or bases that lie further apart."
 
 
 def _ends(values: np.ndarray) -> tuple[float, float]:

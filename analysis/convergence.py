@@ -105,7 +105,7 @@ def _resampled(values: np.ndarray, *, draws: int = 200) -> tuple[float, float]:
 
 
 def _mean(values: np.ndarray, *, simulated: bool) -> Number:
-    found = paired(np.zeros(len(values)), values)
+    found = paired([0.0] * len(values), values.tolist())
     return Number(value=found.mean, n=found.n, simulated=simulated, p_value=found.p, interval=(found.low, found.high))
 
 

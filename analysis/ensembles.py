@@ -203,8 +203,14 @@ def numbers(result: Ensembles, *, simulated: bool) -> dict[str, Number]:
         rows[f"kappa[{first} | {second}]"] = _estimate(estimate, simulated=simulated)
     kappa = result.agreement
     if math.isfinite(kappa.gap_p):
-        null = {"null_mean": kappa.gap_null[0], "null_95": kappa.gap_null[1], "p_value": kappa.gap_p}
-        rows["kappa_within_minus_across"] = Number(value=kappa.gap, n=len(kappa.matrix), simulated=simulated, **null)
+        rows["kappa_within_minus_across"] = Number(
+            value=kappa.gap,
+            n=len(kappa.matrix),
+            simulated=simulated,
+            null_mean=kappa.gap_null[0],
+            null_95=kappa.gap_null[1],
+            p_value=kappa.gap_p,
+        )
     if kappa.same_seed:
         rows["kappa_same_seed_minus_others"] = _estimate(kappa.same_seed, simulated=simulated, p=True)
     for name, chosen in result.selected.items():

@@ -106,8 +106,7 @@ def _models(ax: "Axes", result: Cliff) -> None:
     for k, fit in enumerate(result.fits):
         gain = fit.aicc - result.fits[0].aicc
         says = f"{fit.name}, AICc {gain:+.1f}" if np.isfinite(gain) else f"{fit.name}, too few points"
-        shape = fit.shape - fit.shape.mean() + level.mean() if k == 0 else fit.shape
-        ax.plot(result.grid, shape, color=COLOURS[k], lw=1.8, label=says, ls="-" if np.isfinite(gain) else ":")
+        ax.plot(result.grid, fit.shape, color=COLOURS[k], lw=1.8, label=says, ls="-" if np.isfinite(gain) else ":")
     ax.axhline(0, color="#444444", lw=1)
     ax.set(xlabel="base, error taken out", ylabel="difference, at the mean strategy")
     ax.legend(fontsize=8)
