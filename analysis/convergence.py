@@ -19,13 +19,22 @@ import numpy as np
 from analysis.base import Findings, Number
 from analysis.convergence_check import calibrate as calibrate
 from analysis.convergence_check import recover as recover
-from analysis.convergence_text import text
+from analysis.convergence_text import text, words
 from analysis.converging import Convergence, convergence
 from analysis.gather import gather, group_names
 from analysis.stimuli import final, kept, positions_of
 from measures.base import Measure
 from measures.clustered import Association, effective_number
 from measures.paired import paired
+
+# arXiv 2606.00129, section 3, over 36 checkpoints; its revision of September 2026 withdraws both correlations.
+PUBLISHED: dict[str, dict[str, dict[str, Any]]] = {
+    "faced": {
+        "accuracy_class_pc1_published": {"v1": 0.885, "revision": None, "note": "withdrawn; 36 checkpoints"},
+        "accuracy_residual_published": {"v1": 0.738, "revision": None, "note": "withdrawn; 36 checkpoints"},
+        "effective_checkpoints_class_pc1": {"v1": 36, "revision": 1.2, "note": "pseudo-replicated"},
+    }
+}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -57,7 +66,13 @@ def main(args: argparse.Namespace) -> Findings:
     return Findings(
         text=found.note + text(result, simulated=found.simulated),
         numbers=numbers(result, simulated=found.simulated),
-        detail={"checkpoints": _table(result), "within_class_share_of_axis": positions.within},
+        detail={
+            "dataset": runs[0].result["dataset"],
+            "published": PUBLISHED.get(runs[0].result["dataset"], {}),
+            "notes": words(result),
+            "checkpoints": _table(result),
+            "within_class_share_of_axis": positions.within,
+        },
     )
 
 
@@ -90,7 +105,7 @@ def _resampled(values: np.ndarray, *, draws: int = 200) -> tuple[float, float]:
 
 
 def _mean(values: np.ndarray, *, simulated: bool) -> Number:
-    found = paired(np.zeros(len(values)), values)
+    found = paired([0.0] * len(values), values.tolist())
     return Number(value=found.mean, n=found.n, simulated=simulated, p_value=found.p, interval=(found.low, found.high))
 
 

@@ -55,8 +55,8 @@ def recover(*, cohorts: int, seed: int) -> dict[str, float]:
         cosines += _cosines(rng)
     return {
         **{name: float(np.mean(values)) for name, values in hits.items()},
-        "residual_cos": float(np.median(cosines)),
-        "residual_cos_5": float(np.quantile(cosines, 0.05)),
+        "cosine_residual": float(np.median(cosines)),
+        "residual_cos_5th_percentile": float(np.quantile(cosines, 0.05)),
     }
 
 

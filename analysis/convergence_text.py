@@ -34,8 +34,8 @@ def text(result: Convergence, *, simulated: bool) -> str:
         cells = "".join(f"{association(getattr(found, kind)):>34}" for found in result.readings.values())
         lines.append(f"{label:<34}{cells}")
     for recipe in sorted({name for found in result.readings.values() for name in found.recipes}):
-        cells = [found.recipes.get(recipe) for found in result.readings.values()]
-        lines.append(f"  {_short(recipe, 31):<32}" + "".join(f"{association(c) if c else '-':>34}" for c in cells))
+        own = [found.recipes.get(recipe) for found in result.readings.values()]
+        lines.append(f"  {_short(recipe, 31):<32}" + "".join(f"{association(a) if a else '-':>34}" for a in own))
     lines.append(
         f"{'worth as independent checkpoints':<34}"
         + "".join(f"{f'{found.effective:.1f} of {len(found.values)}':>34}" for found in result.readings.values())
@@ -51,7 +51,7 @@ def words(result: Convergence) -> list[str]:
         label, n = MEASURES[name], len(found.values)
         said.append(
             f"{label}: {n} checkpoints are worth {found.effective:.1f} independent ones: exchange the axis and their "
-            f"numbers move together. For the correlation they are worth {found.scatter:.1f}."
+            f"numbers move together. For the correlation {result.finals} runs are worth {found.scatter:.1f}."
         )
         said.append(f"  {_verdict(found, n=result.finals)}")
         if len(found.training):

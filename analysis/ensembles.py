@@ -12,6 +12,7 @@ import argparse
 import math
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -40,6 +41,17 @@ from measures.alignment import with_null, within_class_residual
 from measures.clustered import Association
 from measures.votes import Estimate
 from records.run import Run
+
+# arXiv 2606.00129, section 5, and the archive beside its revision of September 2026.
+PUBLISHED: dict[str, dict[str, dict[str, Any]]] = {
+    "faced": {
+        "bar[5 x 100]": {"v1": 0.6798, "revision": 0.6798, "note": ""},
+        "bar[10 x 100]": {"v1": None, "revision": 0.6838, "note": "archive"},
+        "bar[5 x 150]": {"v1": None, "revision": 0.6919, "note": "archive"},
+        "bar[5 x 100 + 5 x 150]": {"v1": 0.6948, "revision": 0.6948, "note": ""},
+        "residual_contribution_published": {"v1": 0.743, "revision": None, "note": "10 members, p .014"},
+    }
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,9 +120,11 @@ def main(args: argparse.Namespace) -> Findings:
         text=note + text(result, simulated=found.simulated),
         numbers=numbers(result, simulated=found.simulated),
         detail={
+            "dataset": found.runs[0].result["dataset"],
+            "published": PUBLISHED.get(found.runs[0].result["dataset"], {}),
+            "notes": result.missing,
             "members": [str(run.path) for run in plain.runs],
             "selected": {name: [str(plain.runs[m].path) for m in s.members] for name, s in result.selected.items()},
-            "missing": result.missing,
         },
     )
 
@@ -189,8 +203,14 @@ def numbers(result: Ensembles, *, simulated: bool) -> dict[str, Number]:
         rows[f"kappa[{first} | {second}]"] = _estimate(estimate, simulated=simulated)
     kappa = result.agreement
     if math.isfinite(kappa.gap_p):
-        null = {"null_mean": kappa.gap_null[0], "null_95": kappa.gap_null[1], "p_value": kappa.gap_p}
-        rows["kappa_within_minus_across"] = Number(value=kappa.gap, n=len(kappa.matrix), simulated=simulated, **null)
+        rows["kappa_within_minus_across"] = Number(
+            value=kappa.gap,
+            n=len(kappa.matrix),
+            simulated=simulated,
+            null_mean=kappa.gap_null[0],
+            null_95=kappa.gap_null[1],
+            p_value=kappa.gap_p,
+        )
     if kappa.same_seed:
         rows["kappa_same_seed_minus_others"] = _estimate(kappa.same_seed, simulated=simulated, p=True)
     for name, chosen in result.selected.items():

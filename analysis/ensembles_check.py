@@ -56,8 +56,8 @@ def recover(*, cohorts: int, seed: int) -> dict[str, float]:
         one = Blend(pool.groups, {next(iter(pool.groups)): 5})
         estimate = pool.votes["test"].over_people(one.hits(pool.votes["test"]))
         # The same members on people enough to call their accuracy known.
-        many = drawn.people(200)
-        vote.append(estimate.low <= float(many.accuracy(one.hits(many))) <= estimate.high)
+        many = drawn.people(1000, members=range(5))
+        vote.append(bool(estimate.low <= many.accuracy(many.hits(np.ones((1, 5))))[0] <= estimate.high))
         difference = _difference(pool)
         gain.append(difference.low <= truth <= difference.high)
     return {"coverage_vote": float(np.mean(vote)), "coverage_difference": float(np.mean(gain))}

@@ -36,7 +36,7 @@ def _growth(ax: "Axes", result: "Ensembles") -> None:
         ax.fill_between(m, [e.low for e in curve], [e.high for e in curve], color=colour, alpha=0.12, lw=0)
     ax.set(xlabel="members of the vote", ylabel="test balanced accuracy")
     ax.set_title("Growth (band: 95 % over people)")
-    ax.xaxis.get_major_locator().set_params(integer=True)
+    ax.locator_params(axis="x", integer=True)
     ax.legend(fontsize=8, loc="lower right")
 
 
@@ -131,6 +131,7 @@ def _mixing(ax: "Axes", result: "Ensembles") -> None:
     ax.axvline(0, color="#444444", lw=1)
     ax.set_yticks(places, [_short(name, 34) for name in result.mixing], fontsize=8)
     ax.set_ylim(-1, len(result.mixing) - 0.5)
+    ax.locator_params(axis="x", nbins=6)
     ax.set_xlabel("change of test accuracy (95 %: people, runs)")
     ax.legend(fontsize=8, loc="lower right")
 

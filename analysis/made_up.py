@@ -1,5 +1,6 @@
 """Checkpoints and members of known truth, drawn at the level of features and predictions: what calibration runs on."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -92,8 +93,8 @@ class Voters:
     kinds: np.ndarray
     rng: np.random.Generator
 
-    def people(self, count: int) -> Members:
-        """Probabilities of all members on that many new people, one trial a clip.
+    def people(self, count: int, *, members: Sequence[int] | None = None) -> Members:
+        """Probabilities of all members, or of some, on that many new people, one trial a clip.
 
         A logit is the class, as clear as the person and the member make it, trouble that all members share, and noise
         of the member's own, which is what a vote removes.
@@ -102,8 +103,9 @@ class Voters:
         ability = np.repeat(np.exp(0.3 * self.rng.normal(size=count)), len(CLASS_OF))
         shared = np.eye(9, dtype=np.float32)[y] * ability[:, None].astype(np.float32)
         trouble = 0.7 * self.rng.standard_normal((trials, 9), dtype=np.float32)
-        own = self.rng.standard_normal((len(self.strength), trials, 9), dtype=np.float32)
-        logits = self.strength[:, None, None].astype(np.float32) * shared + trouble + own
+        strength = self.strength if members is None else self.strength[list(members)]
+        own = self.rng.standard_normal((len(strength), trials, 9), dtype=np.float32)
+        logits = strength[:, None, None].astype(np.float32) * shared + trouble + own
         e = np.exp(logits)
         return Members(e / e.sum(axis=2, keepdims=True), y, np.repeat(np.arange(count), len(CLASS_OF)))
 

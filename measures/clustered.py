@@ -189,7 +189,8 @@ def scatter_number(accuracy: np.ndarray, measure: np.ndarray) -> float:
     """
     r = pearson(accuracy, measure.T)
     r = r[np.isfinite(r)]
-    return float(1 + 1 / max(float((r**2).mean()), 1e-12)) if len(r) else NAN
+    # Fewer than independent ones would: that axes scatter less than chance is no evidence of more checkpoints.
+    return min(1 + 1 / max(float((r**2).mean()), 1e-12), float(len(accuracy))) if len(r) else NAN
 
 
 def pair_bootstrap(x: np.ndarray, y: np.ndarray, *, draws: int = 5000, seed: int = 0) -> tuple[float, float]:

@@ -127,7 +127,7 @@ def test_p_values_are_uniform_where_the_axis_means_nothing_but_not_as_published(
 
 def test_planted_direction_and_intervals_are_recovered():
     found = recover(cohorts=60, seed=0)
-    assert found["residual_cos"] > 0.95
+    assert found["cosine_residual"] > 0.95
     assert all(0.85 < value <= 1 for name, value in found.items() if name.startswith("coverage"))
 
 
