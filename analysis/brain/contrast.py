@@ -5,17 +5,18 @@ from itertools import combinations
 import numpy as np
 
 from analysis.brain.cohort import Cohort
-from analysis.brain.decoding import pearson
+from analysis.brain.decoding import out_of_fold, pearson
 from analysis.brain.maps import position
 from analysis.brain.orders import Orders, Stat, correlations, orders
-from measures.ridge import out_of_fold
 
 CELL = ("PO3", "gamma")
 POLES = ("anger", "amusement", "tenderness")  # the nine clips of arXiv 2606.00129
 WEIGHTS = {"anger": 5.0, "amusement": 3.0, "tenderness": 3.0}  # its weights, 1 of all others
 
 
-def contrast(cohort: Cohort, v: np.ndarray, axis: Orders, *, draws: int, seed: int) -> dict[str, Stat]:
+def contrast(
+    cohort: Cohort, v: np.ndarray, axis: Orders, *, draws: int, seed: int, each_class: bool = True
+) -> dict[str, Stat]:
     """The published cell and the ridge on subsets of the clips, each against its own null.
 
     Nine clips that were *picked* for carrying it must be read beside the best of all sets of three classes under the
@@ -27,9 +28,10 @@ def contrast(cohort: Cohort, v: np.ndarray, axis: Orders, *, draws: int, seed: i
         axis: the same with their null.
         draws: permutations a subset.
         seed: of the nulls.
+        each_class: leave each class out in turn, too.
     """
     found, classes = {}, list(cohort.classes)
-    subsets = {f"without_{name}": cohort.class_of != k for k, name in enumerate(classes)}
+    subsets = {f"without_{name}": cohort.class_of != k for k, name in enumerate(classes) if each_class}
     if set(POLES) <= set(classes):
         poles = np.isin(cohort.class_of, [classes.index(name) for name in POLES])
         subsets |= {"nine_clips": poles, "other_clips": ~poles}
@@ -39,7 +41,7 @@ def contrast(cohort: Cohort, v: np.ndarray, axis: Orders, *, draws: int, seed: i
         if len(np.unique(cohort.class_of[kept])) < 3 or own[0].std() < 1e-9:
             continue
         x = cohort.means[kept].reshape(kept.sum(), -1)
-        predicted, _ = out_of_fold(x, own, groups=np.arange(len(x)))
+        predicted = out_of_fold(x, own, groups=np.arange(len(x)))
         found[f"contrast.{name}.ridge"] = Stat.of(pearson(predicted, own), n=len(x))
         if cell:
             r = correlations(own, cohort.means[kept][:, *cell])

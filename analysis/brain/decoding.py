@@ -7,7 +7,7 @@ import numpy as np
 from analysis.brain.cohort import Cohort
 from analysis.brain.orders import Orders, Stat
 from measures.alignment import class_means
-from measures.ridge import out_of_fold
+from measures.ridge import out_of_fold as checked_out_of_fold
 
 IN_SAMPLE_PENALTY = 1000.0  # the larger of two at which noise of this shape was found to correlate .95 with anything
 NOISE = 100  # cohorts of white noise
@@ -25,8 +25,8 @@ def ridge(cohort: Cohort, targets: Mapping[str, Orders]) -> tuple[dict[str, Stat
     x, class_of = cohort.means.reshape(len(cohort.class_of), -1), cohort.class_of
     found, predictions, start = {}, {}, 0
     every = np.vstack([target.rows for target in targets.values()])
-    by_clip, _ = out_of_fold(x, every, groups=np.arange(len(x)))
-    by_class, _ = out_of_fold(x, every, groups=class_of)
+    by_clip = out_of_fold(x, every, groups=np.arange(len(x)))
+    by_class = out_of_fold(x, every, groups=class_of)
     for name, target in targets.items():
         rows = slice(start, start := start + len(target.rows))
         predictions[name] = by_clip[rows][0]
@@ -53,8 +53,16 @@ def beside_random_axes(cohort: Cohort, axis: np.ndarray, random: np.ndarray) -> 
     x, rows = cohort.means.reshape(len(axis), -1), np.vstack([axis, random])
     found = {}
     for name, groups in (("clip_out", np.arange(len(x))), ("class_out", cohort.class_of)):
-        found[f"random_axes.{name}"] = Stat.of(pearson(out_of_fold(x, rows, groups=groups)[0], rows), n=len(x))
+        found[f"random_axes.{name}"] = Stat.of(pearson(out_of_fold(x, rows, groups=groups), rows), n=len(x))
     return found
+
+
+def out_of_fold(x: np.ndarray, rows: np.ndarray, *, groups: np.ndarray) -> np.ndarray:
+    """Predictions (T, S) of ``measures.ridge.out_of_fold``, without what scikit-learn checks anew in every fold."""
+    from sklearn import config_context
+
+    with config_context(assume_finite=True, skip_parameter_validation=True):
+        return checked_out_of_fold(x, rows, groups=groups)[0]
 
 
 def in_sample(x: np.ndarray, rows: np.ndarray, *, penalty: float = IN_SAMPLE_PENALTY) -> np.ndarray:

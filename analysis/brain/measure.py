@@ -17,6 +17,8 @@ from analysis.brain.time_course import time_course
 from analysis.brain.together import information, links, theta_gamma
 from analysis.brain.trial_level import trial_level
 
+FEWEST = 19  # permutations with which p can be .05
+
 
 @dataclass(frozen=True, kw_only=True)
 class Brain:
@@ -38,7 +40,13 @@ class Brain:
 
 
 def measure(
-    cohort: Cohort, positions: Mapping[str, np.ndarray], random: np.ndarray, *, draws: int = 1000, seed: int = 0
+    cohort: Cohort,
+    positions: Mapping[str, np.ndarray],
+    random: np.ndarray,
+    *,
+    draws: int = 1000,
+    seed: int = 0,
+    each_class: bool = True,
 ) -> Brain:
     """Measure a cohort.
 
@@ -48,8 +56,9 @@ def measure(
         random: (R, S) positions along random directions (``axes.random_axes``).
         draws: permutations of the axis; what takes long (single trials, subsets of clips, split halves) has a fifth.
         seed: of every null.
+        each_class: leave each class out in turn, which takes a third of the time.
     """
-    fewer = -(-draws // 5)
+    fewer = max(FEWEST, draws // 5)
     targets = {name: orders(v, cohort.class_of, draws=draws, seed=seed) for name, v in positions.items()}
     axis, v = targets["axis"], positions["axis"]
     short = orders(v, cohort.class_of, draws=fewer, seed=seed)
@@ -60,7 +69,7 @@ def measure(
     found = cell_map(cohort, axis)
     stats |= map_stats(cohort, found)
     stats |= asymmetry(cohort, draws=draws, seed=seed)
-    stats |= contrast(cohort, v, axis, draws=fewer, seed=seed)
+    stats |= contrast(cohort, v, axis, draws=fewer, seed=seed, each_class=each_class)
     stats |= persons(cohort, axis, found)
     course, curves = time_course(cohort, axis)
     stats |= course | links(cohort, axis, seed=seed) | information(cohort, axis) | theta_gamma(cohort, axis)
