@@ -1,6 +1,6 @@
 """What the brain maps compare the axis with: positions of the same clips that have little or nothing to do with it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -48,15 +48,28 @@ def axis_on(axis: Axis, taxonomy: Taxonomy) -> tuple[Axis, str | None]:
         own_classes=taxonomy,
     )
     r = float(np.corrcoef(fit.scores, centroids @ axis.direction)[0, 1])
-    told = f"Axis rebuilt from the {len(names)} classes of {taxonomy.name}; the given one ranks them alike at r {r:+.2f}"
+    told = (
+        f"Axis rebuilt from the {len(names)} classes of {taxonomy.name}; the given one ranks them alike at r {r:+.2f}"
+    )
     return found, f"{told} (n {len(names)}, which says little)."
 
 
-def competing(axis: Axis, cohort: Cohort, *, source: str | None = None) -> dict[str, np.ndarray]:
+def competing(
+    axis: Axis, cohort: Cohort, *, source: str | None = None, more: Mapping[str, Axis] | None = None
+) -> dict[str, np.ndarray]:
     """Standardised positions (S,) by name, the axis first.
 
     ``axis_class`` is the axis at the resolution of classes; ``rank`` numbers the classes from negative to positive, 0
     to K - 1, without any language model; ``human_valence`` is what people reported.
+
+    Args:
+        axis: on the clips of the cohort.
+        cohort: the EEG.
+        source: of the positions on the axis; by default the most informative that it has.
+        more: further axes by name.
+
+    Raises:
+        ValueError: a further axis has the name of another row.
     """
     class_of = cohort.class_of
     found = {"axis": axis.standardised(source)[1]}
@@ -65,6 +78,10 @@ def competing(axis: Axis, cohort: Cohort, *, source: str | None = None) -> dict[
     found["rank"] = np.argsort(np.argsort(cohort.valence, kind="stable"))[class_of].astype(np.float64)
     if cohort.ratings is not None:
         found["human_valence"] = cohort.ratings.mean(axis=0)
+    for name, other in (more or {}).items():
+        if name in found:
+            raise ValueError(f"--beside {name}: that name is taken; rename the file")
+        found[name] = other.standardised()[1]
     return {name: _standardised(values) for name, values in found.items()}
 
 

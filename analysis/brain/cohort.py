@@ -101,6 +101,12 @@ def gather(data: EEGDataModule) -> Cohort:
     if any(person.course is None for person in people):
         notes.append("Clips have fewer than 10 windows: no time course (--data.window_seconds is shorter for one).")
     ratings, told = _ratings(data, [spec.subjects[p] for p in complete])
+    x, course = np.stack([person.clips for person in people]), _mean([person.course for person in people])
+    first = store.trials.rows(complete[0])
+    session = np.array([store.trials.session[first][store.trials.stimulus[first] == k][0] for k in range(clips)])
+    if len(set(session)) > 1:  # days apart: the cap sits elsewhere, which has nothing to do with the clips
+        notes.append(f"Features are about the mean of each of {len(set(session))} sessions, person by person.")
+        x, course = x - _by_session(x, session), course if course is None else course - _by_session(course, session, 0)
     lengths = {person.windows for person in people}
     whole = spec.window_seconds * len(store.trials) / (len(spec.subjects) * clips)
     return Cohort(
@@ -111,8 +117,8 @@ def gather(data: EEGDataModule) -> Cohort:
         class_of=np.asarray(spec.class_of),
         classes=spec.classes,
         valence=np.asarray(data.taxonomy.valence),
-        x=np.stack([person.clips for person in people]),
-        course=_mean([person.course for person in people]),
+        x=x,
+        course=course,
         links=_stack([person.links for person in people]),
         network=_stack([person.network for person in people]),
         coupling=_stack([person.coupling for person in people]),
@@ -147,6 +153,13 @@ def _ratings(data: EEGDataModule, subjects: list[str]) -> tuple[np.ndarray | Non
     valence = RATING_ITEMS.index("valence")
     found = np.stack([ratings(data.root, subject)[:, valence] for subject in subjects])
     return found, [f"Human valence: After_remarks.mat of {len(found)} of {len(subjects)} people."]
+
+
+def _by_session(x: np.ndarray, session: np.ndarray, axis: int = 1) -> np.ndarray:
+    """How the mean of each clip's session lies about that of all clips, in the shape of ``x``; clips along ``axis``."""
+    x = np.moveaxis(x, axis, 0)
+    centres = np.stack([x[session == s].mean(axis=0) for s in session])
+    return np.moveaxis(centres - x.mean(axis=0), 0, axis)
 
 
 def _stack(parts: list[Any]) -> np.ndarray | None:

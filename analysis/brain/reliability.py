@@ -51,7 +51,9 @@ def _draws(x: np.ndarray, halves: np.ndarray, *, draws: int, seed: int) -> np.nd
 def _split_half(x: np.ndarray, halves: np.ndarray) -> np.ndarray:
     """(D,) r over clips between two halves, mean over splits."""
     flat = x.reshape(len(x), -1)
-    means = [(side / side.sum(axis=1, keepdims=True) @ flat).reshape(len(side), *x.shape[1:]) for side in (halves, ~halves)]
+    means = [
+        (side / side.sum(axis=1, keepdims=True) @ flat).reshape(len(side), *x.shape[1:]) for side in (halves, ~halves)
+    ]
     a, b = (part - part.mean(axis=1, keepdims=True) for part in means)
     norms = np.sqrt((a**2).sum(axis=1) * (b**2).sum(axis=1))
     r = np.divide((a * b).sum(axis=1), norms, out=np.full(norms.shape, np.nan), where=norms > 1e-12)
