@@ -47,7 +47,7 @@ def main(args: argparse.Namespace) -> Findings:
         ValueError: wrong flags, or an axis of emotions that the data do not have.
     """
     from analysis.brain.axes import axis_on, competing, random_axes
-    from analysis.brain.cohort import gather
+    from analysis.brain.gather import gather
     from analysis.brain.measure import measure
     from analysis.brain.text import table
     from vaxis.axis import Axis

@@ -1,10 +1,10 @@
-"""What arXiv 2606.00129 prints for these numbers, in its first version and in the authors' revision of September 2026."""
+"""What arXiv 2606.00129 prints for these numbers: its first version, and the authors' revision of September 2026."""
 
 from typing import NamedTuple
 
 
 class Published(NamedTuple):
-    """A value of either version; None where that version has none, ``note`` where the two cannot be compared as such."""
+    """A value of either version, None where it has none; ``note`` where it cannot be compared with ours as such."""
 
     v1: float | None
     revision: float | None

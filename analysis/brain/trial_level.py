@@ -1,4 +1,4 @@
-"""Ridge on single trials, person times clip: for data with few classes, where a cohort of clip means says too little."""
+"""Ridge on single trials, person times clip: for data with few classes, whose clip means say too little."""
 
 import numpy as np
 
