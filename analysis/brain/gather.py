@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 
 from analysis.brain.cohort import Cohort
-from analysis.brain.person import Clip, band_windows, from_windows, whole_clip
+from analysis.brain.person import Clip, Person, band_windows, from_windows, whole_clip
 from datamodules.base import EEGDataModule
-from datamodules.store import build
+from datamodules.store import Store, build
 from eeg.bands import PAPER_BANDS, Bands
 from eeg.batch import DataSpec
 
@@ -22,33 +22,15 @@ def gather(data: EEGDataModule) -> Cohort:
         ValueError: no person has every clip.
     """
     data.prepare_data()
-    store, spec = build(data.recipe(), cache=data.cache, workers=data.workers), data.spec
-    bands = data.bands or PAPER_BANDS
-    theta_gamma = (list(bands).index("theta"), list(bands).index("gamma")) if {"theta", "gamma"} <= set(bands) else None
-    people, clips = [], len(spec.class_of)
+    store, spec, bands = build(data.recipe(), cache=data.cache, workers=data.workers), data.spec, _bands(data)
+    clips = len(spec.class_of)
     complete = [p for p in range(len(spec.subjects)) if len(set(store.trials.stimulus[store.trials.rows(p)])) == clips]
     if not complete:
         raise ValueError(f"no one of the {len(spec.subjects)} people has all {clips} clips; see --data.subjects")
-    for p in complete:
-        rows = store.trials.rows(p)
-        order = np.lexsort((store.trials.window[rows], store.trials.stimulus[rows]))
-        x, stimulus = np.asarray(store.x[rows])[order], store.trials.stimulus[rows][order]
-        own = [_clip(x[stimulus == k], spec, bands=bands) for k in range(clips)]
-        people.append(from_windows(own, channels=spec.channels, bands=theta_gamma))
-    notes = [_kind(spec.features)]
-    if len(complete) < len(spec.subjects):
-        notes.append(f"{len(spec.subjects) - len(complete)} people lack clips and are left out.")
-    if any(person.course is None for person in people):
-        notes.append("Clips have fewer than 10 windows: no time course (--data.window_seconds is shorter for one).")
-    ratings, told = _ratings(data, [spec.subjects[p] for p in complete])
-    x, course = np.stack([person.clips for person in people]), _mean([person.course for person in people])
-    first = store.trials.rows(complete[0])
-    session = np.array([store.trials.session[first][store.trials.stimulus[first] == k][0] for k in range(clips)])
-    if len(set(session)) > 1:  # days apart: the cap sits elsewhere, which has nothing to do with the clips
-        notes.append(f"Features are about the mean of each of {len(set(session))} sessions, person by person.")
-        x, course = x - _by_session(x, session), course if course is None else course - _by_session(course, session, 0)
-    lengths = {person.windows for person in people}
-    whole = spec.window_seconds * len(store.trials) / (len(spec.subjects) * clips)
+    people = [_person(store, p, spec=spec, bands=bands) for p in complete]
+    x, course, session = _about_sessions(people, _sessions(store, complete[0], clips=clips))
+    ratings, rated = _ratings(data, [spec.subjects[p] for p in complete])
+    lengths = {count for person in people for count in person.windows}
     return Cohort(
         dataset=spec.dataset,
         features="differential entropy of raw signals" if spec.features == "raw" else f"shipped {spec.features}",
@@ -62,11 +44,59 @@ def gather(data: EEGDataModule) -> Cohort:
         links=_stack([person.links for person in people]),
         network=_stack([person.network for person in people]),
         coupling=_stack([person.coupling for person in people]),
-        seconds=whole if all(len(set(w)) == 1 for w in lengths) else None,
+        seconds=_seconds(spec, lengths.pop()) if len(lengths) == 1 else None,
         ratings=ratings,
         simulated=spec.simulated,
-        notes=(*notes, *told),
+        notes=(*_missing(spec, complete=len(complete), course=course), *session, *rated),
     )
+
+
+def _bands(data: EEGDataModule) -> Bands:
+    return data.bands or PAPER_BANDS
+
+
+def _person(store: Store, p: int, *, spec: DataSpec, bands: Bands) -> Person:
+    """One person; the trials of a clip in the order of time."""
+    rows = store.trials.rows(p)
+    order = np.lexsort((store.trials.window[rows], store.trials.stimulus[rows]))
+    x, stimulus = np.asarray(store.x[rows])[order], store.trials.stimulus[rows][order]
+    clips = [_clip(x[stimulus == k], spec, bands=bands) for k in range(len(spec.class_of))]
+    names = list(bands)
+    theta_gamma = (names.index("theta"), names.index("gamma")) if {"theta", "gamma"} <= set(bands) else None
+    return from_windows(clips, channels=spec.channels, bands=theta_gamma)
+
+
+def _sessions(store: Store, p: int, *, clips: int) -> np.ndarray:
+    """(S,) session of each clip."""
+    rows = store.trials.rows(p)
+    stimulus, session = store.trials.stimulus[rows], store.trials.session[rows]
+    return np.array([session[stimulus == k][0] for k in range(clips)])
+
+
+def _about_sessions(people: list[Person], session: np.ndarray) -> tuple[np.ndarray, np.ndarray | None, list[str]]:
+    """Features and their course about the mean of each session, where there are several, and that this was done.
+
+    Sessions are days apart: the cap sits elsewhere, which has nothing to do with the clips.
+    """
+    x, course = np.stack([person.clips for person in people]), _mean([person.course for person in people])
+    if len(set(session)) == 1:
+        return x, course, []
+    told = f"Features are about the mean of each of {len(set(session))} sessions, person by person."
+    return x - _by_session(x, session), course if course is None else course - _by_session(course, session, 0), [told]
+
+
+def _seconds(spec: DataSpec, windows: int) -> float:
+    """Length of a clip: windows of raw clips are ours and take one second."""
+    return float(windows if spec.features == "raw" else windows * spec.window_seconds)
+
+
+def _missing(spec: DataSpec, *, complete: int, course: np.ndarray | None) -> list[str]:
+    notes = [_kind(spec.features)]
+    if complete < len(spec.subjects):
+        notes.append(f"{len(spec.subjects) - complete} people lack clips and are left out.")
+    if course is None:
+        notes.append("Clips have fewer than 10 windows: no time course (--data.window_seconds is shorter for one).")
+    return notes
 
 
 def _clip(x: np.ndarray, spec: DataSpec, *, bands: Bands) -> Clip:

@@ -17,7 +17,7 @@ from vaxis.emotions import FACED
 CHANNELS = tuple("F3 F4 F7 F8 FC1 Cz C3 C4 Pz P3 P4 P7 P8 PO3 PO4 O1 Oz O2".split())
 PEOPLE = 16
 STRETCHES = 3
-AXIS, CLASS, CLIP, NOISE = 0.25, 0.3, 0.3, 1.0  # RMS over cells; noise is that of one person and clip
+AXIS, CLASS, CLIP, NOISE = 0.6, 0.3, 0.3, 1.0  # RMS over cells; noise is that of one person and clip
 
 
 @dataclass(frozen=True, kw_only=True)
