@@ -95,8 +95,8 @@ def _bars(ax: "Axes", rows: list[Row], stats: dict[str, Stat], *, title: str) ->
 
 def _legend(ax: "Axes", *, columns: int = 3) -> None:
     """Below the panel and no wider than it, since the layout makes room for the whole of a legend."""
-    place = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.13 if columns == 3 else -0.17)}
-    ax.legend(fontsize=7.5, ncols=columns, columnspacing=1, handlelength=1.3, **place)
+    below = (0.5, -0.13 if columns == 3 else -0.17)  # the wider one stands under the label of its axis
+    ax.legend(loc="upper center", bbox_to_anchor=below, ncols=columns, fontsize=7.5, columnspacing=1, handlelength=1.3)
 
 
 def _null(ax: "Axes", stat: Stat, y: float) -> None:

@@ -14,7 +14,7 @@ def reliability(cohort: Cohort, *, draws: int, seed: int) -> dict[str, Stat]:
     arXiv 2606.00129 gave .988 as that of the EEG; its revision says that it is that of the ratings. The null shuffles
     the clips of every person by themselves: no clip does anything to people in common.
     """
-    found = {}
+    found: dict[str, Stat] = {}
     if cohort.people < 4:
         return found
     halves = _halves(cohort.people, seed=seed)
