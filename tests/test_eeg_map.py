@@ -207,10 +207,12 @@ def test_coupling_is_of_phase_and_not_of_loudness():
     rng, time = np.random.default_rng(0), np.arange(6000) / 200
     theta, gamma = np.sin(2 * np.pi * 6 * time), np.sin(2 * np.pi * 38 * time)
     noise = 0.1 * rng.normal(size=6000)
-    signals = np.stack([theta + (1 + theta) * gamma + noise, theta + gamma + noise, theta + 9 * gamma + noise])
-    coupled, flat, loud = phase_amplitude(signals, sampling_rate=200, bands=FACED_BANDS)
+    carriers = [(1 + theta) * gamma, gamma, 9 * gamma, 9 * (1 + theta) * gamma]
+    signals = np.stack([theta + carrier + noise for carrier in carriers])
+    coupled, flat, loud, both = phase_amplitude(signals, sampling_rate=200, bands=FACED_BANDS)
     assert coupled > 0.3
     assert max(flat, loud) < 0.1
+    assert both == pytest.approx(coupled, abs=0.02)
 
 
 def test_raw_clips_are_filtered_whole_and_cut_into_seconds():
@@ -302,8 +304,11 @@ def test_command_writes_numbers_that_hold_to_the_contract_and_both_figures(writt
         assert number["n"] > 0, name
         assert {"null_mean", "null_95", "p_value"} <= set(number) or "interval" in number, name
     assert content["bands"]["alpha"] == [8, 14]
-    assert np.array(content["map"]["p_corrected"], dtype=float).shape == (32, 5)
+    corrected = np.array(content["map"]["p_corrected"], dtype=float)
+    assert np.isfinite(corrected).all(axis=1).tolist() == [True] * 30 + [False] * 2, "mastoids are off the map"
     assert content["published"]["reliability.eeg"]["v1"] == 0.988
+    assert content["orders"] is None
+    assert 0 < content["class_share"]["axis"] < content["class_share"]["rank"] == 1
     for figure in ("eeg_map.png", "eeg_map_panels.png"):
         assert (written / figure).read_bytes().startswith(b"\x89PNG")
 

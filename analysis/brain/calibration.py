@@ -6,7 +6,7 @@ from analysis.brain import worlds
 from analysis.brain.asymmetry import PAIRS
 from analysis.brain.maps import position
 from analysis.brain.measure import measure
-from analysis.brain.orders import correlations
+from analysis.brain.orders import Stat, correlations
 from analysis.brain.reliability import reliability
 
 DRAWS = 59  # permutations a cohort: p <= .05 has probability 3 / 60 exactly
@@ -21,9 +21,10 @@ def null_p_values(*, cohorts: int, seed: int) -> dict[str, list[float]]:
     found: dict[str, list[float]] = {}
     for cohort in range(cohorts):
         world = worlds.draw(seed=(seed, cohort))
-        stats = measure(world.cohort, world.positions, world.random, draws=DRAWS, seed=cohort, each_class=False).stats
+        stats = _measured(world, seed=(seed, cohort))
         stats = {name: stat for name, stat in stats.items() if not name.startswith("reliability.")}
-        stats |= reliability(worlds.draw(seed=(seed, cohort), evoked=False).cohort, draws=DRAWS, seed=cohort)
+        silent = worlds.draw(seed=(seed, cohort), evoked=False)
+        stats |= reliability(silent.cohort, draws=DRAWS, seed=_null_seed((seed, cohort)))
         for name, stat in stats.items():
             if stat.p_value is not None:
                 found.setdefault(name, []).append(stat.p_value)
@@ -40,7 +41,7 @@ def planted(*, cohorts: int, seed: int) -> dict[str, float]:
     cosines, covered, seen = [], {}, {}  # type: ignore[var-annotated]
     for cohort in range(cohorts):
         world = worlds.draw(seed=(seed, cohort), axis=worlds.AXIS)
-        stats = measure(world.cohort, world.positions, world.random, draws=DRAWS, seed=cohort, each_class=False).stats
+        stats = _measured(world, seed=(seed, cohort))
         v, means = world.positions["axis"], world.cohort.means
         cosines.append(abs(_cosine(np.tensordot(v, means - means.mean(axis=0), axes=1), world.pattern)))
         for name, true in _truth(world, seed=(seed, cohort)).items():
@@ -50,6 +51,16 @@ def planted(*, cohorts: int, seed: int) -> dict[str, float]:
             seen.setdefault(f"power.{name}", []).append((stats[name].p_value or 1.0) <= 0.05)
     shares = {name: float(np.mean(values)) for name, values in (covered | seen).items()}
     return {"cos.pattern": float(np.min(cosines)), **shares}
+
+
+def _measured(world: worlds.World, *, seed: tuple[int, int]) -> dict[str, Stat]:
+    options = {"draws": DRAWS, "seed": _null_seed(seed)}
+    return measure(world.cohort, world.positions, world.random, each_class=False, **options).stats
+
+
+def _null_seed(seed: tuple[int, int]) -> int:
+    """Another null for every cohort: given one set of permutations p-values are not uniform, only over all sets."""
+    return int(np.random.SeedSequence([*seed, 31]).generate_state(1)[0])
 
 
 def _truth(world: worlds.World, *, seed: tuple[int, ...]) -> dict[str, float]:
