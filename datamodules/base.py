@@ -49,9 +49,10 @@ class EEGDataModule(L.LightningDataModule, ABC):
             holds clips back.
     """
 
-    taxonomy: ClassVar[Taxonomy]
-    catalogue: ClassVar[tuple[str, ...]]
-    montage: ClassVar[tuple[str, ...]]
+    # Facts of a class; only ``BIDS``, which is for any folder, sets them in its instances.
+    taxonomy: Taxonomy
+    catalogue: tuple[str, ...]
+    montage: tuple[str, ...]
     bands: ClassVar[Bands] = {}
     splits: ClassVar[tuple[Split, ...]]
     source: ClassVar[None] = None  # a second data set; only ``Transfer`` has one

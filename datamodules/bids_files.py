@@ -272,17 +272,20 @@ def open_person(
         name: as the data module calls the person; of files alone (in another process) it does not matter.
         clips: which rows of the events are clips.
         processing: see there.
-        channels: wanted electrodes, in their order and our names; by default all of the first recording.
+        channels: wanted electrodes, in their order and our names; by default those that all recordings have.
 
     Raises:
         ValueError: files do not agree with each other; names what to do.
     """
     recordings = tuple(BidsRecording(path=path) for path in files if path.suffix in SUFFIXES)
     found = [{clips.name(channel): channel for channel in recording.channels} for recording in recordings]
-    wanted = channels or tuple(found[0])
+    wanted = channels or tuple(name for name in found[0] if all(name in names for names in found))
     for recording, names in zip(recordings, found):
         if missing := [channel for channel in wanted if channel not in names]:
-            raise ValueError(f"{recording.path} has no electrode {', '.join(missing)}; leave it out of --data.channels")
+            raise ValueError(
+                f"{recording.path} has no electrode {', '.join(missing)}; leave it out of --data.channels, or the "
+                "subject with --data.exclude"
+            )
     events = tuple(tuple(r.events(clips.column, duration=clips.duration)) for r in recordings)
     rows = [
         (

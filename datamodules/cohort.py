@@ -13,6 +13,7 @@ from datamodules.cutting import Cut
 from datamodules.store import Recipe, check_finite
 from datamodules.trials import Trials
 from eeg.batch import DataSpec
+from vaxis.emotions import Taxonomy
 
 if TYPE_CHECKING:
     from datamodules.base import EEGDataModule
@@ -106,6 +107,20 @@ class Cohort:
             for note in person.notes:
                 names.setdefault(note, []).append(person.name)
         return [f"{note} ({len(who)} of {len(self.people)}: {', '.join(who)})" for note, who in names.items()]
+
+    def absent(self, taxonomy: Taxonomy) -> list[str]:
+        """A sentence on clips that no one has, where there are any: they must stay missing and not be renumbered."""
+        gone = [clip for clip in range(len(taxonomy.class_of)) if clip not in self.clips]
+        present = {taxonomy.class_of[clip] for clip in self.clips.tolist()}
+        if not gone:
+            return []
+        names = ", ".join(name for k, name in enumerate(taxonomy.classes) if k not in present)
+        numbers = ", ".join(str(clip + 1) for clip in gone)
+        return [
+            f"no one has clips {numbers} (counted from 1){f', so no trial is of {names}' if names else ''}: "
+            f"{len(present)} of {len(taxonomy.classes)} classes are present, chance is 1/{len(present)}, and the axis "
+            "positions of these clips are unused"
+        ]
 
     def trials(self, class_of: tuple[int, ...]) -> Trials:
         """The table: pieces in the order of play.

@@ -258,18 +258,11 @@ def _differences(mirror: FacedMirror) -> Iterator[str]:
         "hub": f"{HUB_FACED.name} of the Hugging Face Hub, windows that braindecode cut from the BIDS recordings",
         "bids": "NEMAR nm000112 in BIDS (doi 10.82901/nemar.nm000112), minimally processed here",
     }
-    yield f"data are not Processed_data but {source[mirror.kind]}: {mirror.root}"
+    yield f"these are not Processed_data but {source[mirror.kind]}: {mirror.root}"
     if lost := [name for name in FACED_CHANNELS if name not in cohort.channels]:
         yield f"{len(cohort.channels)} electrodes of 32, without {', '.join(lost)}"
     yield f"{cohort.sampling_rate:g} Hz; trials of {cut.seconds} s"
-    present = {FACED.class_of[clip] for clip in cohort.clips.tolist()}
-    if gone := [clip + 1 for clip in range(len(FACED.class_of)) if clip not in cohort.clips]:
-        names = [name for k, name in enumerate(FACED.classes) if k not in present]
-        yield (
-            f"no one has clips {', '.join(map(str, gone))}"
-            + (f", so class {', '.join(names)} has no trial" if names else "")
-            + f": {len(present)} classes are present and chance is 1/{len(present)}; their axis positions are unused"
-        )
+    yield from cohort.absent(FACED)
     counts = np.concatenate([cut.counts(p.samples, sampling_rate=cohort.sampling_rate) for p in cohort.people])
     part = "the last 30 s" if cut.last else "all whole pieces from the start"
     yield f"{counts.min()} to {counts.max()} trials a person and clip: {part} of each clip" + (
