@@ -74,7 +74,9 @@ class BIDS(EEGDataModule):
             task: use only recordings of this task.
         """
         self.taxonomy = load_taxonomy(taxonomy)
-        self.files = {f"sub-{label}": paths for label, paths in signal_files(Path(root).expanduser(), task=task).items()}
+        self.files = {
+            f"sub-{label}": paths for label, paths in signal_files(Path(root).expanduser(), task=task).items()
+        }
         self.catalogue = tuple(self.files)
         super().__init__(root=root, features=features, split=split, **common)
         self.cut = Cut(seconds=window_seconds, last=last_seconds, features=features, bands=self.bands)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -138,19 +138,27 @@ def open_mirror(
         return None
     if features == "psd":
         raise ValueError("--data.features psd is only in the official release; mirrors give raw or de")
-    cut = Cut(seconds=seconds, last=LAST_SECONDS if part == "last_30s" else None, features=features, bands=FACED_BANDS)
-    open_it = _hub if kind == "hub" else _bids
-    cohort = open_it(root, subjects=subjects, cut=cut, scalp=scalp, sampling_rate=sampling_rate)
-    return FacedMirror(kind=kind, root=root, cohort=cohort)
+    cut = _cut(features, seconds, part)
+    return _open(root, kind, subjects=subjects, cut=cut, scalp=scalp, sampling_rate=sampling_rate)
 
 
-def _hub(root: Path, *, subjects: tuple[str, ...], cut: Cut, scalp: bool, sampling_rate: int) -> Cohort:
+def _cut(features: Features, seconds: int, part: ClipPart) -> Cut:
+    last = LAST_SECONDS if part == "last_30s" else None
+    return Cut(seconds=seconds, last=last, features=features, bands=FACED_BANDS)
+
+
+def _open(root: Path, kind: Mirror, **options: Any) -> FacedMirror:
+    return FacedMirror(kind=kind, root=root, cohort=(_hub if kind == "hub" else _bids)(root, **options))
+
+
+def _hub(root: Path, *, subjects: tuple[str, ...] | None, cut: Cut, scalp: bool, sampling_rate: int) -> Cohort:
     recordings: dict[str, hub.HubRecording] = {}
     for recording in hub.Repository(root=root).recordings:
         name = _subject(str(recording.description.get("subject")), recording.folder)
         if name in recordings:
             raise ValueError(f"{recording.folder} is of {name}, and so is {recordings[name].folder}; remove one")
         recordings[name] = recording
+    subjects = subjects or tuple(sorted(recordings))
     wanted = {name: open_hub_person((recordings[name].table_file,)) for name in subjects if name in recordings}
     people = named(wanted, subjects, known=list(recordings), fix=f"{root}; {FETCH.format('hub')}")
     first = people[0]
@@ -192,10 +200,11 @@ def open_hub_person(files: tuple[Path, ...]) -> hub.HubPerson:
     return hub.person(name, (recording,), [[(int(ids[0]), 0) for ids in runs]], channels=spelled)
 
 
-def _bids(root: Path, *, subjects: tuple[str, ...], cut: Cut, scalp: bool, sampling_rate: int) -> Cohort:
+def _bids(root: Path, *, subjects: tuple[str, ...] | None, cut: Cut, scalp: bool, sampling_rate: int) -> Cohort:
     files = {_subject(label, root): found for label, found in signal_files(root, task=TASK).items()}
     processing = Processing(sampling_rate=sampling_rate, band_pass=BAND_PASS, notch=None, average=True)
     reopen = partial(open_bids, processing=processing)
+    subjects = subjects or tuple(sorted(files))
     wanted = {name: reopen(files[name]) for name in subjects if name in files}
     people = named(wanted, subjects, known=list(files), fix=f"{root}; {FETCH.format('bids')}")
     common = set.intersection(*(set(person.channels) for person in people))
@@ -250,6 +259,17 @@ def _subject(label: str, file: Path) -> str:
 
 def _is_mirror(folder: Path) -> bool:
     return folder.is_dir() and (hub.is_repository(folder) or any(folder.glob("sub-*/eeg/*_eeg.bdf")))
+
+
+def described(root: Path) -> list[str]:
+    """What a copy of either mirror holds, of everyone who is there: people, trials of each emotion, differences."""
+    kind = recognise(root, asked=None)
+    if kind is None:
+        raise ValueError(f"{root} is of neither mirror; {FETCH.format('hub')}")
+    mirror = _open(root, kind, subjects=None, cut=_cut("raw", 10, "all"), scalp=False, sampling_rate=200)
+    trials = mirror.cohort.trials(FACED.class_of)
+    classes = ", ".join(f"{name} {n}" for name, n in zip(FACED.classes, np.bincount(trials.y, minlength=9)))
+    return [f"{len(mirror.cohort.people)} people, {len(trials)} pieces of 10 s: {classes}", *mirror.differences]
 
 
 def _differences(mirror: FacedMirror) -> Iterator[str]:
