@@ -81,9 +81,7 @@ class BidsRecording:
         import mne
 
         if self.path.stat().st_size < POINTER and b"annex/objects" in self.path.read_bytes():
-            raise ValueError(
-                f"{self.path} is only git-annex's pointer to a file; fetch the file, or `git annex get` it"
-            )
+            raise ValueError(f"{self.path} is a git-annex pointer and not yet the file; run: git annex get {self.path}")
         try:
             return mne.io.read_raw(self.path, preload=False, verbose="ERROR")
         except Exception as error:  # each format has its own kinds

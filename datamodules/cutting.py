@@ -45,11 +45,12 @@ class Cut:
             sampling_rate: Hz.
         """
         count = int(self.counts(np.array(signal.shape[1]), sampling_rate=sampling_rate))
-        length = count * round(self.seconds * sampling_rate)
-        part = signal[:, :length] if self.last is None else signal[:, signal.shape[1] - length :]
+        samples = round(self.seconds * sampling_rate)
+        start = 0 if self.last is None else signal.shape[1] - count * samples
+        part = signal[:, start : start + count * samples]
         if self.features != "raw":
             return self._entropy(part, count, sampling_rate)
-        return part.reshape(len(part), count, -1).swapaxes(0, 1).astype(np.float32)
+        return part.reshape(len(part), count, samples).swapaxes(0, 1).astype(np.float32)
 
     def _entropy(self, part: np.ndarray, count: int, sampling_rate: float) -> np.ndarray:
         """Band-passed as a whole and then cut, as the feature script of FACED does it."""
