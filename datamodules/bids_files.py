@@ -175,8 +175,10 @@ class BidsRecording:
         rows = [self.raw.ch_names.index(name) for name in channels]
         values = self.scale * self.raw.get_data(picks=rows, start=first, stop=last)
         if ratio != 1:
-            # Offsets of an amplifier are a thousand times the EEG: beyond its ends the signal goes on, it is not 0.
-            values = resample_poly(values, ratio.numerator, ratio.denominator, axis=1, padtype="line")
+            # Slow drift is a thousand times the EEG: beyond the ends it goes on, and images of it must be 100 dB down
+            # (the default window of 50 dB leaves microvolts of them at 50 Hz when 250 Hz become 200).
+            options = {"window": ("kaiser", 10.0), "padtype": "line"}
+            values = resample_poly(values, ratio.numerator, ratio.denominator, axis=1, **options)
         if processing.notch is not None:
             values = mne.filter.notch_filter(values, processing.sampling_rate, processing.notch, verbose="ERROR")
         if processing.band_pass is not None:

@@ -287,7 +287,7 @@ def test_the_last_thirty_seconds_of_a_bids_clip(bids, tmp_path):
     for trial, clip, place in zip(x, clips, places):
         t = starts[clip] + 10 * place + np.arange(2000) / 200
         expected = (height - height.mean())[:, None] * np.sin(2 * np.pi * 10 * t + 0.3)
-        assert np.abs(trial - expected).max() < 0.02 * np.abs(expected).max()
+        assert np.abs(trial - expected).max() < 0.01 * np.abs(expected).max()
 
 
 def test_cohorts_and_units_of_bids_recordings(bids, tmp_path):
