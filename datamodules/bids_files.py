@@ -69,7 +69,20 @@ class BidsRecording:
 
     @property
     def events_file(self) -> Path:
-        return self.path.with_name(self.path.stem.removesuffix("_eeg") + "_events.tsv")
+        return self._beside("events")
+
+    @property
+    def channels_file(self) -> Path:
+        return self._beside("channels")
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """Everything that the numbers follow from."""
+        listed = (self.channels_file,) if self.channels_file.is_file() else ()
+        return (self.path, self.events_file, *listed)
+
+    def _beside(self, suffix: str) -> Path:
+        return self.path.with_name(f"{self.path.stem.removesuffix('_eeg')}_{suffix}.tsv")
 
     @cached_property
     def raw(self) -> Any:
@@ -96,9 +109,8 @@ class BidsRecording:
     def channels(self) -> tuple[str, ...]:
         """Electrodes: what MNE or the channels file calls EEG."""
         types = dict(zip(self.raw.ch_names, self.raw.get_channel_types()))
-        listed = self.path.with_name(self.path.stem.removesuffix("_eeg") + "_channels.tsv")
-        if listed.is_file():
-            types |= {row.get("name", ""): row.get("type", "").lower() for row in read_table(listed)}
+        if self.channels_file.is_file():
+            types |= {row.get("name", ""): row.get("type", "").lower() for row in read_table(self.channels_file)}
         return tuple(name for name in self.raw.ch_names if types[name] == "eeg")
 
     @cached_property
@@ -301,7 +313,7 @@ def open_person(
     clip, session, samples = np.array(rows, dtype=np.int64).T
     return BidsPerson(
         name=name,
-        sources=tuple(file for r in recordings for file in (r.path, r.events_file)),
+        sources=tuple(file for recording in recordings for file in recording.files),
         channels=wanted,
         sampling_rate=processing.sampling_rate,
         clip=clip,

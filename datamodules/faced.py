@@ -120,7 +120,8 @@ class FACED(EEGDataModule):
                 people, and clips that were not seen in training; 3 folds) or subject_one_clip (one clip an emotion).
             window_seconds: length of a piece, a divisor of 30.
             sampling_rate: of raw signals. 250 is as shipped; 200 resamples each 30 s clip in the Fourier domain, as the
-                published CBraMod pipeline does (the signal ends at 47 Hz, so nothing is lost).
+                published CBraMod pipeline does (the signal ends at 47 Hz, so nothing is lost). The hub's windows keep
+                their own rate.
             channels: all 32 rows, or the 30 on the scalp without the mastoids.
             labels: target = the emotion that the clip was chosen for, as every published score but Gerster's; felt and
                 not_felt = those labels, only where the person did or did not report that emotion; self_report = the

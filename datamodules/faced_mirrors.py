@@ -134,6 +134,8 @@ def open_mirror(
     if asked == "hub" and root == HUB_FACED.folder:
         downloaded(HUB_FACED)
     kind = recognise(root, asked=asked)
+    if kind is None and part == "all":
+        raise ValueError("--data.clip_part all goes with a mirror; the official release ends clips at their last 30 s")
     if kind is None:
         return None
     if features == "psd":
