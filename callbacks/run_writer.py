@@ -98,6 +98,7 @@ class RunWriter(TrialCallback):
             "control": decoder.control_name,
             "data": getattr(data_of(trainer), "fingerprint", None),
             "labels": getattr(data_of(trainer), "labels", None),
+            "differences": list(getattr(data_of(trainer), "differences", ())),  # of the files from the official release
             "world_size": trainer.world_size,
             "device": _device(trainer.strategy.root_device),
             "epochs": self._epochs - sum(phase.epochs for phase in decoder.phases[:-1]),

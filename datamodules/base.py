@@ -49,9 +49,10 @@ class EEGDataModule(L.LightningDataModule, ABC):
             holds clips back.
     """
 
-    taxonomy: ClassVar[Taxonomy]
-    catalogue: ClassVar[tuple[str, ...]]
-    montage: ClassVar[tuple[str, ...]]
+    # Facts of a class; only ``BIDS``, which is for any folder, sets them in its instances.
+    taxonomy: Taxonomy
+    catalogue: tuple[str, ...]
+    montage: tuple[str, ...]
     bands: ClassVar[Bands] = {}
     splits: ClassVar[tuple[Split, ...]]
     source: ClassVar[None] = None  # a second data set; only ``Transfer`` has one
@@ -110,6 +111,7 @@ class EEGDataModule(L.LightningDataModule, ABC):
         self.augmentation = augmentation
         self.subjects = self._chosen(subjects, exclude)
         self.seed = torch.initial_seed()
+        self._said = False
         self.statistics: Affine | None = None  # of a checkpoint; fitted on the training people where there is none
         if augmentation and augmentation.needs_time and features != "raw":
             raise ValueError(
@@ -155,6 +157,11 @@ class EEGDataModule(L.LightningDataModule, ABC):
     @abstractmethod
     def recipe(self) -> Recipe:
         """How to make the store; raises an error that names the files that are missing."""
+
+    @property
+    def differences(self) -> tuple[str, ...]:
+        """How these files differ from the official release, a sentence each; ``result.json`` repeats them."""
+        return ()
 
     @property
     def partition(self) -> Split:
@@ -211,7 +218,11 @@ class EEGDataModule(L.LightningDataModule, ABC):
         )
 
     def prepare_data(self) -> None:
-        """Preprocess the cohort unless that has been done."""
+        """Preprocess the cohort unless that has been done, and say how it differs from the official one."""
+        if not self._said:
+            self._said = True
+            for sentence in self.differences:
+                print(f"note     {sentence}", flush=True)
         build(self._recipe, cache=self.cache, workers=self.workers)
 
     def setup(self, stage: str | None = None) -> None:

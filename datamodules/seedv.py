@@ -2,7 +2,7 @@
 
 import re
 import warnings
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -11,6 +11,7 @@ import numpy as np
 from datamodules.base import EEGDataModule
 from datamodules.folders import is_simulated, source_folder
 from datamodules.seedv_files import read_features, read_recordings
+from datamodules.seedv_mirror import Mirror, SeedvMirror, folder_of, open_mirror
 from datamodules.splits import ROLES, Roles, loso, numbers, split
 from datamodules.store import Recipe
 from datamodules.trials import Trials
@@ -83,34 +84,59 @@ class SEEDV(EEGDataModule):
     def __init__(
         self,
         *,
-        root: str,
+        root: str | None = None,
         features: Literal["raw", "de"] = "de",
         split: Literal["trial_5_5_5", "subject_10_3_3", "loso"] = "trial_5_5_5",
         window_seconds: int | None = None,
         notch: float | None = None,
         feature_layout: Literal["channel_major", "band_major"] = "channel_major",
+        mirror: Mirror | None = None,
         **common: Any,
     ) -> None:
         """Check the arguments; files are touched later.
 
         Args:
-            root: folder that holds EEG_raw (raw) or EEG_DE_features (de).
+            root: folder that holds EEG_raw (raw) or EEG_DE_features (de), or a copy of the mirror; left out with mirror
+                hub, which huggingface_hub keeps in its cache.
             features: raw = EEG_raw/*.cnt in microvolt at 200 Hz, 0.3-75 Hz; de = EEG_DE_features/*.npz.
             split: trial_5_5_5 (clips 0-4, 5-9, 10-14 of each session; people are in all three sets), subject_10_3_3
                 or loso.
             window_seconds: length of a raw piece, 1 by default; the rest of a clip is left out. Always 4 for de.
             notch: mains frequency to remove from raw signals, Hz; none by default, as in the published pipelines.
             feature_layout: how the 310 numbers of a window unfold: 62 channels of 5 bands, or 5 bands of 62 channels.
+            mirror: hub = braindecode/seed-v of the Hugging Face Hub, fetched where it is not yet in the cache; by
+                default whatever root is. It is not the official release, and every run says how it differs.
         """
-        super().__init__(root=root, features=features, split=split, **common)
+        super().__init__(root=folder_of(root, mirror), features=features, split=split, **common)
         self.window_seconds = window_seconds or (1 if features == "raw" else FEATURE_SECONDS)
         if self.window_seconds < 1 or (features == "de" and self.window_seconds != FEATURE_SECONDS):
             raise ValueError(f"--data.window_seconds {window_seconds}: whole seconds for raw, {FEATURE_SECONDS} for de")
-        self.notch, self.feature_layout = notch, feature_layout
+        self.notch, self.feature_layout, self.mirror = notch, feature_layout, mirror
+
+    @cached_property
+    def opened(self) -> SeedvMirror | None:
+        """The mirror that root is a copy of, opened; None for the official release."""
+        mirror = open_mirror(
+            Path(self.root),
+            asked=self.mirror,
+            subjects=self.subjects,
+            features=self.features,
+            seconds=self.window_seconds,
+            table=OFFICIAL,
+        )
+        if mirror and self.notch is not None:
+            raise ValueError("--data.notch: the mirror's windows are cut and filtered already; leave it out")
+        return mirror
+
+    @property
+    def differences(self) -> tuple[str, ...]:
+        return self.opened.differences if self.opened else ()
 
     @property
     def spec(self) -> DataSpec:
         raw = self.features == "raw"
+        if self.opened:
+            return self.opened.cohort.described(self)
         return self.describe(
             shape=(len(self.montage), self.window_seconds * SAMPLING_RATE if raw else len(self.bands)),
             sampling_rate=SAMPLING_RATE if raw else 1 / self.window_seconds,
@@ -118,6 +144,8 @@ class SEEDV(EEGDataModule):
         )
 
     def recipe(self) -> Recipe:
+        if self.opened:
+            return self.opened.cohort.recipe(dataset=self.taxonomy.name, class_of=self.taxonomy.class_of)
         raw = self.features == "raw"
         find = find_recordings if raw else find_features
         sources = find(self.root, subjects=self.subjects)
