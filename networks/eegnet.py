@@ -26,8 +26,8 @@ class SpatialFilter(nn.Conv2d):
 class EEGNet(Network):
     """EEGNet (Lawhern et al. 2018, doi 10.1088/1741-2552/aace8c), version 4, as a row of tokens.
 
-    Tokens are what the paper flattens before its classifier, 32 samples each; ``--model.head flatten_linear`` on them is
-    the paper's model. Any sampling rate is read; the first kernel should last about half a second.
+    Tokens are what the paper flattens before its classifier, 32 samples each; with ``--model.head flatten_linear`` it
+    is the paper's model. Any sampling rate is read; the first kernel should last about half a second.
 
     Args:
         temporal: F1, filters along time.

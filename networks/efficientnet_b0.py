@@ -75,7 +75,7 @@ class Inverted(nn.Module):
 
 
 class EfficientNetB0(Network):
-    """EfficientNet-B0 (Tan and Le 2019, arXiv 1905.11946) on EEG folded into a picture: a control without any EEG prior.
+    """EfficientNet-B0 (Tan and Le 2019, arXiv 1905.11946) on EEG folded into a picture: a control with no EEG prior.
 
     What an encoder that was pretrained on EEG reaches is to be compared with what ImageNet gives: 0.552 on FACED and
     0.366 on SEED-V under the protocol of CBraMod. How that picture was made is not known to us; ours: each electrode's
@@ -151,8 +151,8 @@ class EfficientNetB0(Network):
     def adaptable(self) -> list[Adaptable]:
         layers = [layer for stage in list(self.blocks)[1:-1] for layer in stage]
         narrow = [layer.block[-1][0] for layer in layers]
-        return [Adaptable(n, "weight", role, slice(None) if role == "mixing" else None)
-                for role in ("mixing", "ffn_out") for n in narrow]  # fmt: skip
+        mixing = [Adaptable(convolution, "weight", "mixing", slice(None)) for convolution in narrow]
+        return mixing + [Adaptable(convolution, "weight", "ffn_out") for convolution in narrow]
 
 
 def _start(module: nn.Module) -> None:
