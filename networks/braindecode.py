@@ -17,6 +17,8 @@ INSTALL = (
 )
 # Whose tokens are those of single electrodes, (B, C, seconds, D) or, electrode by electrode, (B, C seconds, D).
 KEEP_ELECTRODES = ("CBraMod", "CodeBrain", "Labram", "SignalJEPA")
+# Layers of pretraining that a port keeps before its classifier, and the authors' fine-tuning leaves out.
+LEFT_OUT = {"CBraMod": "proj_out"}
 # SEED-V's cerebellar electrodes have no place in the 10-05 system; these two are the nearest that have.
 NEAREST = {"CB1": "PO9", "CB2": "PO10"}
 
@@ -71,6 +73,8 @@ class Braindecode(Network):
         self.classifier_was = _classifier(self.model, name=self.model_name)
         self.tap = Tap()
         self.model.set_submodule(self.classifier_was, self.tap)
+        if layer := LEFT_OUT.get(type(self.model).__name__):
+            self.model.set_submodule(layer, nn.Identity())
         self._size(spec)
 
     def _model(self, spec: DataSpec) -> nn.Module:
@@ -156,7 +160,9 @@ def _electrodes(spec: DataSpec) -> list[dict[str, Any]]:
     """The electrodes as mne describes them, with their places; models that place tokens on the scalp read these."""
     import mne
 
-    known = mne.channels.make_standard_montage("standard_1005").get_positions()["ch_pos"]
+    # mne 1.13 renamed it and will drop the old name.
+    name = next(n for n in ("colin27_1005", "standard_1005") if n in mne.channels.get_builtin_montages())
+    known = mne.channels.make_standard_montage(name).get_positions()["ch_pos"]
     places = {name.upper(): place for name, place in known.items()}
     located = {
         c: places[NEAREST.get(c.upper(), c.upper())]

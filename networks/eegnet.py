@@ -15,6 +15,11 @@ def _norm(features: int) -> nn.BatchNorm2d:
     return nn.BatchNorm2d(features, momentum=0.01, eps=1e-3)
 
 
+def _padding(kernel: int) -> nn.ZeroPad2d:
+    """Zeros around a signal so that a filter keeps its length; an even kernel has one more behind, as in Keras."""
+    return nn.ZeroPad2d(((kernel - 1) // 2, kernel // 2, 0, 0))
+
+
 class SpatialFilter(nn.Conv2d):
     """A filter over all electrodes for each filter along time, its weights held within a norm of 1."""
 
@@ -63,13 +68,15 @@ class EEGNet(Network):
             raise ValueError(f"EEGNet pools {POOLS[0] * POOLS[1]} samples to a token, trials have {length}; use longer")
         dim, (kernel, separable) = self.dim, self.kernels
         first = nn.Sequential(
-            nn.Conv2d(1, self.temporal, kernel_size=(1, kernel), padding="same", bias=False),
+            _padding(kernel),
+            nn.Conv2d(1, self.temporal, kernel_size=(1, kernel), bias=False),
             _norm(self.temporal),
             SpatialFilter(self.temporal, dim, kernel_size=(channels, 1), groups=self.temporal, bias=False),
             *self._rest(dim, POOLS[0]),
         )
         second = nn.Sequential(
-            nn.Conv2d(dim, dim, kernel_size=(1, separable), padding="same", groups=dim, bias=False),
+            _padding(separable),
+            nn.Conv2d(dim, dim, kernel_size=(1, separable), groups=dim, bias=False),
             nn.Conv2d(dim, dim, kernel_size=1, bias=False),
             *self._rest(dim, POOLS[1]),
         )
@@ -82,5 +89,5 @@ class EEGNet(Network):
         return self.blocks(x[:, None]).permute(0, 2, 3, 1)  # (B, D, 1, N) to (B, 1, N, D)
 
     def adaptable(self) -> list[Adaptable]:
-        pointwise = self.blocks[1][1]
+        pointwise = self.blocks[1][2]
         return [Adaptable(pointwise, "weight", "mixing", slice(None)), Adaptable(pointwise, "weight", "ffn_out")]
