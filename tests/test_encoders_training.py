@@ -22,9 +22,7 @@ class Cohorts:
     def __init__(self, folder) -> None:
         self.folder = folder
 
-    def __call__(
-        self, dataset: str, features: str, *, people_seed: int | None = None, seconds: int = 2
-    ) -> EEGDataModule:
+    def __call__(self, dataset: str, features: str, *, people_seed: int | None = None) -> EEGDataModule:
         where = {"root": str(self.folder / f"{dataset}-{people_seed}"), "cache": str(self.folder / "stores")}
         common = {"features": features, "batch_size": 16, **where}
         if dataset == "faced":  # pieces of a second, as raw SEED-V has: two data sets of one run must agree
