@@ -2,7 +2,7 @@
 PYTHON ?= python3
 PY := .venv/bin/python
 
-.PHONY: train test test-slow coverage lint docs bench bench-vaxis bench-sweeps clean
+.PHONY: train test test-slow coverage lint docs bench bench-networks bench-vaxis bench-sweeps clean
 
 # One seed on the folds of new clips, for what survives there; --new_clips_seeds 2 or more also compare the arms on them.
 train: .venv/ready  ## the main job: a verdict on an alignment loss, on a simulated FACED cohort
@@ -29,6 +29,9 @@ docs: .venv/docs  ## the site, into site/; a broken link or an undocumented page
 bench: .venv/ready  ## what users do today against this project, as ratios in one run
 	$(PY) -m benchmarks.loading
 	$(PY) -m benchmarks.step
+
+bench-networks: .venv/ready  ## parameters, operations, memory and speed of every encoder beside its port
+	$(PY) -m benchmarks.networks
 
 bench-vaxis: .venv/ready  ## reading texts with a language model: the plain transformers loop against this project
 	$(PY) -m benchmarks.vaxis --compile

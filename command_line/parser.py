@@ -214,6 +214,8 @@ def joined(model: Decoder, data: EEGDataModule, source: EEGDataModule | None) ->
     elif source:
         raise ValueError(f"--source is given, but {model.loss.name} does not train on a second data set")
     network, features = model.network, data.features
+    if features == "raw":
+        network.check_units(scale=data.scale, normalise=data.normalise)
     if features not in network.reads:
         raise ValueError(
             f"{type(network).__name__} reads {' or '.join(network.reads)}, --data.features is {features}; change "

@@ -40,7 +40,8 @@ class Decoder(PhasedModule):
         positions: which stimulus positions of the artifact to use; by default the most informative it has.
         control: align with something else than the axis: ``random`` (its own positions in an order that means nothing,
             another for each seed) or the path of another artifact. Everything is still measured along the axis.
-        head: classifier on the tokens: mean_linear on their mean, emod and flatten_mlp as the two papers have them.
+        head: classifier on the tokens: mean_linear on their mean; emod, flatten_mlp, flatten_two, flatten_linear and
+            conformer as the papers have them (lightning_modules/heads.py).
         head_dropout: dropout inside the head.
         label_smoothing: of the cross-entropy.
         optimisation: optimiser and schedule.
