@@ -5,6 +5,7 @@ from pathlib import Path
 
 CONFIG = "config.yaml"
 RESULT = "result.json"
+SUMS = "SHA256SUMS"
 METRICS = "metrics.csv"
 PREDICTIONS = "predictions.npz"
 FEATURES = "features.npz"
