@@ -46,6 +46,11 @@ class RunDirectory:
         return self.path / RESULT
 
     @property
+    def sums(self) -> Path:
+        """Checksums of the files of a finished run, as ``sha256sum --check`` reads them."""
+        return self.path / SUMS
+
+    @property
     def metrics(self) -> Path:
         """What each epoch and step logged."""
         return self.path / METRICS

@@ -22,32 +22,33 @@ class DamagedFile(ValueError):
 
 
 @contextmanager
-def refusing(file: str | Path, *, what: str, remedy: str) -> Iterator[None]:
+def refusing(file: str | Path, *, what: str, remedy: str, flag: str = "") -> Iterator[None]:
     """Turn whatever a reader raises over a file into one line; for formats that have no function here.
 
     Args:
         file: that is read in the block, from its opening to the last look at its content.
         what: it should be, with its article: ``a checkpoint``.
         remedy: what the user can do.
+        flag: that named the file, where one did.
 
     Raises:
         FileNotFoundError: there is no such file.
         DamagedFile: anything else went wrong.
     """
-    file = Path(file)
+    file, named = Path(file), f"{flag}: {file}" if flag else str(file)
     try:
         # Opening a pipe waits for its other end, for ever.
         if not file.is_file() and (file.exists() or file.is_symlink()):
             kind = "a folder" if file.is_dir() else "a link to nothing" if file.is_symlink() else "no regular file"
-            raise DamagedFile(f"{file} is {kind} and should be {what}; {remedy}")
+            raise DamagedFile(f"{named} is {kind} and should be {what}; {remedy}")
         yield
     except DamagedFile:
         raise
     except FileNotFoundError as error:
-        raise FileNotFoundError(f"there is no {file}; {remedy}") from error
+        raise FileNotFoundError(f"{named} is not there; {remedy}") from error
     # What readers raise over damaged files is as various as the damage: struct.error, KeyError, RecursionError, ...
     except Exception as error:
-        raise DamagedFile(f"{file} cannot be read as {what} ({_said(error)}); {remedy}") from error
+        raise DamagedFile(f"{named} cannot be read as {what} ({_said(error)}); {remedy}") from error
 
 
 def read_text(file: str | Path, *, what: str = "text", remedy: str) -> str:
@@ -70,7 +71,9 @@ def read_yaml(file: str | Path, *, remedy: str, has: Collection[str] = ()) -> di
         return _mapping(yaml.load(Path(file).read_text(encoding="utf-8"), Loader=loader), has)
 
 
-def read_rows(file: str | Path, *, remedy: str, has: Collection[str] = (), delimiter: str = ",") -> list[dict[str, str]]:
+def read_rows(
+    file: str | Path, *, remedy: str, has: Collection[str] = (), delimiter: str = ","
+) -> list[dict[str, str]]:
     """Rows of a table with a header, by the names of its columns; cells that a row lacks are empty.
 
     A row that has more cells than the header is damage: a comma too many moves every number after it.

@@ -2,10 +2,13 @@
 
 import json
 import math
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from records import checksums
 from records.files import atomic
+from records.reading import read_json
 
 # What is evaluated on: the name of the field here and the prefix of the arrays. ``test_seen`` holds the test people on
 # clips of the training; only splits that hold clips back have it, elsewhere the field is null.
@@ -29,11 +32,20 @@ REQUIRED: dict[str, type | tuple[type, ...]] = {
 }
 
 
-def write(file: Path, result: dict[str, Any]) -> None:
-    """Write scores and provenance of a run, whole or not at all; NaN becomes null, which JSON has."""
+def write(file: Path, result: dict[str, Any], *, beside: Iterable[Path] = ()) -> None:
+    """Write scores and provenance of a run, whole or not at all; NaN becomes null, which JSON has.
+
+    Args:
+        file: ``result.json``, or a file of the same kind.
+        result: its content.
+        beside: files of a finished run that get a checksum together with it; they are written already.
+    """
+    content = json.dumps(_finite({"format": FORMAT, **result}), indent=2, allow_nan=False).encode() + b"\n"
+    if beside:
+        # Before the result, which marks the run as finished: a kill between the two leaves no run without checksums.
+        checksums.write(file.parent, beside, coming={file: content})
     with atomic(file) as partial:
-        content = _finite({"format": FORMAT, **result})
-        partial.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n")
+        partial.write_bytes(content)
 
 
 def read(file: Path) -> dict[str, Any]:
@@ -41,27 +53,24 @@ def read(file: Path) -> dict[str, Any]:
 
     Raises:
         FileNotFoundError: the run is not finished.
-        ValueError: the file is broken, of another format or lacks a field.
+        ValueError: the file is damaged, of another format or lacks a field.
     """
-    if not file.is_file():
+    if not file.exists():
         raise FileNotFoundError(f"{file.parent} has no {file.name}: the run is not finished; resume it or leave it out")
-    try:
-        result = json.loads(file.read_text())
-    except json.JSONDecodeError as error:
-        raise ValueError(f"{file} is not JSON ({error}); run it again") from error
+    checksums.verify(file)
+    result = read_json(file, remedy="run it again")
     check(result, file=file)
     return result
 
 
-def check(result: Any, *, file: Path) -> None:
+def check(result: dict[str, Any], *, file: Path) -> None:
     """Refuse what ``write`` would not have written.
 
     Raises:
         ValueError: names the file, the field and what to do.
     """
-    if not isinstance(result, dict) or result.get("format") != FORMAT:
-        found = result.get("format") if isinstance(result, dict) else type(result).__name__
-        raise ValueError(f"{file} has format {found!r}, this version reads {FORMAT}; run it again")
+    if result.get("format") != FORMAT:
+        raise ValueError(f"{file} has format {result.get('format')!r}, this version reads {FORMAT}; run it again")
     for field, kind in REQUIRED.items():
         if field not in result:
             raise ValueError(f"{file} lacks the field {field}; was it written by an older version? run it again")
@@ -71,6 +80,18 @@ def check(result: Any, *, file: Path) -> None:
     for field in ("balanced_accuracy", "chance"):
         if field not in result["test"]:
             raise ValueError(f"{file} lacks the field test.{field}; run it again")
+    for name in (*SPLITS, "residual_gradient"):
+        wrong = _no_numbers(result.get(name) or {}, name, depth=1 if name in SPLITS else 2)
+        if wrong or not isinstance(result.get(name) or {}, dict):
+            raise ValueError(f"{file}: field {wrong or name} holds no number, nor numbers by name; run it again")
+
+
+def _no_numbers(value: Any, path: str, *, depth: int) -> str | None:
+    """The first place in nested mappings that holds no number, no null and no list; None where there is none."""
+    if isinstance(value, dict) and depth >= 0:
+        return next((w for k, v in value.items() if (w := _no_numbers(v, f"{path}.{k}", depth=depth - 1))), None)
+    number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    return None if number or value is None or isinstance(value, list) else path
 
 
 def number(value: float | None) -> float:

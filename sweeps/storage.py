@@ -7,7 +7,6 @@ process of this machine that is known to be dead.
 """
 
 import contextlib
-import fcntl
 import os
 import socket
 import time
@@ -20,6 +19,7 @@ from optuna.exceptions import StorageInternalError, UpdateFinishedTrialError
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, TrialState
 
+from records.lock import hold
 from studies.processes import born
 
 Result = TypeVar("Result")
@@ -73,7 +73,7 @@ class Store:
                 yield
         else:
             with open(f"{self._file}.turn", "w") as file:  # FILE.lock is the journal's own
-                fcntl.flock(file, fcntl.LOCK_EX)
+                hold(file)
                 yield
 
     def study(self, name: str) -> optuna.Study:

@@ -233,5 +233,5 @@ def test_the_statistics_of_a_person_are_not_carried_to_others():
 
 def test_a_damaged_checkpoint_is_named(tmp_path):
     (tmp_path / "best.ckpt").write_text("half")
-    with pytest.raises(ValueError, match=r"best\.ckpt is not the checkpoint of a run"):
+    with pytest.raises(ValueError, match=r"best\.ckpt cannot be read as the checkpoint of a run"):
         read(tmp_path / "best.ckpt")
