@@ -90,7 +90,7 @@ def _no_numbers(value: Any, path: str, *, depth: int) -> str | None:
     """The first place in nested mappings that holds no number, no null and no list; None where there is none."""
     if isinstance(value, dict) and depth >= 0:
         return next((w for k, v in value.items() if (w := _no_numbers(v, f"{path}.{k}", depth=depth - 1))), None)
-    number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    number = isinstance(value, int | float) and math.isfinite(value)
     return None if number or value is None or isinstance(value, list) else path
 
 
