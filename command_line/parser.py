@@ -19,6 +19,7 @@ from callbacks.trial_report import TrialReport
 from callbacks.view import callbacks_of
 from command_line.catalogue import class_path, plugins
 from command_line.cluster import environments
+from command_line.config_files import check_config_files
 from command_line.explain import explain
 from command_line.limits import check_trainer, refused
 from command_line.stopping import said_when_stopped
@@ -255,6 +256,7 @@ def run(argv: list[str]) -> None:
     # DDP starts the other ranks by running the words of this process again.
     sys.argv[1:] = argv
     with said_when_stopped():
+        check_config_files(argv)
         try:
             command_line(DecoderCLI, run=True)
         except MisconfigurationException as error:  # no ValueError, and no bug: a setting that Lightning refuses

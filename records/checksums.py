@@ -1,12 +1,16 @@
 """Checksums of a finished run: a flipped bit in one of its files is refused by name and changes no number silently."""
 
 import hashlib
+import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 from records.files import atomic
 from records.layout import SUMS
 from records.reading import DamagedFile, read_text
+
+SEAL = "checksum"
 
 
 def digest(content: bytes) -> str:
@@ -43,6 +47,23 @@ def verify(file: Path) -> None:
             f"{file} differs from its checksum in {SUMS}: it was damaged or edited; copy it again or run it again "
             f"(or delete {SUMS}, and it is believed as it is)"
         )
+
+
+def sealed(content: Mapping[str, Any]) -> dict[str, Any]:
+    """The same plain JSON values with a checksum of themselves, for a record that stands alone."""
+    bare = {name: value for name, value in content.items() if name != SEAL}
+    return {**bare, SEAL: digest(json.dumps(bare, sort_keys=True).encode())}
+
+
+def unsealed(content: Mapping[str, Any], *, file: Path, remedy: str) -> dict[str, Any]:
+    """A record without its checksum, after a look at it; what an earlier version wrote has none.
+
+    Raises:
+        DamagedFile: a value has changed since it was written.
+    """
+    if SEAL in content and sealed(content)[SEAL] != content[SEAL]:
+        raise DamagedFile(f"{file} differs from its checksum: it was damaged or edited; {remedy}")
+    return {name: value for name, value in content.items() if name != SEAL}
 
 
 def _sums(beside: Path) -> dict[str, str]:

@@ -7,10 +7,12 @@ import zipfile
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import yaml
+
+if TYPE_CHECKING:
+    import numpy as np
 
 # What numpy and torch advise over a file that holds objects would run the code in it; nobody is to be told that.
 ADVICE = ("allow_pickle", "weights_only", "trust")
@@ -63,9 +65,9 @@ def read_json(file: str | Path, *, remedy: str, has: Collection[str] = ()) -> di
         return _mapping(json.loads(Path(file).read_text(encoding="utf-8")), has)
 
 
-def read_yaml(file: str | Path, *, remedy: str, has: Collection[str] = ()) -> dict[str, Any]:
+def read_yaml(file: str | Path, *, remedy: str, has: Collection[str] = (), flag: str = "") -> dict[str, Any]:
     """A YAML mapping of plain values: no tag of it makes an object."""
-    with refusing(file, what="YAML", remedy=remedy):
+    with refusing(file, what="YAML", remedy=remedy, flag=flag):
         # libyaml's loader is ten times faster than the one in Python.
         loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
         return _mapping(yaml.load(Path(file).read_text(encoding="utf-8"), Loader=loader), has)
@@ -87,8 +89,10 @@ def read_rows(
         return rows
 
 
-def read_arrays(file: str | Path, *, remedy: str, has: Collection[str] = ()) -> dict[str, np.ndarray]:
+def read_arrays(file: str | Path, *, remedy: str, has: Collection[str] = ()) -> "dict[str, np.ndarray]":
     """All arrays of an ``.npz``; its archive has a checksum of each, and reading them whole verifies it."""
+    import numpy as np  # here: the workers of a sweep read settings and need no arrays
+
     with refusing(file, what="an archive of arrays", remedy=remedy), np.load(file, allow_pickle=False) as archive:
         if not isinstance(archive, np.lib.npyio.NpzFile):
             raise ValueError("it is a single array")

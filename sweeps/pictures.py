@@ -1,6 +1,5 @@
 """Pictures of a study: how it went, each trial's curve, what mattered, and which values went together."""
 
-import json
 import warnings
 from pathlib import Path
 
@@ -8,6 +7,7 @@ import optuna
 from optuna.trial import FrozenTrial, TrialState
 
 from figures.style import BLUE, GREEN, ORANGE, PINK, SKY, STYLE
+from records import result
 from records.files import atomic
 from records.layout import RunDirectory
 from sweeps.sweep import Sweep
@@ -123,7 +123,7 @@ def varied(complete: list[FrozenTrial], sweep: Sweep) -> bool:
 def origin(sweep: Sweep, trial: FrozenTrial) -> tuple[float | None, str]:
     """Chance of balanced accuracy, None where the run is gone, and a word where the data are simulated."""
     try:
-        result = json.loads(RunDirectory(sweep.run_dir(trial.number, sweep.seeds[0])).result.read_text())
-    except OSError:
+        found = result.read(RunDirectory(sweep.run_dir(trial.number, sweep.seeds[0])).result)
+    except FileNotFoundError:
         return None, ""
-    return result["val"]["chance"], ", SIMULATED" if result["simulated"] else ""
+    return found["val"]["chance"], ", SIMULATED" if found["simulated"] else ""
