@@ -7,9 +7,10 @@ import optuna
 from optuna.trial import FrozenTrial, TrialState
 
 from figures.style import BLUE, GREEN, ORANGE, PINK, SKY, STYLE
-from records import result
+from records import checksums
 from records.files import atomic
 from records.layout import RunDirectory
+from records.reading import read_json
 from sweeps.sweep import Sweep
 
 
@@ -123,7 +124,9 @@ def varied(complete: list[FrozenTrial], sweep: Sweep) -> bool:
 def origin(sweep: Sweep, trial: FrozenTrial) -> tuple[float | None, str]:
     """Chance of balanced accuracy, None where the run is gone, and a word where the data are simulated."""
     try:
-        found = result.read(RunDirectory(sweep.run_dir(trial.number, sweep.seeds[0])).result)
+        file = RunDirectory(sweep.run_dir(trial.number, sweep.seeds[0])).result
+        checksums.verify(file)
+        found = read_json(file, remedy="delete that folder and search again", has=("val", "simulated"))
     except FileNotFoundError:
         return None, ""
     return found["val"]["chance"], ", SIMULATED" if found["simulated"] else ""
