@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 import socket
+import subprocess
 import sys
 import time
 
@@ -20,9 +21,12 @@ from command_line.stopping import said_when_stopped
 from console.errors import one_line_errors
 from datamodules.simulation.folder import MARK, claim
 from records.files import atomic
+from records.layout import RunDirectory
 from records.lock import hold, lock
 from records.reading import DamagedFile
 from sweeps.search import main as search
+from tests.conftest import ROOT
+from tests.runs import SMALL, environment, train
 
 
 class TestStopped:
@@ -43,6 +47,23 @@ class TestStopped:
 def _kill_and_wait(number):
     os.kill(os.getpid(), number)
     time.sleep(5)
+
+
+@pytest.mark.slow
+def test_a_fit_that_is_sent_sigterm_fails_in_one_line_and_goes_on(tmp_path):
+    cache, run_dir = tmp_path / "cache", tmp_path / "run"
+    words = [*SMALL, "--loss", "rsa", "--trainer.max_epochs=60", f"--run_dir={run_dir}"]
+    options = {"cwd": ROOT, "env": environment(cache), "stderr": subprocess.PIPE, "stdout": subprocess.DEVNULL}
+    process = subprocess.Popen([sys.executable, "train.py", *words], text=True, **options)
+    while not RunDirectory(run_dir).last.exists() and process.poll() is None:
+        time.sleep(0.1)
+    process.terminate()
+    _, said = process.communicate(timeout=120)
+    assert process.returncode == 143
+    assert said.splitlines()[-1] == "stopped by SIGTERM; the same command goes on after its last complete epoch"
+    assert "Traceback" not in said
+    assert not RunDirectory(run_dir).result.exists()
+    assert "resuming" in train(*words, cache=cache).stdout
 
 
 class TestLocks:
