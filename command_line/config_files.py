@@ -1,5 +1,6 @@
 """The settings files of a command: read before the parser does, and named in whatever is wrong with them."""
 
+import re
 import sys
 from collections.abc import Sequence
 from itertools import pairwise
@@ -29,8 +30,8 @@ def check_config_files(words: Sequence[str]) -> None:
 
 
 def with_files(message: str) -> str:
-    """A message with the settings files of this command, unless it names one: a wrong value may stand in them."""
+    """A message with the settings files of this command, unless it names a file: a wrong value may stand in them."""
     files = config_files(sys.argv[1:])
-    if not files or any(Path(file).name in message for file in files):
+    if not files or re.search(r"(^|\s)[\w.-]*/\S", message) or any(Path(file).name in message for file in files):
         return message
     return f"{message} (settings: {', '.join(files)} and the flags)"

@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ SEEN = "test_seen"
 TESTS = ("test", SEEN)  # in the order of the data loaders of a test
 SPLITS = ("val", *TESTS)
 FORMAT = 1  # raise it whenever a field changes its meaning; old files are then refused and not misread
+OF_A_MEASURE = ("value", "null_mean", "null_95", "p_value")  # of one that has a null
 REQUIRED: dict[str, type | tuple[type, ...]] = {
     "simulated": bool,
     "dataset": str,
@@ -80,18 +81,32 @@ def check(result: dict[str, Any], *, file: Path) -> None:
     for field in ("balanced_accuracy", "chance"):
         if field not in result["test"]:
             raise ValueError(f"{file} lacks the field test.{field}; run it again")
-    for name in (*SPLITS, "residual_gradient"):
-        wrong = _no_numbers(result.get(name) or {}, name, depth=1 if name in SPLITS else 2)
-        if wrong or not isinstance(result.get(name) or {}, dict):
-            raise ValueError(f"{file}: field {wrong or name} holds no number, nor numbers by name; run it again")
+    for path, value in _numbers(result):
+        if not (value is None or (isinstance(value, int | float) and math.isfinite(value))):
+            found = (
+                f"{value['group']!r} and no group of numbers" if isinstance(value, dict) else f"{value!r} and no number"
+            )
+            raise ValueError(f"{file}: field {path} is {found}; run it again")
 
 
-def _no_numbers(value: Any, path: str, *, depth: int) -> str | None:
-    """The first place in nested mappings that holds no number, no null and no list; None where there is none."""
-    if isinstance(value, dict) and depth >= 0:
-        return next((w for k, v in value.items() if (w := _no_numbers(v, f"{path}.{k}", depth=depth - 1))), None)
-    number = isinstance(value, int | float) and math.isfinite(value)
-    return None if number or value is None or isinstance(value, list) else path
+def _numbers(result: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Where a result holds what readers take for numbers; a group that is no group stands for its numbers."""
+    for split in SPLITS:
+        for name, value in _items(result.get(split), split):
+            if isinstance(value, dict) and name != split:
+                shares = value if name == f"{split}.per_class_recall" else {k: value.get(k) for k in OF_A_MEASURE}
+                yield from _items(shares, name)
+            elif not isinstance(value, list):
+                yield name, value
+    for source, shares in _items(result.get("residual_gradient"), "residual_gradient"):
+        yield from [(source, shares)] if source == "residual_gradient" else _items(shares, source)
+
+
+def _items(group: Any, path: str) -> Iterator[tuple[str, Any]]:
+    if isinstance(group, dict):
+        yield from ((f"{path}.{name}", value) for name, value in group.items())
+    elif group is not None:
+        yield path, {"group": group}
 
 
 def number(value: float | None) -> float:
