@@ -10,15 +10,19 @@ from typing import Any, cast
 
 import yaml
 from jsonargparse import Namespace, _typehints
+from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
 from lightning.pytorch.loggers import CSVLogger
-from lightning.pytorch.plugins.environments import SLURMEnvironment
 from lightning.pytorch.utilities.rank_zero import rank_zero_only
 
 from callbacks.trial_report import TrialReport
 from callbacks.view import callbacks_of
 from command_line.catalogue import class_path, plugins
+from command_line.cluster import environments
+from command_line.config_files import check_config_files
 from command_line.explain import explain
+from command_line.limits import check_trainer, refused
+from command_line.stopping import said_when_stopped
 from datamodules.base import EEGDataModule
 from datamodules.transfer import Transfer
 from lightning_modules.checkpointing import AtomicCheckpointIO, RunCheckpoint, resumable
@@ -114,6 +118,7 @@ class DecoderCLI(LightningCLI):
             self.config.trainer.logger = False  # only parsed: nothing is to be logged
             return
         config = self.config[self.subcommand]
+        check_trainer(config.trainer)
         if self.subcommand != "fit":
             if config.ckpt_path is None:  # an untrained network has no score
                 raise ValueError(f"name the run: python train.py {self.subcommand} RUN_DIR")
@@ -165,9 +170,12 @@ class DecoderCLI(LightningCLI):
         config.weights_only = True
 
     def instantiate_trainer(self, **kwargs):
-        # On SIGUSR1 Lightning would save in mid-epoch and requeue; a run goes on after its last whole epoch.
-        slurm = [SLURMEnvironment(auto_requeue=False)] if SLURMEnvironment.detect() else []
-        return super().instantiate_trainer(plugins=[AtomicCheckpointIO(), *slurm], **kwargs)
+        settings = self._get(self.config_init, "trainer")
+        found = environments(devices=settings.devices, nodes=settings.num_nodes)
+        try:
+            return super().instantiate_trainer(plugins=[AtomicCheckpointIO(), *found], **kwargs)
+        except Exception as error:  # of as many kinds as there are machines
+            raise refused(error, settings) from error
 
     def before_fit(self) -> None:
         """Give the whole configuration to loggers that filter runs by it; the run directory has it as config.yaml."""
@@ -249,7 +257,12 @@ def run(argv: list[str]) -> None:
     """Run one subcommand; ``argv`` is normalised (``command_line.normalise``)."""
     # DDP starts the other ranks by running the words of this process again.
     sys.argv[1:] = argv
-    command_line(DecoderCLI, run=True)
+    with said_when_stopped():
+        check_config_files(argv)
+        try:
+            command_line(DecoderCLI, run=True)
+        except MisconfigurationException as error:  # no ValueError, and no bug: a setting that Lightning refuses
+            raise ValueError(" ".join(str(error).split())) from error
 
 
 def parse(argv: list[str]) -> DecoderCLI:

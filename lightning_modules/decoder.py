@@ -256,6 +256,12 @@ class Decoder(PhasedModule):
             self.log(f"{split}/{name}", values[name], prog_bar=name == "balanced_accuracy")
         confusion.reset()
 
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Refuse what would not fit, by the name of the file that the Trainer is reading."""
+        if file := self._trainer and self._trainer.ckpt_path:
+            contents.check_fits(self, checkpoint["state_dict"], file=file)
+        super().on_load_checkpoint(checkpoint)
+
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Make the checkpoint complete in itself; a decoder that was built by hand knows no axis and cannot."""
         super().on_save_checkpoint(checkpoint)

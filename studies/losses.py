@@ -106,7 +106,7 @@ def save(lines: Sequence[InterventionResult], studies: Sequence[Study], *, comma
     with atomic(folder / "losses.json") as partial:
         partial.write_text(json.dumps(finite(content), indent=2, allow_nan=False) + "\n")
     with atomic(folder / "losses.txt") as partial:
-        partial.write_text(text + "\n")
+        partial.write_text(text + "\n", encoding="utf-8")
     with atomic(folder / "forest.png") as partial:
         partial.write_bytes(png(forest(lines, title=f"{len(lines)} losses", headings=headings)))
     return text, folder

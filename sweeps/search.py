@@ -22,7 +22,7 @@ from studies.jobs import Slot, slots
 from sweeps import pruning
 from sweeps import sweep as settings
 from sweeps.pool import Pool
-from sweeps.storage import Store
+from sweeps.storage import Store, answered
 from sweeps.sweep import OBJECTIVES, Sweep
 
 MADE = "wanted"  # an attribute that a study is given last: without it, it was killed while it was made
@@ -36,6 +36,11 @@ def main(argv: list[str]) -> None:
     """
     args, rest = parse(argv)
     on = _slots(args)
+    with answered(args.storage):
+        _run(args, rest, on)
+
+
+def _run(args: argparse.Namespace, rest: list[str], on: list[Slot]) -> None:
     store, study, folder = prepare(args, rest)
     try:
         Pool(store, study.study_name, on=on, folder=folder, beat=args.beat).work(study)
