@@ -9,6 +9,7 @@ own count, on a processor as growth of the resident set of a fresh process.
 
 import argparse
 import ctypes
+import functools
 import json
 import multiprocessing
 import re
@@ -48,7 +49,7 @@ def rows() -> dict[str, Callable[[], Network]]:
             continue
         found[name] = kind
         if name in ports:
-            found[f"braindecode:{ports[name]}"] = lambda model=ports[name]: Braindecode(model=model)
+            found[f"braindecode:{ports[name]}"] = functools.partial(Braindecode, model=ports[name])
     return found
 
 

@@ -1,6 +1,9 @@
 """Compile the network before it trains, where its steps are launch-bound or its kernels fuse."""
 
+from typing import cast
+
 import lightning as L
+from torch import nn
 
 
 class Compiled(L.Callback):
@@ -20,4 +23,4 @@ class Compiled(L.Callback):
 
     def on_fit_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         if self.network:
-            pl_module.network.compile(dynamic=self.dynamic)
+            cast(nn.Module, pl_module.network).compile(dynamic=self.dynamic)

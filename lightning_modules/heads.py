@@ -2,7 +2,7 @@
 
 import logging
 from itertools import pairwise
-from typing import Literal
+from typing import Literal, get_args
 
 import torch
 from torch import Tensor, nn
@@ -80,4 +80,4 @@ def build_head(name: HeadName, *, rows: int, n_tokens: int, dim: int, n_classes:
     }
     if name in hidden:
         return nn.Sequential(nn.Flatten(), *_mlp([rows * n_tokens * dim, *hidden[name], n_classes], dropout=dropout))
-    raise ValueError(f"model.head '{name}' is not one of {HeadName.__args__}")
+    raise ValueError(f"model.head '{name}' is not one of {get_args(HeadName)}")

@@ -1,5 +1,7 @@
 """DEMLP: a perceptron of two layers on all band features."""
 
+from typing import cast
+
 from torch import Tensor, nn
 
 from eeg.batch import DataSpec
@@ -42,5 +44,5 @@ class DEMLP(Network):
         return self.blocks(x.flatten(1))[:, None, None]
 
     def adaptable(self) -> list[Adaptable]:
-        inner, outer = self.blocks[0][0], self.blocks[1][0]
+        inner, outer = (cast(nn.Sequential, block)[0] for block in list(self.blocks)[:2])
         return [Adaptable(inner, "weight", "mixing", slice(None)), Adaptable(outer, "weight", "ffn_out")]

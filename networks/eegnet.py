@@ -1,5 +1,7 @@
 """EEGNet: filters along time, then over all electrodes, then a separable filter; one row of tokens."""
 
+from typing import cast
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -89,5 +91,5 @@ class EEGNet(Network):
         return self.blocks(x[:, None]).permute(0, 2, 3, 1)  # (B, D, 1, N) to (B, 1, N, D)
 
     def adaptable(self) -> list[Adaptable]:
-        pointwise = self.blocks[1][2]
+        pointwise = cast(nn.Sequential, self.blocks[1])[2]
         return [Adaptable(pointwise, "weight", "mixing", slice(None)), Adaptable(pointwise, "weight", "ffn_out")]

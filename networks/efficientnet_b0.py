@@ -1,5 +1,7 @@
 """EfficientNetB0: a network for photographs on folded EEG, the control for what pretraining on EEG is worth."""
 
+from typing import Any, cast
+
 import torch
 from torch import Tensor, nn
 
@@ -149,7 +151,7 @@ class EfficientNetB0(Network):
         return self.blocks(self.fold(x)).flatten(2).transpose(1, 2)[:, None]
 
     def adaptable(self) -> list[Adaptable]:
-        layers = [layer for stage in list(self.blocks)[1:-1] for layer in stage]
+        layers: list[Any] = [layer for stage in list(self.blocks)[1:-1] for layer in cast(Any, stage)]
         narrow = [layer.block[-1][0] for layer in layers]
         mixing = [Adaptable(convolution, "weight", "mixing", slice(None)) for convolution in narrow]
         return mixing + [Adaptable(convolution, "weight", "ffn_out") for convolution in narrow]

@@ -46,7 +46,8 @@ def hold(file: TextIO, *, wait: bool = True) -> None:
     kind = fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB)
     for locked_by in (fcntl.flock, fcntl.lockf):
         try:
-            return locked_by(file, kind)
+            locked_by(file, kind)
+            return
         except OSError as error:
             # A byte lock that another holds is EACCES in some systems, and means the same.
             if error.errno in (errno.EAGAIN, errno.EACCES):
