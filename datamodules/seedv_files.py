@@ -1,5 +1,6 @@
 """Reading one subject's SEED-V files: Neuroscan recordings and differential-entropy archives."""
 
+import re
 import warnings
 import zipfile
 from pathlib import Path
@@ -7,11 +8,15 @@ from pathlib import Path
 import numpy as np
 
 from datamodules import unpickling
-from datamodules.store import check_finite
+from datamodules.neuroscan import RATE, open_recording
+from datamodules.plausibility import check_finite
 from eeg.montage import SEEDV_CHANNELS
 
 CLIPS = 15
 BAND_PASS = (0.3, 75.0)
+# Subject and session, or subject, in the name of a file, whatever a browser or a copying tool put around it.
+RECORDING = r"(?<![0-9A-Za-z_])(\d{1,2}_[1-3])_"
+ARCHIVE = r"(?<![0-9A-Za-z_])(\d{1,2})_123(?![0-9])"
 
 
 def read_recordings(
@@ -22,17 +27,19 @@ def read_recordings(
     sampling_rate: int,
     notch: float | None,
 ) -> np.ndarray:
-    """All windows of a subject's three sessions, (n, 62, samples) float32 in microvolt.
+    """All windows of a subject's sessions, (n, 62, samples) float32 in microvolt.
 
     Args:
-        files: the recordings of sessions 1, 2 and 3.
+        files: the recordings, whose names say of which session each is.
         table: start and end of the clips, (3, 15) seconds each.
         seconds: length of a window.
         sampling_rate: of the result, Hz.
         notch: mains frequency to remove, Hz.
     """
     pieces = []
-    for path, starts, ends in zip(files, *table):
+    for path in files:
+        session = int(_named(RECORDING, path)[-1])
+        starts, ends = (times[session - 1] for times in table)
         signal = read_recording(path, sampling_rate=sampling_rate, notch=notch, needed_seconds=float(ends.max()))
         for clip, (start, end) in enumerate(zip(starts, ends), start=1):
             count, first = int((end - start) // seconds), round(start * sampling_rate)
@@ -52,12 +59,20 @@ def read_recording(path: Path, *, sampling_rate: int, notch: float | None, neede
     Raises:
         ValueError: unreadable, an electrode is missing, or the recording ends before its last clip.
     """
-    raw = _open(path, needed_seconds)
-    by_name = {name.upper(): name for name in raw.ch_names}
-    missing = [name for name in SEEDV_CHANNELS if name not in by_name]
+    import mne
+
+    recording = open_recording(path)
+    if recording.seconds < needed_seconds:
+        raise ValueError(
+            f"{path}: not a whole recording: it ends at {recording.seconds:.0f} s and its last clip at "
+            f"{needed_seconds:.0f} s; copy it again or use --data.exclude"
+        )
+    in_file = {name.upper(): name for name in recording.channels}
+    missing = [name for name in SEEDV_CHANNELS if name not in in_file]
     if missing:
-        raise ValueError(f"{path}: no channel {', '.join(missing)}; it has {', '.join(raw.ch_names)}")
-    raw.pick([by_name[name] for name in SEEDV_CHANNELS]).load_data(verbose="ERROR")
+        raise ValueError(f"{path}: no channel {', '.join(missing)}; it has {', '.join(recording.channels)}")
+    signal = recording.read(tuple(in_file[name] for name in SEEDV_CHANNELS))
+    raw = mne.io.RawArray(signal, mne.create_info(list(SEEDV_CHANNELS), RATE, "eeg"), verbose="ERROR")
     if raw.info["sfreq"] != sampling_rate:
         raw.resample(sampling_rate, method="polyphase", verbose="ERROR")
     if notch is not None:
@@ -66,27 +81,13 @@ def read_recording(path: Path, *, sampling_rate: int, notch: float | None, neede
     return (1e6 * raw.get_data()).astype(np.float32)
 
 
-def _open(path: Path, needed_seconds: float):
-    """Open by the header; where its sample count is corrupt (7_1_20180411.cnt), again with the sample format stated."""
-    import mne
-
-    problem: object = "it is too short"
-    for data_format in ("auto", "int32"):
-        try:
-            raw = mne.io.read_raw_cnt(path, data_format=data_format, verbose="ERROR")
-        except Exception as error:  # the corrupt header fails differently in each version of mne and numpy
-            problem = error
-            continue
-        if raw.n_times / raw.info["sfreq"] >= needed_seconds:
-            if data_format == "int32":
-                warnings.warn(f"{path}: corrupt header, read as 32-bit samples", stacklevel=2)
-            return raw
-        problem = f"it ends at {raw.n_times / raw.info['sfreq']:.0f} s and its last clip at {needed_seconds:.0f} s"
-    raise ValueError(f"{path}: not a whole Neuroscan recording ({problem}); copy it again or use --data.exclude")
-
-
 def read_features(
-    files: tuple[Path, ...], *, counts: tuple[int, ...], class_of: tuple[int, ...], layout: str
+    files: tuple[Path, ...],
+    *,
+    counts: tuple[int, ...],
+    class_of: tuple[int, ...],
+    layout: str,
+    left_out: frozenset[str] = frozenset(),
 ) -> np.ndarray:
     """All windows of a subject's feature archive, (n, 62, 5) in nats, clips in catalogue order.
 
@@ -95,15 +96,23 @@ def read_features(
         counts: windows that each of the 45 clips must have.
         class_of: class that each clip must be labelled with.
         layout: ``channel_major`` or ``band_major``.
+        left_out: recordings to skip, as ``7_1``.
 
     Raises:
         ValueError: damaged archive, or a clip of another length or label than the trial table says.
     """
     (path,) = files
     data, labels = _entry(path, "data"), _entry(path, "label")
-    clips = []
+    subject, clips = _named(ARCHIVE, path), []
     for key, (count, label) in enumerate(zip(counts, class_of)):
-        values, classes = np.asarray(data.get(key)), np.asarray(labels.get(key))
+        if (recording := f"{subject}_{key // CLIPS + 1}") in left_out:
+            continue
+        if key not in data or key not in labels:
+            raise ValueError(
+                f"{path}: data and label must have clips 0 to 44, and there is no {key}; get it again, or leave the "
+                f"session out with --data.exclude_recordings '[{recording}]'"
+            )
+        values, classes = np.asarray(data[key]), np.asarray(labels[key])
         if values.shape != (count, len(SEEDV_CHANNELS) * 5):
             raise ValueError(f"{path}: data[{key}] must be {(count, 310)} after the trial table, found {values.shape}")
         if classes.shape != (count,) or (classes != label).any():
@@ -115,6 +124,18 @@ def read_features(
     if layout == "band_major":
         return values.reshape(-1, 5, len(SEEDV_CHANNELS)).swapaxes(1, 2)
     return values.reshape(-1, len(SEEDV_CHANNELS), 5)
+
+
+def _named(pattern: str, path: Path) -> str:
+    """The part of a file's name that says whose it is.
+
+    Raises:
+        ValueError: the name has no such part.
+    """
+    match = re.search(pattern, path.name)
+    if not match:
+        raise ValueError(f"{path}: its name says neither subject nor session; name it as the data set does")
+    return match[1]
 
 
 def _entry(path: Path, name: str) -> dict:
