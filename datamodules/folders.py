@@ -79,7 +79,7 @@ def only_file(paths: list[Path]) -> Path:
     if len(paths) > 1:
         names = " and ".join(path.name for path in paths)
         raise ValueError(
-            f"{paths[0].parent} has more than one file for one recording: {names}; keep the right one there"
+            f"{paths[0].parent} has {len(paths)} files for one recording: {names}; keep the right one there"
         )
     return paths[0]
 

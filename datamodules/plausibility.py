@@ -1,6 +1,6 @@
 """Does a recording look like EEG, and like the other people's? Statistics of each person, and what is odd in them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -92,20 +92,19 @@ def oddities(people: People, *, names: Sequence[str], channels: Sequence[str], f
         features: what a trial holds.
     """
     level = people.level(features)
-    of_person = np.array([np.nanmedian(one) if np.isfinite(one).any() else np.nan for one in level])
-    loud = of_person - np.nanmedian(of_person) if len(names) >= COHORT else np.zeros(len(names))
-    unlike = [
-        f"{name} ({_times(d)})" for name, d in zip(names, loud) if np.isfinite(d) and abs(d) > np.log(PERSON_FACTOR)
-    ]
-    extreme = _extreme(people, of_person, features)
-    alone = [name for name, odd in zip(names, extreme) if odd] if not extreme.all() else []
+    of_person = np.array([_median(one) for one in level])
+    loud = of_person - _median(of_person) if len(names) >= COHORT else np.zeros(len(names))
+    with np.errstate(invalid="ignore"):
+        unlike = {name: shift for name, shift in zip(names, loud) if abs(shift) > np.log(PERSON_FACTOR)}
+        extreme = _extreme(people, of_person, features)
     lines = []
     if unlike:
-        lines.append(f"{_listed(unlike)} of the other people's: another unit or a broken recording; {_without(unlike)}")
-    if alone := [name for name in alone if not any(text.startswith(f"{name} (") for text in unlike)]:
-        lines.append(f"{_listed(alone)}: {_bound(features)}; {_without(alone)}")
+        told = _listed([f"{name} ({_times(shift)})" for name, shift in unlike.items()])
+        lines.append(f"amplitude unlike the others': {told}; another unit or a broken recording; {_without(unlike)}")
     if extreme.all():
         lines.append(f"everybody: {_bound(features)}; signals must be in microvolt")
+    elif alone := [name for name, odd in zip(names, extreme) if odd and name not in unlike]:
+        lines.append(f"{_listed(alone)}: {_bound(features)}; {_without(alone)}")
     flat = [(names[s], channels[c]) for s, c in np.argwhere(people.flat)]
     if flat:
         lines.append(f"{_places(flat)}: one value throughout, so a dead or an unplugged electrode")
@@ -133,22 +132,25 @@ def _bound(features: Features) -> str:
 
 def _odd_channels(own: np.ndarray, flat: np.ndarray, *, names: Sequence[str], channels: Sequence[str]) -> list[str]:
     """Electrodes far from the same electrode of the others, once how loud the person is has been taken out."""
+    typical = np.array([_median(column) for column in own.reshape(len(own), -1).T]).reshape(1, *own.shape[1:])
     with np.errstate(invalid="ignore"):
-        typical = np.array(
-            [np.nanmedian(column) if np.isfinite(column).any() else 0.0 for column in own.reshape(len(own), -1).T]
-        )
-        away = np.abs(own - typical.reshape(1, *own.shape[1:]))
-        odd = (away > np.log(CHANNEL_FACTOR)).any(axis=2) & ~flat
+        odd = (np.abs(own - typical) > np.log(CHANNEL_FACTOR)).any(axis=2) & ~flat
     places = [(names[s], channels[c]) for s, c in np.argwhere(odd)]
-    return (
-        [f"{_places(places)}: over {CHANNEL_FACTOR:g} times louder or quieter than in other people"] if places else []
-    )
+    if not places:
+        return []
+    return [f"{_places(places)}: over {CHANNEL_FACTOR:g} times louder or quieter than in the others"]
+
+
+def _median(values: np.ndarray) -> float:
+    """Of the finite ones; NaN where there is none."""
+    finite = values[np.isfinite(values)]
+    return float(np.median(finite)) if finite.size else float("nan")
 
 
 def _times(shift: float) -> str:
     """An amplitude against that of the others, in words."""
     factor = float(np.exp(min(abs(shift), 300.0)))
-    return f"{factor:,.0f} times the amplitude" if shift > 0 else f"1/{factor:,.0f} of the amplitude"
+    return f"{factor:,.0f} times theirs" if shift > 0 else f"1/{factor:,.0f} of theirs"
 
 
 def _listed(items: Sequence[str]) -> str:
@@ -162,9 +164,8 @@ def _places(places: Sequence[tuple[str, str]]) -> str:
     return _listed([f"{name} channel{'s' * (len(own) > 1)} {_listed(own)}" for name, own in people.items()])
 
 
-def _without(items: Sequence[str]) -> str:
-    names = ",".join(item.split(" ")[0] for item in items)
-    return f"leave out with --data.exclude '[{names}]'"
+def _without(names: Iterable[str]) -> str:
+    return f"leave out with --data.exclude '[{','.join(names)}]'"
 
 
 def check_finite(values: np.ndarray, *, source: str | Path, axes: dict[str, tuple[str, ...] | None]) -> None:

@@ -220,13 +220,9 @@ def _recordings(given: tuple[str | int, ...], *, subjects: tuple[str, ...]) -> f
     names = frozenset(f"{n // 10}_{n % 10}" if isinstance(n, int) else n for n in given)
     known = {f"{subject}_{session + 1}" for subject in SUBJECTS for session in range(SESSIONS)}
     if unknown := sorted(names - known):
-        raise ValueError(
-            f"--data.exclude_recordings: SEED-V has no recording {', '.join(unknown)}; they go from 1_1 to 16_3"
-        )
+        raise ValueError(f"--data.exclude_recordings: no recording {', '.join(unknown)}; they go from 1_1 to 16_3")
     if gone := [subject for subject in subjects if len(_sessions_of(subject, names)) == SESSIONS]:
-        raise ValueError(
-            f"--data.exclude_recordings leaves nothing of {', '.join(gone)}; use --data.exclude for whole people"
-        )
+        raise ValueError(f"--data.exclude_recordings leaves nothing of {', '.join(gone)}; use --data.exclude for them")
     return names
 
 

@@ -2,7 +2,6 @@
 
 import re
 import warnings
-import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -102,17 +101,17 @@ def read_features(
         ValueError: damaged archive, or a clip of another length or label than the trial table says.
     """
     (path,) = files
-    data, labels = _entry(path, "data"), _entry(path, "label")
+    entries = {name: _entry(path, name) for name in ("data", "label")}
     subject, clips = _named(ARCHIVE, path), []
     for key, (count, label) in enumerate(zip(counts, class_of)):
         if (recording := f"{subject}_{key // CLIPS + 1}") in left_out:
             continue
-        if key not in data or key not in labels:
+        if any(key not in found for found in entries.values()):
             raise ValueError(
                 f"{path}: data and label must have clips 0 to 44, and there is no {key}; get it again, or leave the "
                 f"session out with --data.exclude_recordings '[{recording}]'"
             )
-        values, classes = np.asarray(data[key]), np.asarray(labels[key])
+        values, classes = (_numbers(found[key], source=f"{path}: {what}[{key}]") for what, found in entries.items())
         if values.shape != (count, len(SEEDV_CHANNELS) * 5):
             raise ValueError(f"{path}: data[{key}] must be {(count, 310)} after the trial table, found {values.shape}")
         if classes.shape != (count,) or (classes != label).any():
@@ -124,6 +123,18 @@ def read_features(
     if layout == "band_major":
         return values.reshape(-1, 5, len(SEEDV_CHANNELS)).swapaxes(1, 2)
     return values.reshape(-1, len(SEEDV_CHANNELS), 5)
+
+
+def _numbers(value: object, *, source: str) -> np.ndarray:
+    """An array of real numbers.
+
+    Raises:
+        ValueError: it is something else.
+    """
+    if not isinstance(value, np.ndarray) or value.dtype.kind not in "fiu":
+        found = f"an array of {value.dtype}" if isinstance(value, np.ndarray) else type(value).__name__
+        raise ValueError(f"{source} must be an array of numbers, found {found}; get the file again")
+    return value
 
 
 def _named(pattern: str, path: Path) -> str:
@@ -142,7 +153,7 @@ def _entry(path: Path, name: str) -> dict:
     try:
         with np.load(path, allow_pickle=False) as archive:
             data = archive[name].item()
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+    except Exception as error:  # a damaged archive can fail in any way at all
         raise ValueError(f"{path}: no readable entry '{name}' ({error}); copy or download it again") from error
     value = unpickling.loads(data, source=f"{path}[{name}]") if isinstance(data, bytes) else None
     if not isinstance(value, dict):
