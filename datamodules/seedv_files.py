@@ -37,8 +37,10 @@ def read_recordings(
     """
     pieces = []
     for path in files:
-        session = int(_named(RECORDING, path)[-1])
-        starts, ends = (times[session - 1] for times in table)
+        named = re.search(RECORDING, path.name)
+        if not named:
+            raise ValueError(f"{path}: its name says neither subject nor session; name it as the data set does")
+        starts, ends = (times[int(named[1][-1]) - 1] for times in table)
         signal = read_recording(path, sampling_rate=sampling_rate, notch=notch, needed_seconds=float(ends.max()))
         for clip, (start, end) in enumerate(zip(starts, ends), start=1):
             count, first = int((end - start) // seconds), round(start * sampling_rate)
@@ -102,7 +104,8 @@ def read_features(
     """
     (path,) = files
     entries = {name: _entry(path, name) for name in ("data", "label")}
-    subject, clips = _named(ARCHIVE, path), []
+    match, clips = re.search(ARCHIVE, path.name), []
+    subject = match[1] if match else path.stem
     for key, (count, label) in enumerate(zip(counts, class_of)):
         if (recording := f"{subject}_{key // CLIPS + 1}") in left_out:
             continue
@@ -135,18 +138,6 @@ def _numbers(value: object, *, source: str) -> np.ndarray:
         found = f"an array of {value.dtype}" if isinstance(value, np.ndarray) else type(value).__name__
         raise ValueError(f"{source} must be an array of numbers, found {found}; get the file again")
     return value
-
-
-def _named(pattern: str, path: Path) -> str:
-    """The part of a file's name that says whose it is.
-
-    Raises:
-        ValueError: the name has no such part.
-    """
-    match = re.search(pattern, path.name)
-    if not match:
-        raise ValueError(f"{path}: its name says neither subject nor session; name it as the data set does")
-    return match[1]
 
 
 def _entry(path: Path, name: str) -> dict:
