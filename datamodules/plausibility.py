@@ -1,5 +1,6 @@
 """Does a recording look like EEG, and like the other people's? Statistics of each person, and what is odd in them."""
 
+import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -92,7 +93,7 @@ def oddities(people: People, *, names: Sequence[str], channels: Sequence[str], f
         features: what a trial holds.
     """
     level = people.level(features)
-    of_person = np.array([_median(one) for one in level])
+    of_person = _median(level, axis=(1, 2))
     loud = of_person - _median(of_person) if len(names) >= COHORT else np.zeros(len(names))
     with np.errstate(invalid="ignore"):
         unlike = {name: shift for name, shift in zip(names, loud) if abs(shift) > np.log(PERSON_FACTOR)}
@@ -132,19 +133,21 @@ def _bound(features: Features) -> str:
 
 def _odd_channels(own: np.ndarray, flat: np.ndarray, *, names: Sequence[str], channels: Sequence[str]) -> list[str]:
     """Electrodes far from the same electrode of the others, once how loud the person is has been taken out."""
-    typical = np.array([_median(column) for column in own.reshape(len(own), -1).T]).reshape(1, *own.shape[1:])
     with np.errstate(invalid="ignore"):
-        odd = (np.abs(own - typical) > np.log(CHANNEL_FACTOR)).any(axis=2) & ~flat
+        odd = (np.abs(own - _median(own, axis=0)) > np.log(CHANNEL_FACTOR)).any(axis=2) & ~flat
     places = [(names[s], channels[c]) for s, c in np.argwhere(odd)]
     if not places:
         return []
     return [f"{_places(places)}: over {CHANNEL_FACTOR:g} times louder or quieter than in the others"]
 
 
-def _median(values: np.ndarray) -> float:
+def _median(values: np.ndarray, axis: int | tuple[int, ...] | None = None) -> np.ndarray:
     """Of the finite ones; NaN where there is none."""
-    finite = values[np.isfinite(values)]
-    return float(np.median(finite)) if finite.size else float("nan")
+    if np.isfinite(values).all():
+        return np.median(values, axis=axis)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of rows without a number
+        return np.nanmedian(values, axis=axis)
 
 
 def _times(shift: float) -> str:
