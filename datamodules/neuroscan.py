@@ -107,18 +107,18 @@ def _samples(file: BinaryIO, header: bytes, *, start: int, count: int, size: int
     frame = WIDTH * count
     found = _events_at(file, events, size) and events > start and (events - start) % frame == 0
     held = ((events if found else size) - start) // frame
+    problem = None
+    if found and stated == 2 * held:
+        problem = f"its header claims {stated} samples, which would be numbers of 16 bits, and SEED-V has 32"
+    elif not found and stated > held:
+        problem = f"its header claims {stated} samples and the file ends after {held}"
+    elif not found and events == start + stated * frame:
+        problem = "no events where its header says that they begin, so bytes are missing or there are too many"
+    if problem:
+        raise ValueError(f"{path}: {problem}; copy it again or use --data.exclude")
+    # Events that are nowhere may leave some bytes behind the samples.
     if stated == held or (not found and 0 < stated < held and size - start - stated * frame < size // 100 + frame):
         return stated
-    if found and stated == 2 * held:
-        raise ValueError(
-            f"{path}: its header claims {stated} samples, which would be numbers of 16 bits, and SEED-V has 32; copy "
-            "it again or use --data.exclude"
-        )
-    if not found and stated > held:
-        raise ValueError(
-            f"{path}: its header claims {stated} samples and the file ends after {held}; copy it again or use "
-            "--data.exclude"
-        )
     warnings.warn(f"{path}: corrupt header, read as {held} samples of 32 bits and not {stated}", stacklevel=2)
     return held
 

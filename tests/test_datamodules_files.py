@@ -108,6 +108,15 @@ def test_a_copy_that_was_cut_off(good: Path, tmp_path: Path) -> None:
         read(path)
 
 
+@pytest.mark.parametrize("change", [-5, 64])
+def test_bytes_that_went_missing_or_came_in_on_the_way(good: Path, tmp_path: Path, change: int) -> None:
+    """All that follows them is another channel's."""
+    data, path = good.read_bytes(), tmp_path / good.name
+    path.write_bytes(data[:90_000] + (data[90_005:] if change < 0 else bytes(change) + data[90_000:]))
+    with pytest.raises(ValueError, match=r"7_2_20180418\.cnt: no events where its header says"):
+        read(path)
+
+
 def touch(folder: Path, *names: str) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for name in names:
