@@ -59,7 +59,7 @@ def _block(x: np.ndarray) -> int:
 def of_blocks(rows: np.ndarray) -> np.ndarray:
     """One for each block of a subject's trials."""
     step = _block(rows)
-    return np.array([zlib.crc32(rows[i : i + step]) for i in range(0, len(rows), step)], dtype=np.uint32)
+    return np.array([zlib.crc32(rows[i : i + step].data) for i in range(0, len(rows), step)], dtype=np.uint32)
 
 
 def verify(x: np.ndarray, trials: Trials, blocks: np.ndarray, *, how: Verify) -> None:
@@ -81,5 +81,5 @@ def verify(x: np.ndarray, trials: Trials, blocks: np.ndarray, *, how: Verify) ->
     chosen = range(len(starts)) if count >= len(starts) else sorted(SystemRandom().sample(range(len(starts)), count))
     for block in chosen:
         first, name, end = starts[block]
-        if zlib.crc32(x[first : min(first + step, end)]) != blocks[block]:
+        if zlib.crc32(x[first : min(first + step, end)].data) != blocks[block]:
             raise ValueError(f"x.npy is damaged in the trials of {name}: the checksum is not the one that was written")

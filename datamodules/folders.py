@@ -43,11 +43,11 @@ def _unpacked(root: Path, inner: str) -> Path | None:
     """``root/inner``, or that folder in a folder of the same name, as some programs unpack an archive."""
     parts = Path(inner).parts
     twice = [Path(*parts[: i + 1], *parts[i:]) for i in range(len(parts))]
-    places = [root / place for place in (inner, *twice) if (root / place).is_dir()]
+    places = [root / place for place in (Path(inner), *twice) if (root / place).is_dir()]
     full = [place for place in places if any(_visible(place, besides=place / place.name))]
     if len(full) > 1:
         raise ValueError(f"{full[0]} and {full[1]} both hold files; keep one of them there")
-    return (full or places or [None])[0]
+    return next(iter(full or places), None)
 
 
 def _visible(folder: Path, *, besides: Path) -> Iterable[Path]:
