@@ -102,8 +102,6 @@ class EEGDataModule(L.LightningDataModule, ABC):
         super().__init__()
         if not 0 < train_fraction <= 1:
             raise ValueError(f"--data.train_fraction must lie above 0 and at most at 1, got {train_fraction}")
-        if workers < 0:
-            raise ValueError(f"--data.workers must be 0 or more, got {workers}")
         by_name(self.splits, split, dataset=self.taxonomy.name)  # a typo shows before any file is read
         # The shell expands ~ neither behind --data.root= nor in a settings file.
         self.root, self.split, self.fold = os.path.expanduser(root), split, fold

@@ -53,7 +53,7 @@ class SimulatedFACED(FACED):
             world: what clips and people are made of; configs/linear_world.yaml is the first version's.
             subjects: use only these of the simulated ones; all of them by default.
         """
-        chosen = tuple(FACED_SUBJECTS[n] for n in spread_subjects(n_subjects)) if subjects is None else subjects
+        chosen = subjects or tuple(FACED_SUBJECTS[n] for n in spread_subjects(n_subjects))
         self.n_subjects, self.prepared = n_subjects, False
         self.simulation: dict[str, Any] = {
             "snr": snr,
@@ -138,7 +138,7 @@ class SimulatedSEEDV(SEEDV):
         self.simulation: dict[str, Any] = {"snr": snr, "seed": cohort_seed, "axis": axis, "world": world}
         self.simulation |= {"seconds_per_trial": seconds_per_trial, "corrupt_header": corrupt_header}
         root = root or _folder("seedv", self.simulation)
-        super().__init__(root=root, subjects=SEEDV_SUBJECTS[:n_subjects] if subjects is None else subjects, **seedv)
+        super().__init__(root=root, subjects=subjects or SEEDV_SUBJECTS[:n_subjects], **seedv)
 
     @property
     def spec(self) -> DataSpec:

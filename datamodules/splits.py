@@ -171,6 +171,8 @@ def chosen_people(
     Raises:
         ValueError: a name is not in the catalogue, or nobody is left.
     """
+    if subjects is not None and not subjects:
+        raise ValueError("--data.subjects names nobody; leave it out to use all of them")
     for name in map(str, (*(subjects or ()), *exclude)):
         if name not in catalogue:
             near = difflib.get_close_matches(name, catalogue, n=1) or [catalogue[0]]

@@ -181,15 +181,6 @@ def test_folders_with_other_content_are_refused(tmp_path: Path):
         write_faced(tmp_path / "cohort", n_subjects=1, snr=2.0)
 
 
-@pytest.mark.parametrize(
-    "mark", ["", "[1, 2]", "null", '{"parameters": 3}', '{"parameters": {"world": "x"}}', "[" * 9000]
-)
-def test_a_damaged_mark_is_named(tmp_path: Path, mark: str):
-    (tmp_path / "SIMULATED.json").write_text(mark)
-    with pytest.raises(ValueError, match=r"SIMULATED\.json: damaged, .*; delete "):
-        write_faced(tmp_path, n_subjects=1)
-
-
 def test_outlier_is_sub023_alone(tmp_path: Path):
     assert 23 in spread_subjects(40)
     for name, outlier in (("plain", False), ("faulty", True)):

@@ -30,7 +30,6 @@ def claim(root: str | Path, *, dataset: str, parameters: dict[str, Any]) -> Path
 
     Raises:
         FileExistsError: the folder holds files but no mark (a real data set?), or a cohort made with other parameters.
-        ValueError: the mark is damaged.
     """
     root = Path(root)
     mark = {
@@ -45,33 +44,13 @@ def claim(root: str | Path, *, dataset: str, parameters: dict[str, Any]) -> Path
     # Looked at before the mark and blind to half-written files: another process may be claiming the same folder.
     occupied = root.is_dir() and any(not entry.name.startswith(".") for entry in root.iterdir())
     if path.is_file():
-        _require_same(_read_mark(path), mark, path=path)
+        _require_same(json.loads(path.read_text()), mark, path=path)
         return root
     if occupied:
         raise FileExistsError(f"{root} is not empty and has no {MARK}; it may be real data: name an empty folder")
     with atomic(path) as partial:
         partial.write_text(json.dumps(mark, indent=2) + "\n")
     return root
-
-
-def _read_mark(path: Path) -> dict[str, Any]:
-    """The mark of a folder.
-
-    Raises:
-        ValueError: it is damaged.
-    """
-    try:
-        found = json.loads(path.read_bytes())
-        whole = isinstance(found["parameters"], dict) and {"dataset", "generator"} <= set(found)
-        whole = whole and isinstance(found["parameters"].get("world") or {}, dict)
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        whole = False
-    if not whole:
-        raise ValueError(
-            f"{path}: damaged, so nobody knows how this cohort was drawn; delete {path.parent}, and the same command "
-            "draws it again"
-        )
-    return found
 
 
 def _require_same(found: dict, wanted: dict, *, path: Path) -> None:
