@@ -22,7 +22,16 @@ from records.reading import read_yaml
 NO_LOSS = "losses.none.NoAlignment"
 STRATEGY = ("loss", "source")  # a second data set is part of the strategy that trains on it
 # What the numbers of a run do not depend on, or what counts by its content and not by where it lies.
-NOT_COUNTED = ("model.axis", "data.axis", "seed_everything", "group", "online", "project", "trainer.default_root_dir")
+NOT_COUNTED = (
+    "model.axis",
+    "data.axis",
+    "data.verify",
+    "seed_everything",
+    "group",
+    "online",
+    "project",
+    "trainer.default_root_dir",
+)
 
 
 @dataclass(frozen=True)

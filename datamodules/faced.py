@@ -12,7 +12,7 @@ from datamodules import unpickling
 from datamodules.base import EEGDataModule
 from datamodules.faced_mirrors import ClipPart, FacedMirror, Mirror, folder_of, open_mirror
 from datamodules.faced_ratings import Labels, felt, ratings, reported
-from datamodules.folders import source_folder
+from datamodules.folders import files_of_recordings, only_file, source_folder
 from datamodules.splits import SEEN, Roles, loso, numbers, rank_in_class, rotate, split
 from datamodules.store import Recipe, check_finite
 from datamodules.trials import Trials
@@ -224,26 +224,29 @@ def find_files(root: str | Path, *, features: str, subjects: tuple[str, ...]) ->
 
     Raises:
         FileNotFoundError: names every subject without a file.
+        ValueError: two files of one subject.
     """
-    folder = source_folder(root, FOLDERS[features], dataset="FACED")
-    suffixes = (".pkl",) if features == "raw" else (".pkl.pkl", ".pkl")
-    files = {s: [p for end in suffixes if (p := folder / f"{s}{end}").is_file()][:1] for s in subjects}
-    missing = [subject for subject, paths in files.items() if not paths]
+    folder = source_folder(root, FOLDERS[features], dataset="FACED", others=FOLDERS)
+    files = files_of_recordings(folder, name=r"(?<![0-9A-Za-z])(sub\d{3})(?![0-9A-Za-z])", suffix=".pkl")
+    missing = [subject for subject in subjects if subject not in files]
     if missing:
+        ending = ".pkl" if features == "raw" else ".pkl.pkl"
         raise FileNotFoundError(
-            f"{folder} has no {suffixes[0]} file of {', '.join(missing)}; complete the download, choose others with "
+            f"{folder} has no {ending} file of {', '.join(missing)}; complete the download, choose others with "
             "--data.subjects or leave them out with --data.exclude"
         )
-    return tuple(tuple(paths) for paths in files.values())
+    return tuple((only_file(files[subject]),) for subject in subjects)
 
 
 def read_subject(path: str | Path, *, features: str) -> np.ndarray:
     """One subject's array as shipped, checked: (28, 32, 7500) in microvolt or (28, 32, 30, 5).
 
     Raises:
-        ValueError: not that shape, not finite, or not a pickle of an array.
+        ValueError: not that shape, not finite, not numbers, or not a pickle of an array.
     """
     values = unpickling.load(path)
+    if isinstance(values, np.ndarray) and values.dtype.kind not in "fiu":
+        raise ValueError(f"{path}: expected real numbers, found an array of {values.dtype}; get the file again")
     if not isinstance(values, np.ndarray) or values.shape != SHAPES[features]:
         shape = getattr(values, "shape", type(values).__name__)
         raise ValueError(f"{path}: expected an array {SHAPES[features]} of FACED {features}, found {shape}")
