@@ -19,7 +19,7 @@ PACKAGES = [path.parent.name for path in ROOT.glob("*/__init__.py")]
 MODULES = [path for name in PACKAGES for path in (ROOT / name).rglob("*.py")] + [ROOT / "train.py"]
 ROOMS = set(PACKAGES) - {"benchmarks", "tests"}
 PIN = r"([\w.-]+)(?:\[\w+\])?==([\w.]+)"  # a local version such as 2.13.0+cpu would force a build of torch
-IMPORT_NAMES = {"yaml": "pyyaml", "psycopg2": "psycopg2-binary", "sklearn": "scikit-learn"}
+IMPORT_NAMES = {"yaml": "pyyaml", "psycopg2": "psycopg2-binary", "sklearn": "scikit-learn", "backports": "backports-zstd"}
 
 
 def pins(name: str) -> dict[str, str]:
@@ -89,7 +89,7 @@ def test_what_a_pinned_package_brings_along_is_pinned_beside_it():
 
 def test_every_imported_package_is_stated():
     optional = {"datasets"}  # used where the user has it; offline nothing needs it
-    run = stated(PYPROJECT["project"]["dependencies"]).keys() | stated(["vaxis-align[cluster]"]).keys()
+    run = stated(PYPROJECT["project"]["dependencies"]).keys() | stated(["vaxis-align[cluster,zstd]"]).keys()
     develop = run | stated(["vaxis-align[dev]"]).keys()
     for path in [*MODULES, *(ROOT / "tests").glob("*.py")]:
         known = run if path.relative_to(ROOT).parts[0] in {*ROOMS, "train.py"} else develop
