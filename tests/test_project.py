@@ -88,7 +88,7 @@ def test_what_a_pinned_package_brings_along_is_pinned_beside_it():
 
 
 def test_every_imported_package_is_stated():
-    optional = {"datasets"}  # used where the user has it; offline nothing needs it
+    optional = {"datasets", "braindecode"}  # used where the user has them; offline nothing needs them
     run = stated(PYPROJECT["project"]["dependencies"]).keys() | stated(["vaxis-align[cluster,zstd]"]).keys()
     develop = run | stated(["vaxis-align[dev]"]).keys()
     for path in [*MODULES, *(ROOT / "tests").glob("*.py")]:
