@@ -19,7 +19,12 @@ PACKAGES = [path.parent.name for path in ROOT.glob("*/__init__.py")]
 MODULES = [path for name in PACKAGES for path in (ROOT / name).rglob("*.py")] + [ROOT / "train.py"]
 ROOMS = set(PACKAGES) - {"benchmarks", "tests"}
 PIN = r"([\w.-]+)(?:\[\w+\])?==([\w.]+)"  # a local version such as 2.13.0+cpu would force a build of torch
-IMPORT_NAMES = {"yaml": "pyyaml", "psycopg2": "psycopg2-binary", "sklearn": "scikit-learn", "backports": "backports-zstd"}
+IMPORT_NAMES = {
+    "yaml": "pyyaml",
+    "psycopg2": "psycopg2-binary",
+    "sklearn": "scikit-learn",
+    "backports": "backports-zstd",
+}
 
 
 def pins(name: str) -> dict[str, str]:
