@@ -9,6 +9,7 @@ from analysis import made_up
 from analysis.__main__ import main
 from analysis.convergence_check import calibrate, recover
 from analysis.converging import convergence
+from analysis.stimuli import kept
 from measures.alignment import class_pc1, within_class_residual
 from measures.clustered import (
     against_axes,
@@ -21,6 +22,7 @@ from measures.clustered import (
     two_sided,
     within,
 )
+from records.run import Run
 from tests.conftest import make_axis
 from tests.finished_runs import edit_result
 from tests.member_runs import CLASS_OF, draw, write_member
@@ -172,6 +174,22 @@ def test_kept_epochs_follow_training_and_count_as_checkpoints(folder, capsys):
     found = json.loads((folder / "out" / "convergence.json").read_text())
     assert found["numbers"]["training_class_pc1"]["n"] == 5
     assert sum(row["epoch"] is not None for row in found["checkpoints"]) == 25
+
+
+def test_kept_epochs_are_picked_and_measured_on_different_people(folder):
+    run = Run.load(folder / "runs" / "none" / "none-0")
+    (run.path / "epochs").mkdir()
+    (run.path / "epochs" / "0003.ckpt").touch()
+    y, subject = np.tile(CLASS_OF, 4), np.repeat([7, 9, 4, 5], 28)
+    # People 5 and 9, every other one by id, are told right and have features of their own.
+    measured = np.isin(subject, [5, 9])
+    logits = np.eye(9)[np.where(measured, y, (y + 1) % 9)]
+    h = np.where(measured, 1.0, 0.0)[:, None] + np.arange(len(y))[:, None] % 28
+    trials = {"logits": logits, "h": h, "y": y, "stimulus": np.tile(np.arange(28), 4), "subject": subject}
+    np.savez(run.path / "epochs" / "0003.npz", **trials)
+    (found,) = kept(run, recipe="r", classes=tuple("abcdefghi"), stimuli=28)
+    assert (found.epoch, found.accuracy) == (3, 1)
+    assert (found.tested_on - found.picked_on == 1).all()
 
 
 def test_runs_of_two_axes_are_refused(folder):
