@@ -1,6 +1,7 @@
 """Correlations over checkpoints that are not independent, and the command that reads them from finished runs."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,6 +9,8 @@ import pytest
 from analysis import made_up
 from analysis.__main__ import main
 from analysis.convergence_check import calibrate, recover
+from analysis.convergence_figure import figure
+from analysis.convergence_text import text
 from analysis.converging import convergence
 from analysis.stimuli import kept
 from measures.alignment import class_pc1, within_class_residual
@@ -114,6 +117,29 @@ def test_many_copies_of_one_view_are_worth_little():
     result = convergence(drawn.checkpoints, drawn.positions, finals=36, draws=200)
     assert result.readings["class_pc1"].effective < 3
     assert 0.3 < result.in_sample.null_mean < 0.6
+
+
+@pytest.mark.filterwarnings("error")
+def test_an_axis_that_is_constant_within_classes_has_no_residual():
+    drawn = made_up.checkpoints(np.random.default_rng(0), recipes=2, each=3)
+    v = np.array([drawn.positions.v[k == CLASS_OF].mean() for k in CLASS_OF])
+    result = convergence(drawn.checkpoints, replace(drawn.positions, v=v / v.std()), finals=6, draws=50)
+    assert list(result.readings) == ["class_pc1"]
+    assert "within-class residual |r|: not defined" in text(result, simulated=True)
+    assert figure(result).axes
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_checkpoint_without_a_number_is_left_out_of_it_alone():
+    drawn = made_up.checkpoints(np.random.default_rng(0), recipes=2, each=4)
+    flat = drawn.checkpoints[3]
+    means = np.stack([flat.picked_on[k == CLASS_OF].mean(axis=0) for k in CLASS_OF])
+    drawn.checkpoints[3] = replace(flat, picked_on=means, tested_on=means)
+    result = convergence(drawn.checkpoints, drawn.positions, finals=8, draws=50)
+    assert result.readings["class_pc1"].axes.n == 8
+    assert result.readings["residual"].axes.n == 7
+    assert np.isfinite(result.readings["residual"].axes.p)
+    assert figure(result).axes
 
 
 def test_p_values_are_uniform_where_the_axis_means_nothing_but_not_as_published():

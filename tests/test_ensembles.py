@@ -228,5 +228,9 @@ def test_runs_of_other_trials_cannot_vote(folder, tmp_path):
     edit_result(tmp_path / "more" / "none-20", data="other")
     with pytest.raises(SystemExit, match="cannot vote together: data is"):
         main(["ensembles", str(folder), str(tmp_path)])
+    nan = {split: np.full((len(people), 28, 9), np.nan) for split, people in PEOPLE.items()}
+    write_member(tmp_path / "nan", seed=21, probabilities=nan, features={s: p[..., :3] for s, p in nan.items()})
+    with pytest.raises(SystemExit, match="none-21 has val probabilities that are not finite"):
+        main(["ensembles", str(folder), str(tmp_path / "nan")])
     with pytest.raises(SystemExit, match="--choose"):
         main(["ensembles", str(folder), "--choose", "8"])
