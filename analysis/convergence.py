@@ -82,14 +82,14 @@ def numbers(result: Convergence, *, simulated: bool) -> dict[str, Number]:
         "best_pc_in_sample_mean": _measure(result.in_sample, n=result.finals, simulated=simulated)
     }
     for name, found in result.readings.items():
-        rows[f"{name}_mean"] = _measure(found.whole, n=result.finals, simulated=simulated)
+        rows[f"{name}_mean"] = _measure(found.whole, n=found.published.n, simulated=simulated)
         for kind in ("published", "axes", "robust", "within", "between"):
             rows[f"accuracy_{name}_{kind}"] = _number(getattr(found, kind), simulated=simulated)
         for recipe, association in found.recipes.items():
             rows[f"accuracy_{name}_within[{recipe}]"] = _number(association, simulated=simulated)
-        ends = _resampled(found.values[:, 1:])
+        ends = _resampled(found.values[found.defined, 1:])
         rows[f"effective_checkpoints_{name}"] = Number(
-            value=found.effective, n=len(found.values), simulated=simulated, interval=ends
+            value=found.effective, n=int(found.defined.sum()), simulated=simulated, interval=ends
         )
         if len(found.training) > 1:
             rows[f"training_{name}"] = _mean(found.training, simulated=simulated)

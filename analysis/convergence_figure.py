@@ -43,11 +43,11 @@ def _checkpoints(ax: "Axes", result: Convergence, found: Readings, *, label: str
         ax.scatter(accuracy[own & ~last], found.values[own & ~last, 0], s=8, color=colour, alpha=0.35, zorder=2)
         ax.scatter(accuracy[own & last], found.values[own & last, 0], s=32, color=colour, zorder=3, label=name)
     ax.set(xlabel="balanced accuracy (small: kept epochs, validation people)", ylabel=label, ylim=(0, 1))
-    ax.set_title(f"r = {found.published.r:+.2f} over {result.finals} runs")
+    ax.set_title(f"r = {found.published.r:+.2f} over {found.published.n} runs")
 
 
 def _alike(ax: "Axes", result: Convergence, found: Readings) -> None:
-    rows = found.values[:, 1:]
+    rows = found.values[found.defined, 1:]
     rows = rows[:, np.isfinite(rows).all(axis=0)]
     with np.errstate(invalid="ignore"):
         shown = ax.imshow(np.corrcoef(rows), cmap="RdBu_r", vmin=-1, vmax=1, interpolation="nearest")
@@ -58,16 +58,17 @@ def _alike(ax: "Axes", result: Convergence, found: Readings) -> None:
 
 
 def _null(ax: "Axes", result: Convergence, found: Readings) -> None:
-    accuracy = np.array([c.accuracy for c in result.checkpoints[: result.finals]])
-    null = pearson(accuracy, found.values[: result.finals, 1:].T)
+    last = np.flatnonzero(found.defined[: result.finals])
+    accuracy = np.array([result.checkpoints[row].accuracy for row in last])
+    null = pearson(accuracy, found.values[last, 1:].T)
     null = null[np.isfinite(null)]
     bins = np.linspace(-1, 1, 41)
     ax.hist(null, bins=bins.tolist(), density=True, color=GREY, alpha=0.6, label="axes without meaning")
     # Density of r for independent pairs (Fisher 1915): what counting every checkpoint assumes.
     r = np.linspace(-0.999, 0.999, 400)
-    density = (1 - r**2) ** ((result.finals - 4) / 2)
+    density = (1 - r**2) ** ((len(last) - 4) / 2)
     density /= density.sum() * (r[1] - r[0])
-    ax.plot(r, density, color=ORANGE, lw=2, label=f"{result.finals} independent runs")
+    ax.plot(r, density, color=ORANGE, lw=2, label=f"{len(last)} independent runs")
     ax.axvline(found.published.r, color=BLUE, lw=2, label="here")
     ax.set(xlabel="correlation with accuracy", ylabel="density", xlim=(-1, 1))
     ax.set_title(f"p {found.published.p:.2g} counted, {found.axes.p:.2g} honest")

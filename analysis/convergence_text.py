@@ -26,7 +26,7 @@ def text(result: Convergence, *, simulated: bool) -> str:
         "",
         f"{'mean over runs':<34}{'value':>8}{'null':>8}{'95 %':>8}{'p':>8}",
         *(_measure(MEASURES[name], found.whole) for name, found in result.readings.items()),
-        _measure("best component |r|, as published", result.in_sample),
+        *([_measure("best component |r|, as published", result.in_sample)] if "residual" in result.readings else []),
         "",
         f"{'correlation with accuracy':<34}" + "".join(f"{MEASURES[name]:>34}" for name in result.readings),
     ]
@@ -38,7 +38,7 @@ def text(result: Convergence, *, simulated: bool) -> str:
         lines.append(f"  {_short(recipe, 31):<32}" + "".join(f"{association(a) if a else '-':>34}" for a in own))
     lines.append(
         f"{'worth as independent checkpoints':<34}"
-        + "".join(f"{f'{found.effective:.1f} of {len(found.values)}':>34}" for found in result.readings.values())
+        + "".join(f"{f'{found.effective:.1f} of {found.defined.sum()}':>34}" for found in result.readings.values())
     )
     lines += ["", *words(result)]
     return "\n".join(lines)
@@ -46,14 +46,17 @@ def text(result: Convergence, *, simulated: bool) -> str:
 
 def words(result: Convergence) -> list[str]:
     """What may be said."""
-    said = []
+    said = [
+        f"{MEASURES[name]}: not defined; the axis, or the features, are constant within classes."
+        for name in MEASURES.keys() - result.readings.keys()
+    ]
     for name, found in result.readings.items():
-        label, n = MEASURES[name], len(found.values)
+        label, n = MEASURES[name], int(found.defined.sum())
         said.append(
             f"{label}: {n} checkpoints are worth {found.effective:.1f} independent ones: exchange the axis and their "
-            f"numbers move together. For the correlation {result.finals} runs are worth {found.scatter:.1f}."
+            f"numbers move together. For the correlation {found.published.n} runs are worth {found.scatter:.1f}."
         )
-        said.append(f"  {_verdict(found, n=result.finals)}")
+        said.append(f"  {_verdict(found, n=found.published.n)}")
         if len(found.training):
             mean = found.training.mean()
             said.append(

@@ -28,6 +28,7 @@ class Readings:
 
     Attributes:
         values: (N, 1 + B): real first; the same exchanged axes for every checkpoint.
+        defined: (N,) where the number is: not for features that are constant within classes, or not finite.
         whole: means over the final checkpoints beside their null.
         published: how the correlation with accuracy is read when every checkpoint counts.
         axes: against exchanged axes.
@@ -41,6 +42,7 @@ class Readings:
     """
 
     values: np.ndarray
+    defined: np.ndarray
     whole: Measure
     published: Association
     axes: Association
@@ -61,7 +63,7 @@ class Convergence:
         checkpoints: final ones first, then kept epochs.
         finals: how many are final.
         positions: the axis.
-        readings: by measure.
+        readings: by measure; one that fewer than three final checkpoints have is left out.
         in_sample: mean over final checkpoints of the best component's |r| on the people who picked it.
     """
 
@@ -101,13 +103,15 @@ def convergence(
     readings = {
         name: _readings(np.array(rows), checkpoints, finals=finals, draws=draws, seed=seed)
         for name, rows in (("class_pc1", classes), ("residual", residuals))
+        if np.isfinite(np.array(rows)[:finals, 0]).sum() > 2
     }
+    shown = np.array(in_sample[:finals])
     return Convergence(
         checkpoints=list(checkpoints),
         finals=finals,
         positions=positions,
         readings=readings,
-        in_sample=Measure.of(np.array(in_sample[:finals]).mean(axis=0)),
+        in_sample=_mean(shown[np.isfinite(shown[:, 0])]),
     )
 
 
@@ -128,10 +132,11 @@ def read(
 
 
 def _readings(values: np.ndarray, checkpoints: Sequence[Checkpoint], *, finals: int, draws: int, seed: int) -> Readings:
-    last = values[:finals]
+    defined = np.isfinite(values[:, 0])
     accuracy = np.array([c.accuracy for c in checkpoints])
-    group = np.array([c.recipe for c in checkpoints[:finals]])
-    x, real = accuracy[:finals], last[:, 0]
+    group = np.array([c.recipe for c in checkpoints[:finals]])[defined[:finals]]
+    last, x = values[:finals][defined[:finals]], accuracy[:finals][defined[:finals]]
+    real = last[:, 0]
     inside = {
         str(name): within(x[group == name], real[group == name], group[group == name], draws=draws, seed=seed)
         for name in np.unique(group)
@@ -139,17 +144,23 @@ def _readings(values: np.ndarray, checkpoints: Sequence[Checkpoint], *, finals: 
     }
     return Readings(
         values=values,
-        whole=Measure.of(last.mean(axis=0)),
+        defined=defined,
+        whole=_mean(last),
         published=as_published(x, real),
         axes=against_axes(x, last),
         robust=cluster_robust(x, real, group),
         within=within(x, real, group, draws=draws, seed=seed),
         between=between(x, real, group, draws=draws, seed=seed),
         recipes=inside,
-        effective=effective_number(values[:, 1:]),
+        effective=effective_number(values[defined, 1:]),
         scatter=scatter_number(x, last[:, 1:]),
         training=_along_training(values[:, 0], accuracy, checkpoints, first=finals),
     )
+
+
+def _mean(rows: np.ndarray) -> Measure:
+    """Mean over checkpoints beside the same mean for exchanged axes; NaN without any."""
+    return Measure.of(rows.mean(axis=0)) if len(rows) else Measure(value=NAN)
 
 
 def _along_training(
@@ -160,6 +171,7 @@ def _along_training(
     found = []
     for run in np.unique(runs):
         own = first + np.flatnonzero(runs == run)
+        own = own[np.isfinite(values[own])]
         if len(own) > 3 and values[own].std() and accuracy[own].std():
             found.append(float(np.corrcoef(values[own], accuracy[own])[0, 1]))
     return np.array(found)

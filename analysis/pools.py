@@ -77,6 +77,8 @@ def pool(runs: Sequence[Run]) -> Pool:
                         f"{run.path} and {runs[0].path} cannot vote together: their {split} trials differ ({field} in "
                         "predictions.npz); name runs of one split of the same data"
                     )
+            if not np.isfinite(own["probabilities"]).all():
+                raise ValueError(f"{run.path} has {split} probabilities that are not finite; leave that run out")
             probabilities[split].append(own["probabilities"])
         # Trials in the same places of two cohorts are other trials.
         if split == "test":

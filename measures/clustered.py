@@ -96,6 +96,8 @@ def within(accuracy: np.ndarray, measure: np.ndarray, group: np.ndarray, *, draw
         return Association(r=NAN, n=int(kept.sum()))
     (x, y), code = (_centred(values[kept], code[kept]) for values in (accuracy, measure)), code[kept]
     r = float(pearson(x, y[None])[0])
+    if not math.isfinite(r):
+        return Association(r=NAN, n=len(code))
     # Sorting by recipe plus a fraction shuffles inside every recipe at once.
     order = np.argsort(code + np.random.default_rng(seed).random((draws, len(code))), axis=1)
     shuffled = np.empty((draws, len(code)))
@@ -120,6 +122,8 @@ def between(accuracy: np.ndarray, measure: np.ndarray, group: np.ndarray, *, dra
     if len(x) < 3:
         return Association(r=NAN, n=len(x))
     r = float(pearson(x, y[None])[0])
+    if not math.isfinite(r):
+        return Association(r=NAN, n=len(x))
     if len(x) <= EXACT:
         null = pearson(x, np.array(list(itertools.permutations(y))))
         tails = (null >= r - 1e-12).mean(), (null <= r + 1e-12).mean()  # the observed order is one of them

@@ -1,6 +1,7 @@
 """Correlations over checkpoints that are not independent, and the command that reads them from finished runs."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,7 +9,10 @@ import pytest
 from analysis import made_up
 from analysis.__main__ import main
 from analysis.convergence_check import calibrate, recover
+from analysis.convergence_figure import figure
+from analysis.convergence_text import text
 from analysis.converging import convergence
+from analysis.stimuli import kept
 from measures.alignment import class_pc1, within_class_residual
 from measures.clustered import (
     against_axes,
@@ -21,6 +25,7 @@ from measures.clustered import (
     two_sided,
     within,
 )
+from records.run import Run
 from tests.conftest import make_axis
 from tests.finished_runs import edit_result
 from tests.member_runs import CLASS_OF, draw, write_member
@@ -114,6 +119,29 @@ def test_many_copies_of_one_view_are_worth_little():
     assert 0.3 < result.in_sample.null_mean < 0.6
 
 
+@pytest.mark.filterwarnings("error")
+def test_an_axis_that_is_constant_within_classes_has_no_residual():
+    drawn = made_up.checkpoints(np.random.default_rng(0), recipes=2, each=3)
+    v = np.array([drawn.positions.v[k == CLASS_OF].mean() for k in CLASS_OF])
+    result = convergence(drawn.checkpoints, replace(drawn.positions, v=v / v.std()), finals=6, draws=50)
+    assert list(result.readings) == ["class_pc1"]
+    assert "within-class residual |r|: not defined" in text(result, simulated=True)
+    assert figure(result).axes
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_checkpoint_without_a_number_is_left_out_of_it_alone():
+    drawn = made_up.checkpoints(np.random.default_rng(0), recipes=2, each=4)
+    flat = drawn.checkpoints[3]
+    means = np.stack([flat.picked_on[k == CLASS_OF].mean(axis=0) for k in CLASS_OF])
+    drawn.checkpoints[3] = replace(flat, picked_on=means, tested_on=means)
+    result = convergence(drawn.checkpoints, drawn.positions, finals=8, draws=50)
+    assert result.readings["class_pc1"].axes.n == 8
+    assert result.readings["residual"].axes.n == 7
+    assert np.isfinite(result.readings["residual"].axes.p)
+    assert figure(result).axes
+
+
 def test_p_values_are_uniform_where_the_axis_means_nothing_but_not_as_published():
     found = calibrate(cohorts=40, seed=0)
     assert set(found) >= {"class_pc1_mean", "residual_mean", "accuracy_class_pc1_axes", "accuracy_residual_within"}
@@ -172,6 +200,22 @@ def test_kept_epochs_follow_training_and_count_as_checkpoints(folder, capsys):
     found = json.loads((folder / "out" / "convergence.json").read_text())
     assert found["numbers"]["training_class_pc1"]["n"] == 5
     assert sum(row["epoch"] is not None for row in found["checkpoints"]) == 25
+
+
+def test_kept_epochs_are_picked_and_measured_on_different_people(folder):
+    run = Run.load(folder / "runs" / "none" / "none-0")
+    (run.path / "epochs").mkdir()
+    (run.path / "epochs" / "0003.ckpt").touch()
+    y, subject = np.tile(CLASS_OF, 4), np.repeat([7, 9, 4, 5], 28)
+    # People 5 and 9, every other one by id, are told right and have features of their own.
+    measured = np.isin(subject, [5, 9])
+    logits = np.eye(9)[np.where(measured, y, (y + 1) % 9)]
+    h = np.where(measured, 1.0, 0.0)[:, None] + np.arange(len(y))[:, None] % 28
+    trials = {"logits": logits, "h": h, "y": y, "stimulus": np.tile(np.arange(28), 4), "subject": subject}
+    np.savez(run.path / "epochs" / "0003.npz", **trials)
+    (found,) = kept(run, recipe="r", classes=tuple("abcdefghi"), stimuli=28)
+    assert (found.epoch, found.accuracy) == (3, 1)
+    assert (found.tested_on - found.picked_on == 1).all()
 
 
 def test_runs_of_two_axes_are_refused(folder):

@@ -2,6 +2,7 @@
 
 import itertools
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -188,10 +189,18 @@ def test_worse_members_hurt_the_vote_they_are_mixed_into(folder):
     assert replaced.high < 0
 
 
-def test_pairs_of_one_seed_are_told_apart(folder):
-    found = agreement(pool(gather([folder]).runs), draws=20)
+def test_pairs_of_one_seed_are_told_apart():
+    drawn = voters(np.random.default_rng(0)).pool()
+    # The second kind repeats the first, seed by seed: pairs of one seed are copies.
+    seen = drawn.votes["test"]
+    twice = Members(seen.probabilities[np.tile(np.arange(5), 2)], seen.y, seen.subject)
+    runs = [replace(run, result=run.result | {"seed": k % 5}) for k, run in enumerate(drawn.runs)]
+    found = agreement(replace(drawn, runs=runs, votes=drawn.votes | {"test": twice}), draws=20)
+    others = kappas(twice)[0][:5, :5][np.triu_indices(5, 1)]
     assert found.same_seed is not None
-    assert ("10 epochs", "10 epochs") in found.blocks
+    assert found.same_seed.value == pytest.approx(1 - others.mean())
+    assert found.same_seed.low > 0
+    assert set(found.blocks) == {("kind 0", "kind 0"), ("kind 0", "kind 1"), ("kind 1", "kind 1")}
 
 
 def test_command_writes_numbers_and_a_picture(folder, tmp_path, capsys):
@@ -219,5 +228,9 @@ def test_runs_of_other_trials_cannot_vote(folder, tmp_path):
     edit_result(tmp_path / "more" / "none-20", data="other")
     with pytest.raises(SystemExit, match="cannot vote together: data is"):
         main(["ensembles", str(folder), str(tmp_path)])
+    nan = {split: np.full((len(people), 28, 9), np.nan) for split, people in PEOPLE.items()}
+    write_member(tmp_path / "nan", seed=21, probabilities=nan, features={s: p[..., :3] for s, p in nan.items()})
+    with pytest.raises(SystemExit, match="none-21 has val probabilities that are not finite"):
+        main(["ensembles", str(folder), str(tmp_path / "nan")])
     with pytest.raises(SystemExit, match="--choose"):
         main(["ensembles", str(folder), "--choose", "8"])

@@ -124,6 +124,11 @@ def test_p_values_are_uniform_without_a_dependence():
     assert np.mean(np.array(found["as_published_slope"]) < 0.05) > 0.1
 
 
+def test_shared_error_makes_no_small_p_where_bases_are_close():
+    p = [slope(points(rng, spread=0.01, seeds=2), draws=200).p for rng in np.random.default_rng(5).spawn(150)]
+    assert np.mean(np.array(p) < 0.05) < 0.08
+
+
 def test_intervals_cover_and_models_are_told_apart():
     found = recover(cohorts=80, seed=0)
     assert 0.85 < found["coverage_slope"] <= 1
