@@ -2,7 +2,7 @@
 PYTHON ?= python3
 PY := .venv/bin/python
 
-.PHONY: train test test-slow coverage lint bench bench-vaxis bench-sweeps clean
+.PHONY: train test test-slow coverage lint docs bench bench-networks bench-vaxis bench-sweeps clean
 
 # One seed on the folds of new clips, for what survives there; --new_clips_seeds 2 or more also compare the arms on them.
 train: .venv/ready  ## the main job: a verdict on an alignment loss, on a simulated FACED cohort
@@ -23,9 +23,15 @@ lint: .venv/ready
 	.venv/bin/lint-imports
 	.venv/bin/mypy
 
+docs: .venv/docs  ## the site, into site/; a broken link or an undocumented page is an error
+	NO_MKDOCS_2_WARNING=1 $(PY) -m mkdocs build --strict --quiet
+
 bench: .venv/ready  ## what users do today against this project, as ratios in one run
 	$(PY) -m benchmarks.loading
 	$(PY) -m benchmarks.step
+
+bench-networks: .venv/ready  ## parameters, operations, memory and speed of every encoder beside its port
+	$(PY) -m benchmarks.networks
 
 bench-vaxis: .venv/ready  ## reading texts with a language model: the plain transformers loop against this project
 	$(PY) -m benchmarks.vaxis --compile
@@ -40,5 +46,9 @@ bench-sweeps: .venv/ready  ## trials as processes against Optuna in one process 
 	$(PY) -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	@touch $@
 
+.venv/docs: .venv/ready requirements-docs.txt
+	$(PY) -m pip install --quiet --disable-pip-version-check -r requirements-docs.txt
+	@touch $@
+
 clean:  ## everything that can be made again, but not runs/
-	rm -rf .venv .cache .pytest_cache .ruff_cache .mypy_cache .coverage
+	rm -rf .venv .cache site .pytest_cache .ruff_cache .mypy_cache .coverage

@@ -49,6 +49,7 @@ def _run(name: str, words: list[str]) -> None:
     )
     # A flag that this parser does not know may have a value, which would pass for a RUN: either runs or settings.
     settings = getattr(command, "SETTINGS", False) and words[:1] not in ([], ["-h"], ["--help"]) and words[0][0] == "-"
+    settings = settings or not getattr(command, "RUNS", True)  # a command on data alone may do without any word
     if not settings:
         parser.add_argument("runs", metavar="RUN", nargs="+", type=Path, help="run directory, or a folder of runs")
     parser.add_argument("--out", type=Path, metavar="DIR", help=f"write {name}.json and whatever else it makes there")

@@ -59,6 +59,8 @@ class GradientShare:
         feature_chance: that share for a gradient of random direction.
         sample_share: share left when each trial's gradient is replaced by the mean of its class.
         sample_chance: that share for a random gradient.
+        runs: how many runs the means are over; fewer than the arm has where the share of one is not defined.
+        of: how many runs the arm has.
     """
 
     source: str
@@ -67,6 +69,13 @@ class GradientShare:
     feature_chance: float
     sample_share: float
     sample_chance: float
+    runs: int
+    of: int
+
+    @property
+    def label(self) -> str:
+        """Which loss of which arm, and of how many of its runs where not of all."""
+        return f"{self.source} loss, {self.arm}" + (f" ({self.runs}/{self.of})" if self.runs < self.of else "")
 
 
 def compare(row: MeasureName, baseline: list[Run], treated: list[Run]) -> Comparison:
@@ -96,14 +105,30 @@ def compare(row: MeasureName, baseline: list[Run], treated: list[Run]) -> Compar
 
 
 def gradients(baseline: list[Run], treated: list[Run]) -> list[GradientShare]:
-    """Mean over the runs of each arm that logged them."""
+    """Mean over the runs of each arm; of an arm that measured no gradients there is no entry.
+
+    Raises:
+        ValueError: some runs of an arm have them and another lacks them: a mean over the others would be of other
+            seeds than everything beside it. Names the run.
+    """
     shares = []
     for source, arm, runs in (("alignment", "with", treated), ("task", "with", treated), ("task", "without", baseline)):
-        found = [share for run in runs if (share := run.gradient(source))]
-        if found:
-            means = {field: _mean([share[field] for share in found]) for field in SHARES}
-            shares.append(GradientShare(source=source, arm=arm, **means))
+        if any(run.gradient(source) for run in runs):
+            columns = {field: [_share(run, source, field) for run in runs] for field in SHARES}
+            defined = min(sum(map(math.isfinite, column)) for column in columns.values())
+            means = {field: _mean(column) for field, column in columns.items()}
+            shares.append(GradientShare(source=source, arm=arm, runs=defined, of=len(runs), **means))
     return shares
+
+
+def _share(run: Run, source: str, field: str) -> float:
+    shares = run.gradient(source) or {}
+    if field not in shares:
+        raise ValueError(
+            f"{run.files.result} lacks the field residual_gradient.{source}.{field}, which other runs of its arm have; "
+            "run it again"
+        )
+    return shares[field]
 
 
 def _mean(values: list[float]) -> float:

@@ -47,7 +47,7 @@ def _row(line: InterventionResult) -> str:
     interval = f"{d.mean:+.3f}" + (f" [{d.low:+.3f}, {d.high:+.3f}]" if math.isfinite(d.low) else "")
     p = "".join(f"{p_text(value):>7}" for value in (d.p, d.p_sign_flip, line.p_holm, line.p_bh))
     return (
-        f"{asked.id:<12}{asked.label:<28}{np.mean(line.before):>6.3f}  {interval:<25}{_number(d.sd, '.3f'):>6}{p}"
+        f"{asked.id:<12.11}{asked.label:<28}{np.mean(line.before):>6.3f}  {interval:<25}{_number(d.sd, '.3f'):>6}{p}"
         f"{_number(d.resolvable, '.3f'):>7}  {_published(line):<16}{_verdict(line)}"
     )
 

@@ -192,7 +192,7 @@ def _gradient(baseline: list[Run], treated: list[Run], *, verdict: Verdict) -> l
     )
     head = ("last epoch, mean over runs", "feature span", "chance", "equal within class", "chance")
     rows = [
-        [f"{g.source} loss, {g.arm}", *(f"{x:.3f}" for x in (g.feature_share, g.feature_chance)),
+        [g.label, *(f"{x:.3f}" for x in (g.feature_share, g.feature_chance)),
          *(f"{x:.3f}" for x in (g.sample_share, g.sample_chance))]
         for g in verdict.gradients
     ]  # fmt: skip

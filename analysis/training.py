@@ -95,10 +95,7 @@ def _arms(said: Mapping[str, str]) -> str:
 
 
 def _warmup(run: Run) -> float:
-    import yaml
-
-    if not run.files.config.is_file():
-        return math.nan
-    settings = yaml.load(run.files.config.read_text(), Loader=yaml.CSafeLoader) or {}
-    optimisation = (settings.get("model") or {}).get("optimisation") or {}
-    return float(optimisation.get("warmup_epochs", math.nan))
+    try:
+        return float(run.settings["model"]["optimisation"]["warmup_epochs"])
+    except (KeyError, TypeError):
+        return math.nan  # runs of other programs have their own settings, or none

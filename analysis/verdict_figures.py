@@ -101,6 +101,9 @@ def _shares(ax: "Axes", baseline: Sequence[Run], treated: Sequence[Run], *, kind
         (baseline, "task", WITHOUT, "task loss, without"),
     ):
         found = [run for run in runs if f"grad/{source}_{kind}_share" in run.metrics]
+        if found and len(found) < len(runs):
+            lost = next(run for run in runs if run not in found)
+            raise ValueError(f"{lost.files.metrics} lacks grad/{source}_{kind}_share, which other runs of its arm have")
         if found:
             _seeds(ax, [r.series(f"grad/{source}_{kind}_share") for r in found], colour=colour, label=label)
             chance += [r.series(f"grad/{source}_{kind}_chance") for r in found]

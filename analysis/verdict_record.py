@@ -253,6 +253,7 @@ def _others(baseline: list[Run], treated: list[Run]) -> tuple[Comparison, ...]:
 def _notes(runs: list[Run]) -> list[str]:
     absent = {row.key for run in runs for row in exploratory() if row.key not in run.result["test"]}
     notes = [f"Note: {name} was not measured in every run and is left out." for name in sorted(absent)]
+    notes += [f"Note: {sentence}." for sentence in runs[0].result.get("differences") or ()]
     if runs[0].result["data"] is None:
         notes.append("Note: the runs carry no fingerprint of their data; that they share it is not checked.")
     commits = {str(run.result["code"].get("commit")) for run in runs}

@@ -141,7 +141,7 @@ def _gradients(verdict: "Verdict") -> list[str]:
         return []
     rows = ["", f"{'Gradient in class means':<27}{'features':>9}{'chance':>8}{'samples':>10}{'chance':>8}"]
     for g in verdict.gradients:
-        label = f"  {g.source} loss, {g.arm}"
+        label = f"  {g.label}"
         features, samples = f"{g.feature_share:>9.3f}{g.feature_chance:>8.3f}", f"{g.sample_share:>10.3f}"
         rows.append(f"{label:<27}{features}{samples}{g.sample_chance:>8.3f}")
     return rows

@@ -56,6 +56,7 @@ class RunWriter(TrialCallback):
         if trainer.is_global_zero:
             # A run that is killed from here on must not keep the result of an earlier one in its folder.
             self._files().result.unlink(missing_ok=True)
+            self._files().sums.unlink(missing_ok=True)
 
     def on_fit_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         self._epochs = trainer.current_epoch
@@ -75,7 +76,11 @@ class RunWriter(TrialCallback):
             _save(files.predictions, self._splits, Trials.predictions)
             _save(files.features, self._splits, lambda trials: {"h": trials.h, "index": trials.index})
         # A test of some checkpoint is not the result of the run in whose folder it may happen.
-        result.write(files.result if self._fitted else files.evaluation, self._result(trainer, pl_module))
+        if self._fitted:
+            beside = (files.config, files.metrics, files.predictions, files.features)
+            result.write(files.result, self._result(trainer, pl_module), beside=beside)
+        else:
+            result.write(files.evaluation, self._result(trainer, pl_module))
 
     def state_dict(self) -> dict[str, Any]:
         """Warnings that a run gave before it was interrupted are warnings of the run."""
@@ -114,6 +119,7 @@ class RunWriter(TrialCallback):
             "control": decoder.control_name,
             "data": getattr(data_of(trainer), "fingerprint", None),
             "labels": getattr(data_of(trainer), "labels", None),
+            "differences": list(getattr(data_of(trainer), "differences", ())),  # of the files from the official release
             "world_size": trainer.world_size,
             "device": _device(trainer.strategy.root_device),
             "epochs": self._epochs - sum(phase.epochs for phase in decoder.phases[:-1]),

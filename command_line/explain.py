@@ -5,9 +5,15 @@ import importlib
 import inspect
 import re
 
+from command_line.config_files import with_files
+
 
 def explain(message: str) -> str:
     """The parser's message, or a shorter one where a name or an argument of a plug-in is wrong."""
+    return with_files(_shorter(message))
+
+
+def _shorter(message: str) -> str:
     # The last class named before it: a composition wraps the message of its part.
     wrong_argument = r".*class_path '([\w.]+)\.(\w+)'.*?(?:Option|Key) '([\w.]+)' is not (?:accepted|expected)"
     if found := re.search(wrong_argument, message, re.S):

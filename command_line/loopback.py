@@ -11,13 +11,10 @@ from lightning.fabric.plugins.environments import (
     MPIEnvironment,
     TorchElasticEnvironment,
 )
-from lightning.pytorch.plugins.environments import SLURMEnvironment
 
 ADDRESS = "127.0.0.1"
 # Others start the ranks, and choose where they meet.
-OTHERS: tuple[type[ClusterEnvironment], ...] = (
-    *(TorchElasticEnvironment, SLURMEnvironment, LSFEnvironment, MPIEnvironment),
-)
+OTHERS: tuple[type[ClusterEnvironment], ...] = (*(TorchElasticEnvironment, LSFEnvironment, MPIEnvironment),)
 
 
 class Loopback(LightningEnvironment):
@@ -50,7 +47,7 @@ class Loopback(LightningEnvironment):
     def _listen(self) -> int:
         from torch.distributed import TCPStore
 
-        listening = socket.create_server((ADDRESS, 0))
+        listening = _bound(int(os.environ.get("MASTER_PORT", 0)))
         port = int(listening.getsockname()[1])
         # The store takes the file descriptor over and closes it in its end.
         self._store = TCPStore(
@@ -58,6 +55,14 @@ class Loopback(LightningEnvironment):
         )
         os.environ |= {"TORCHELASTIC_USE_AGENT_STORE": "True", **interfaces()}
         return port
+
+
+def _bound(port: int) -> socket.socket:
+    """A socket on loopback, at another port where this one is taken."""
+    try:
+        return socket.create_server((ADDRESS, port))
+    except OSError:
+        return socket.create_server((ADDRESS, 0))
 
 
 def interfaces() -> dict[str, str]:

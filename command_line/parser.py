@@ -10,16 +10,19 @@ from typing import Any, cast
 
 import yaml
 from jsonargparse import Namespace, _typehints
+from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
 from lightning.pytorch.loggers import CSVLogger
-from lightning.pytorch.plugins.environments import SLURMEnvironment
 from lightning.pytorch.utilities.rank_zero import rank_zero_only
 
 from callbacks.trial_report import TrialReport
 from callbacks.view import callbacks_of
 from command_line.catalogue import broken, class_path, plugins
+from command_line.cluster import environments
+from command_line.config_files import check_config_files
 from command_line.explain import explain
-from command_line.loopback import loopback
+from command_line.limits import check_trainer, refused
+from command_line.stopping import said_when_stopped
 from datamodules.base import EEGDataModule
 from datamodules.transfer import Transfer
 from lightning_modules.checkpointing import AtomicCheckpointIO, RunCheckpoint, resumable
@@ -118,6 +121,7 @@ class DecoderCLI(LightningCLI):
             self.config.trainer.logger = False  # only parsed: nothing is to be logged
             return
         config = self.config[self.subcommand]
+        check_trainer(config.trainer)
         if self.subcommand != "fit":
             if config.ckpt_path is None:  # an untrained network has no score
                 raise ValueError(f"name the run: python train.py {self.subcommand} RUN_DIR")
@@ -169,10 +173,12 @@ class DecoderCLI(LightningCLI):
         config.weights_only = True
 
     def instantiate_trainer(self, **kwargs):
-        # On SIGUSR1 Lightning would save in mid-epoch and requeue; a run goes on after its last whole epoch.
-        slurm = [SLURMEnvironment(auto_requeue=False)] if SLURMEnvironment.detect() else []
-        own = loopback(nodes=self._get(self.config_init, "trainer.num_nodes"))
-        return super().instantiate_trainer(plugins=[AtomicCheckpointIO(), *slurm, *own], **kwargs)
+        settings = self._get(self.config_init, "trainer")
+        found = environments(devices=settings.devices, nodes=settings.num_nodes)
+        try:
+            return super().instantiate_trainer(plugins=[AtomicCheckpointIO(), *found], **kwargs)
+        except Exception as error:  # of as many kinds as there are machines
+            raise refused(error, settings) from error
 
     def before_fit(self) -> None:
         """Give the whole configuration to loggers that filter runs by it; the run directory has it as config.yaml."""
@@ -219,6 +225,8 @@ def joined(model: Decoder, data: EEGDataModule, source: EEGDataModule | None) ->
     elif source:
         raise ValueError(f"--source is given, but {model.loss.name} does not train on a second data set")
     network, features = model.network, data.features
+    if features == "raw":
+        network.check_units(scale=data.scale, normalise=data.normalise)
     if features not in network.reads:
         raise ValueError(
             f"{type(network).__name__} reads {' or '.join(network.reads)}, --data.features is {features}; change "
@@ -252,8 +260,12 @@ def run(argv: list[str]) -> None:
     """Run one subcommand; ``argv`` is normalised (``command_line.normalise``)."""
     # DDP starts the other ranks by running the words of this process again.
     sys.argv[1:] = argv
-    with heard.listening():
-        command_line(DecoderCLI, run=True)
+    with said_when_stopped(), heard.listening():
+        check_config_files(argv)
+        try:
+            command_line(DecoderCLI, run=True)
+        except MisconfigurationException as error:  # no ValueError, and no bug: a setting that Lightning refuses
+            raise ValueError(" ".join(str(error).split())) from error
 
 
 def parse(argv: list[str]) -> DecoderCLI:

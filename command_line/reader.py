@@ -11,7 +11,9 @@ from jsonargparse import Namespace
 from lightning import seed_everything
 from lightning.pytorch.cli import LightningArgumentParser
 
+from command_line.config_files import check_config_files
 from command_line.explain import explain
+from command_line.limits import check_trainer
 from command_line.parser import DecoderCLI, command_line, joined
 from command_line.words import normalise
 from datamodules.base import EEGDataModule
@@ -62,10 +64,12 @@ def read(words: Sequence[str], *, base: Mapping[str, Any] | None = None) -> dict
         ValueError: the flags are wrong; the message is one line.
         SystemExit: there is no plug-in of that name.
     """
+    check_config_files(words)
     parser = _reader()
     under = ["--config", json.dumps(base)] if base else []
     try:
         found = parser.parse_args([*under, *normalise(list(words))])
+        check_trainer(found.trainer)
         return json.loads(parser.dump(found, format="json", skip_unset=False))
     except argparse.ArgumentError as error:
         raise ValueError(explain(str(error))) from error

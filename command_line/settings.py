@@ -17,11 +17,21 @@ import yaml
 from command_line.catalogue import class_path
 from command_line.words import NAMED
 from records.files import atomic
+from records.reading import read_yaml
 
 NO_LOSS = "losses.none.NoAlignment"
 STRATEGY = ("loss", "source")  # a second data set is part of the strategy that trains on it
 # What the numbers of a run do not depend on, or what counts by its content and not by where it lies.
-NOT_COUNTED = ("model.axis", "data.axis", "seed_everything", "group", "online", "project", "trainer.default_root_dir")
+NOT_COUNTED = (
+    "model.axis",
+    "data.axis",
+    "data.verify",
+    "seed_everything",
+    "group",
+    "online",
+    "project",
+    "trainer.default_root_dir",
+)
 
 
 @dataclass(frozen=True)
@@ -52,13 +62,13 @@ class RunSettings:
     @classmethod
     def load(cls, path: str | Path) -> "RunSettings":
         """Settings as ``save`` wrote them."""
-        with open(path, encoding="utf-8") as file:
-            return cls(yaml.safe_load(file))
+        return cls(read_yaml(path, remedy="start what wrote it again"))
 
     def save(self, path: str | Path) -> Path:
         """Write them for ``train.py fit --config PATH``, whole or not at all."""
         with atomic(Path(path)) as partial:
-            partial.write_text(yaml.safe_dump(dict(self.content), sort_keys=False, allow_unicode=True))
+            text = yaml.safe_dump(dict(self.content), sort_keys=False, allow_unicode=True)
+            partial.write_text(text, encoding="utf-8")
         return Path(path)
 
     def value(self, path: str) -> Any:

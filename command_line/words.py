@@ -40,6 +40,9 @@ def normalise(argv: list[str]) -> list[str]:
             value = value if equals else (rest[position + 1] if follows else "")
             if flag == "--loss" and "+" in value:
                 return normalise([*subcommand, *_composed(value.split("+"), rest)])
+            if kind == flag.removeprefix("--") == "network" and ":" in value and not value.startswith("{"):
+                value, _, model = value.partition(":")  # braindecode:REVE, a model of a library
+                others.append(f"--network.model={model}")
             if kind in NAMED and value:
                 value = class_path(NAMED[kind], value)
             target = files if kind not in NAMED else choices

@@ -1,5 +1,6 @@
 """How a command ends when its user can do something: one line on stderr."""
 
+import io
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -15,6 +16,7 @@ def one_line_errors(explain: Callable[[str], str] = str) -> Iterator[None]:
     Args:
         explain: makes the line out of the message of an exception.
     """
+    _write_what_they_can()
     try:
         yield
     except (ValueError, OSError, RuntimeError) as error:
@@ -27,3 +29,10 @@ def one_line_errors(explain: Callable[[str], str] = str) -> Iterator[None]:
         raise SystemExit(status) from None
     except KeyboardInterrupt:
         raise SystemExit("stopped; the same command goes on where it was") from None
+
+
+def _write_what_they_can() -> None:
+    """Show a question mark where a terminal or a log has no such letter: an answer must not be lost to a name in it."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a test or a notebook may have put something else in its place
+            stream.reconfigure(errors="replace")

@@ -1,9 +1,10 @@
 """The data module that FACED and SEED-V share: store, split, normalisation and batches."""
 
-import difflib
+import os
 import shlex
 import warnings
 from abc import ABC, abstractmethod
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
@@ -15,11 +16,13 @@ from torch.utils.data import DataLoader
 
 from datamodules import normalisation
 from datamodules.augmentation import Augmentation
+from datamodules.checksums import Verify
 from datamodules.folders import is_simulated
 from datamodules.normalisation import Affine, Normalise
+from datamodules.plausibility import oddities
 from datamodules.sampler import EpochBatches
 from datamodules.slices import Residence, TrialSlices
-from datamodules.splits import Split, by_name, only, some_people
+from datamodules.splits import Split, by_name, chosen_people, only, some_people
 from datamodules.store import Recipe, Store, build
 from datamodules.trials import Trials
 from eeg.bands import Bands
@@ -28,9 +31,6 @@ from records.files import cache_dir
 from records.result import SEEN
 from vaxis.emotions import Taxonomy
 from vaxis.language.extraction import default_path
-
-# Microvolt. Cortical EEG stays below a tenth of it, so a larger root mean square is a broken recording.
-LOUDEST = 1000.0
 
 
 class EEGDataModule(L.LightningDataModule, ABC):
@@ -49,9 +49,10 @@ class EEGDataModule(L.LightningDataModule, ABC):
             holds clips back.
     """
 
-    taxonomy: ClassVar[Taxonomy]
-    catalogue: ClassVar[tuple[str, ...]]
-    montage: ClassVar[tuple[str, ...]]
+    # Facts of a class; only ``BIDS``, which is for any folder, sets them in its instances.
+    taxonomy: Taxonomy
+    catalogue: tuple[str, ...]
+    montage: tuple[str, ...]
     bands: ClassVar[Bands] = {}
     splits: ClassVar[tuple[Split, ...]]
     source: ClassVar[None] = None  # a second data set; only ``Transfer`` has one
@@ -66,13 +67,14 @@ class EEGDataModule(L.LightningDataModule, ABC):
         fold: int = 0,
         train_fraction: float = 1.0,
         batch_size: int = 128,
-        subjects: tuple[str, ...] | None = None,
-        exclude: tuple[str, ...] = (),
+        subjects: tuple[str | int, ...] | None = None,
+        exclude: tuple[str | int, ...] = (),
         normalise: Normalise | None = None,
         scale: float = 100.0,
         residence: Residence = "memmap",
         workers: int = 0,
         cache: str | None = None,
+        verify: Verify = "sampled",
         augmentation: Augmentation | None = None,
     ) -> None:
         """Check the arguments; files are touched later.
@@ -85,7 +87,7 @@ class EEGDataModule(L.LightningDataModule, ABC):
             train_fraction: share of the training people to keep; smaller shares are parts of larger ones, and the seed
                 of the run says who.
             batch_size: trials a step, summed over all processes; must be a multiple of their number.
-            subjects: use only these, for example '[sub000,sub080,sub100]' or '["1","2"]'; all by default.
+            subjects: use only these, for example '[sub000,sub080,sub100]' or '[1,2]'; all by default.
             exclude: leave these out, for example a broken recording.
             normalise: none; train = z-score of each channel (and band) with training statistics; subject = z-score
                 within each subject over all its trials, which looks at unlabelled test data (transductive). By default
@@ -94,6 +96,8 @@ class EEGDataModule(L.LightningDataModule, ABC):
             residence: where the trials live: memmap (disk, page cache), ram, or device (all on the accelerator).
             workers: processes that preprocess; 0 preprocesses in this one. Raw SEED-V takes 3 GB of memory in each.
             cache: folder of preprocessed cohorts; by default stores in the cache folder.
+            verify: how much of a preprocessed cohort is compared with its checksums when it is opened: sampled (up to
+                64 MB, other parts each time; all of any band features), whole, or off.
             augmentation: random changes to training trials; none by default.
         """
         super().__init__()
@@ -104,16 +108,19 @@ class EEGDataModule(L.LightningDataModule, ABC):
         if not scale > 0:
             raise ValueError(f"--data.scale must be above 0, got {scale}")
         by_name(self.splits, split, dataset=self.taxonomy.name)  # a typo shows before any file is read
-        self.root, self.split, self.fold = root, split, fold
+        # The shell expands ~ neither behind --data.root= nor in a settings file.
+        self.root, self.split, self.fold = os.path.expanduser(root), split, fold
         self.features: Features = features
         self.train_fraction = train_fraction
         self.batch_size, self.residence, self.workers = batch_size, residence, workers
         self.normalise: Normalise = normalise or ("none" if features == "raw" else "train")
         self.scale = scale if features == "raw" else 1.0
-        self.cache = Path(cache) if cache else cache_dir() / "stores"
+        self.cache = Path(cache).expanduser() if cache else cache_dir() / "stores"
+        self.verify: Verify = verify
         self.augmentation = augmentation
-        self.subjects = self._chosen(subjects, exclude)
+        self.subjects = chosen_people(self.catalogue, subjects=subjects, exclude=exclude, dataset=self.taxonomy.name)
         self.seed = torch.initial_seed()
+        self._said = False
         self.statistics: Affine | None = None  # of a checkpoint; fitted on the training people where there is none
         if augmentation and augmentation.needs_time and features != "raw":
             raise ValueError(
@@ -161,6 +168,11 @@ class EEGDataModule(L.LightningDataModule, ABC):
         """How to make the store; raises an error that names the files that are missing."""
 
     @property
+    def differences(self) -> tuple[str, ...]:
+        """How these files differ from the official release, a sentence each; ``result.json`` repeats them."""
+        return ()
+
+    @property
     def partition(self) -> Split:
         """The chosen one of ``splits``."""
         return by_name(self.splits, self.split, dataset=self.taxonomy.name)
@@ -188,20 +200,7 @@ class EEGDataModule(L.LightningDataModule, ABC):
 
     @cached_property
     def _recipe(self) -> Recipe:
-        return self.recipe()
-
-    def _chosen(self, subjects: tuple[str, ...] | None, exclude: tuple[str, ...]) -> tuple[str, ...]:
-        if subjects is not None and not subjects:
-            raise ValueError("--data.subjects names nobody; leave it out to use all of them")
-        for name in (*(subjects or ()), *exclude):
-            if name not in self.catalogue:
-                near = difflib.get_close_matches(name, self.catalogue, n=1) or [self.catalogue[0]]
-                raise ValueError(f"{self.taxonomy.name} has no subject '{name}'; did you mean '{near[0]}'?")
-        wanted = self.catalogue if subjects is None else subjects
-        chosen = tuple(name for name in self.catalogue if name in wanted and name not in exclude)
-        if not chosen:
-            raise ValueError("--data.subjects and --data.exclude leave no subject")
-        return chosen
+        return replace(self.recipe(), channels=self.spec.channels, raw=self.features == "raw")
 
     def counterpart(self, kind: str) -> "EEGDataModule":
         """A second data set for strategies that train on one, where none was named; a simulated cohort can make it.
@@ -217,8 +216,12 @@ class EEGDataModule(L.LightningDataModule, ABC):
         )
 
     def prepare_data(self) -> None:
-        """Preprocess the cohort unless that has been done."""
-        build(self._recipe, cache=self.cache, workers=self.workers)
+        """Preprocess the cohort unless that has been done, and say how it differs from the official one."""
+        if not self._said:
+            self._said = True
+            for sentence in self.differences:
+                print(f"note     {sentence}", flush=True)
+        build(self._recipe, cache=self.cache, workers=self.workers, verify=self.verify)
 
     def setup(self, stage: str | None = None) -> None:
         """Open the store, split it and fit the normalisation."""
@@ -231,7 +234,7 @@ class EEGDataModule(L.LightningDataModule, ABC):
                 )
         if hasattr(self, "store"):
             return
-        self.store: Store = build(self._recipe, cache=self.cache, workers=self.workers)
+        self.store: Store = build(self._recipe, cache=self.cache, workers=self.workers, verify=self.verify)
         # The partition first: roles, and which clips are new, follow from the clips whatever the labels.
         indices = self.partition.indices(self.store.trials, fold=self.fold)
         self.store.trials, takes_part = self.labelled(self.store.trials)
@@ -239,13 +242,9 @@ class EEGDataModule(L.LightningDataModule, ABC):
         train = self.indices["train"]
         people = some_people(self.store.trials.subject[train], fraction=self.train_fraction, seed=self.seed)
         self.indices["train"] = train[people]
-        loud = [n for n, rms in zip(self.subjects, self.store.meta["rms"]) if self.features == "raw" and rms > LOUDEST]
-        if loud:
-            warnings.warn(
-                f"the signals of {', '.join(loud)} exceed {LOUDEST:.0f} microvolt root mean square, which is not EEG; "
-                f"consider --data.exclude '{list(loud)}'",
-                stacklevel=2,
-            )
+        channels, dataset = self.spec.channels, self.taxonomy.name
+        for line in oddities(self.store.people, names=self.subjects, channels=channels, features=self.features):
+            warnings.warn(f"{dataset}: {line}", stacklevel=2)
 
     def labelled(self, trials: Trials) -> tuple[Trials, np.ndarray]:
         """The trials with the classes to decode, and a mask (n,) of those that take part.

@@ -10,8 +10,9 @@ import numpy as np
 
 from datamodules import unpickling
 from datamodules.base import EEGDataModule
+from datamodules.faced_mirrors import ClipPart, FacedMirror, Mirror, folder_of, open_mirror
 from datamodules.faced_ratings import Labels, felt, ratings, reported
-from datamodules.folders import source_folder
+from datamodules.folders import files_of_recordings, only_file, source_folder
 from datamodules.splits import SEEN, Roles, loso, numbers, rank_in_class, rotate, split
 from datamodules.store import Recipe, check_finite
 from datamodules.trials import Trials
@@ -95,7 +96,7 @@ class FACED(EEGDataModule):
     def __init__(
         self,
         *,
-        root: str,
+        root: str | None = None,
         features: Literal["raw", "de", "psd"] = "de",
         split: Literal[
             "subject_80_20_23", "official_10fold", "loso", "subject_clip_disjoint", "subject_one_clip"
@@ -104,35 +105,63 @@ class FACED(EEGDataModule):
         sampling_rate: Literal[200, 250] = 200,
         channels: Literal["all", "scalp"] = "all",
         labels: Labels = "target",
+        mirror: Mirror | None = None,
+        clip_part: ClipPart = "last_30s",
         **common: Any,
     ) -> None:
         """Check the arguments; files are touched later.
 
         Args:
-            root: folder that holds Processed_data (raw) or EEG_Features (de, psd).
+            root: folder that holds Processed_data (raw) or EEG_Features (de, psd), or a copy of a mirror; left out
+                with mirror hub, which huggingface_hub keeps in its cache.
             features: raw = Processed_data in microvolt; de, psd = mean of the shipped one-second features over a piece.
             split: subject_80_20_23 (train sub000-079, validation 080-099, test 100-122; what CBraMod, EMOD and arXiv
                 2606.00129 report), official_10fold (the data set's own article), loso, subject_clip_disjoint (those
                 people, and clips that were not seen in training; 3 folds) or subject_one_clip (one clip an emotion).
             window_seconds: length of a piece, a divisor of 30.
             sampling_rate: of raw signals. 250 is as shipped; 200 resamples each 30 s clip in the Fourier domain, as the
-                published CBraMod pipeline does (the signal ends at 47 Hz, so nothing is lost).
+                published CBraMod pipeline does (the signal ends at 47 Hz, so nothing is lost). The hub's windows keep
+                their own rate.
             channels: all 32 rows, or the 30 on the scalp without the mastoids.
             labels: target = the emotion that the clip was chosen for, as every published score but Gerster's; felt and
                 not_felt = those labels, only where the person did or did not report that emotion; self_report = the
                 emotion that the person rated highest, neutral where all are low (docs/splits.md). All but target read
-                Data/*/After_remarks.mat.
+                Data/*/After_remarks.mat, or the events of a mirror.
+            mirror: hub = braindecode/faced of the Hugging Face Hub, fetched where it is not yet in the cache; bids =
+                NEMAR nm000112 in root. By default whatever root is. A mirror is not Processed_data, and every run says
+                how it differs; band features are computed from its signals (docs/open_faced.md).
+            clip_part: of a mirror's clips, which are whole: last_30s as in the release, or all.
         """
-        super().__init__(root=root, features=features, split=split, **common)
+        super().__init__(root=folder_of(root, mirror), features=features, split=split, **common)
         if window_seconds < 1 or CLIP_SECONDS % window_seconds:
             raise ValueError(f"--data.window_seconds {window_seconds} must divide the {CLIP_SECONDS} s of a clip")
         self.window_seconds, self.sampling_rate = window_seconds, sampling_rate
         self.channels = self.montage if channels == "all" else self.montage[:30]
-        self.labels = labels
+        self.labels, self.mirror, self.clip_part = labels, mirror, clip_part
+
+    @cached_property
+    def opened(self) -> FacedMirror | None:
+        """The mirror that root is a copy of, opened; None for the official release."""
+        return open_mirror(
+            Path(self.root),
+            asked=self.mirror,
+            subjects=self.subjects,
+            features=self.features,
+            seconds=self.window_seconds,
+            part=self.clip_part,
+            scalp=len(self.channels) < len(self.montage),
+            sampling_rate=self.sampling_rate,
+        )
+
+    @property
+    def differences(self) -> tuple[str, ...]:
+        return self.opened.differences if self.opened else ()
 
     @property
     def spec(self) -> DataSpec:
         raw = self.features == "raw"
+        if self.opened:
+            return self.opened.cohort.described(self)
         return self.describe(
             channels=self.channels,
             shape=(len(self.channels), self.window_seconds * self.sampling_rate if raw else BANDS),
@@ -143,7 +172,9 @@ class FACED(EEGDataModule):
     @cached_property
     def _ratings(self) -> np.ndarray:
         """(people, 28, 12) self-reports."""
-        return np.stack([ratings(self.root, subject) for subject in self.subjects])
+        return (
+            self.opened.ratings if self.opened else np.stack([ratings(self.root, subject) for subject in self.subjects])
+        )
 
     def labelled(self, trials: Trials) -> tuple[Trials, np.ndarray]:
         everyone = np.ones(len(trials), dtype=bool)
@@ -158,6 +189,8 @@ class FACED(EEGDataModule):
     def recipe(self) -> Recipe:
         if self.labels != "target":
             _ = self._ratings  # what is missing shows before hours of preprocessing
+        if self.opened:
+            return self.opened.cohort.recipe(dataset=self.taxonomy.name, class_of=self.taxonomy.class_of)
         parameters: dict[str, object] = {
             "features": self.features,
             "channels": self.channels,
@@ -191,26 +224,29 @@ def find_files(root: str | Path, *, features: str, subjects: tuple[str, ...]) ->
 
     Raises:
         FileNotFoundError: names every subject without a file.
+        ValueError: two files of one subject.
     """
-    folder = source_folder(root, FOLDERS[features], dataset="FACED")
-    suffixes = (".pkl",) if features == "raw" else (".pkl.pkl", ".pkl")
-    files = {s: [p for end in suffixes if (p := folder / f"{s}{end}").is_file()][:1] for s in subjects}
-    missing = [subject for subject, paths in files.items() if not paths]
+    folder = source_folder(root, FOLDERS[features], dataset="FACED", others=FOLDERS)
+    files = files_of_recordings(folder, name=r"(?<![0-9A-Za-z])(sub\d{3})(?![0-9A-Za-z])", suffix=".pkl")
+    missing = [subject for subject in subjects if subject not in files]
     if missing:
+        ending = ".pkl" if features == "raw" else ".pkl.pkl"
         raise FileNotFoundError(
-            f"{folder} has no {suffixes[0]} file of {', '.join(missing)}; complete the download, choose others with "
+            f"{folder} has no {ending} file of {', '.join(missing)}; complete the download, choose others with "
             "--data.subjects or leave them out with --data.exclude"
         )
-    return tuple(tuple(paths) for paths in files.values())
+    return tuple((only_file(files[subject]),) for subject in subjects)
 
 
 def read_subject(path: str | Path, *, features: str) -> np.ndarray:
     """One subject's array as shipped, checked: (28, 32, 7500) in microvolt or (28, 32, 30, 5).
 
     Raises:
-        ValueError: not that shape, not finite, or not a pickle of an array.
+        ValueError: not that shape, not finite, not numbers, or not a pickle of an array.
     """
     values = unpickling.load(path)
+    if isinstance(values, np.ndarray) and values.dtype.kind not in "fiu":
+        raise ValueError(f"{path}: expected real numbers, found an array of {values.dtype}; get the file again")
     if not isinstance(values, np.ndarray) or values.shape != SHAPES[features]:
         shape = getattr(values, "shape", type(values).__name__)
         raise ValueError(f"{path}: expected an array {SHAPES[features]} of FACED {features}, found {shape}")

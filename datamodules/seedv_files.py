@@ -1,17 +1,21 @@
 """Reading one subject's SEED-V files: Neuroscan recordings and differential-entropy archives."""
 
+import re
 import warnings
-import zipfile
 from pathlib import Path
 
 import numpy as np
 
 from datamodules import unpickling
-from datamodules.store import check_finite
+from datamodules.neuroscan import RATE, open_recording
+from datamodules.plausibility import check_finite
 from eeg.montage import SEEDV_CHANNELS
 
 CLIPS = 15
 BAND_PASS = (0.3, 75.0)
+# Subject and session, or subject, in the name of a file, whatever a browser or a copying tool put around it.
+RECORDING = r"(?<![0-9A-Za-z_])(\d{1,2}_[1-3])_"
+ARCHIVE = r"(?<![0-9A-Za-z_])(\d{1,2})_123(?![0-9])"
 
 
 def read_recordings(
@@ -22,17 +26,21 @@ def read_recordings(
     sampling_rate: int,
     notch: float | None,
 ) -> np.ndarray:
-    """All windows of a subject's three sessions, (n, 62, samples) float32 in microvolt.
+    """All windows of a subject's sessions, (n, 62, samples) float32 in microvolt.
 
     Args:
-        files: the recordings of sessions 1, 2 and 3.
+        files: the recordings, whose names say of which session each is.
         table: start and end of the clips, (3, 15) seconds each.
         seconds: length of a window.
         sampling_rate: of the result, Hz.
         notch: mains frequency to remove, Hz.
     """
     pieces = []
-    for path, starts, ends in zip(files, *table):
+    for path in files:
+        named = re.search(RECORDING, path.name)
+        if not named:
+            raise ValueError(f"{path}: its name says neither subject nor session; name it as the data set does")
+        starts, ends = (times[int(named[1][-1]) - 1] for times in table)
         signal = read_recording(path, sampling_rate=sampling_rate, notch=notch, needed_seconds=float(ends.max()))
         for clip, (start, end) in enumerate(zip(starts, ends), start=1):
             count, first = int((end - start) // seconds), round(start * sampling_rate)
@@ -52,12 +60,20 @@ def read_recording(path: Path, *, sampling_rate: int, notch: float | None, neede
     Raises:
         ValueError: unreadable, an electrode is missing, or the recording ends before its last clip.
     """
-    raw = _open(path, needed_seconds)
-    by_name = {name.upper(): name for name in raw.ch_names}
-    missing = [name for name in SEEDV_CHANNELS if name not in by_name]
+    import mne
+
+    recording = open_recording(path)
+    if recording.seconds < needed_seconds:
+        raise ValueError(
+            f"{path}: not a whole recording: it ends at {recording.seconds:.0f} s and its last clip at "
+            f"{needed_seconds:.0f} s; copy it again or use --data.exclude"
+        )
+    in_file = {name.upper(): name for name in recording.channels}
+    missing = [name for name in SEEDV_CHANNELS if name not in in_file]
     if missing:
-        raise ValueError(f"{path}: no channel {', '.join(missing)}; it has {', '.join(raw.ch_names)}")
-    raw.pick([by_name[name] for name in SEEDV_CHANNELS]).load_data(verbose="ERROR")
+        raise ValueError(f"{path}: no channel {', '.join(missing)}; it has {', '.join(recording.channels)}")
+    signal = recording.read(tuple(in_file[name] for name in SEEDV_CHANNELS))
+    raw = mne.io.RawArray(signal, mne.create_info(list(SEEDV_CHANNELS), RATE, "eeg"), verbose="ERROR")
     if raw.info["sfreq"] != sampling_rate:
         raw.resample(sampling_rate, method="polyphase", verbose="ERROR")
     if notch is not None:
@@ -66,27 +82,13 @@ def read_recording(path: Path, *, sampling_rate: int, notch: float | None, neede
     return (1e6 * raw.get_data()).astype(np.float32)
 
 
-def _open(path: Path, needed_seconds: float):
-    """Open by the header; where its sample count is corrupt (7_1_20180411.cnt), again with the sample format stated."""
-    import mne
-
-    problem: object = "it is too short"
-    for data_format in ("auto", "int32"):
-        try:
-            raw = mne.io.read_raw_cnt(path, data_format=data_format, verbose="ERROR")
-        except Exception as error:  # the corrupt header fails differently in each version of mne and numpy
-            problem = error
-            continue
-        if raw.n_times / raw.info["sfreq"] >= needed_seconds:
-            if data_format == "int32":
-                warnings.warn(f"{path}: corrupt header, read as 32-bit samples", stacklevel=2)
-            return raw
-        problem = f"it ends at {raw.n_times / raw.info['sfreq']:.0f} s and its last clip at {needed_seconds:.0f} s"
-    raise ValueError(f"{path}: not a whole Neuroscan recording ({problem}); copy it again or use --data.exclude")
-
-
 def read_features(
-    files: tuple[Path, ...], *, counts: tuple[int, ...], class_of: tuple[int, ...], layout: str
+    files: tuple[Path, ...],
+    *,
+    counts: tuple[int, ...],
+    class_of: tuple[int, ...],
+    layout: str,
+    left_out: frozenset[str] = frozenset(),
 ) -> np.ndarray:
     """All windows of a subject's feature archive, (n, 62, 5) in nats, clips in catalogue order.
 
@@ -95,15 +97,24 @@ def read_features(
         counts: windows that each of the 45 clips must have.
         class_of: class that each clip must be labelled with.
         layout: ``channel_major`` or ``band_major``.
+        left_out: recordings to skip, as ``7_1``.
 
     Raises:
         ValueError: damaged archive, or a clip of another length or label than the trial table says.
     """
     (path,) = files
-    data, labels = _entry(path, "data"), _entry(path, "label")
-    clips = []
+    entries = {name: _entry(path, name) for name in ("data", "label")}
+    match, clips = re.search(ARCHIVE, path.name), []
+    subject = match[1] if match else path.stem
     for key, (count, label) in enumerate(zip(counts, class_of)):
-        values, classes = np.asarray(data.get(key)), np.asarray(labels.get(key))
+        if (recording := f"{subject}_{key // CLIPS + 1}") in left_out:
+            continue
+        if any(key not in found for found in entries.values()):
+            raise ValueError(
+                f"{path}: data and label must have clips 0 to 44, and there is no {key}; get it again, or leave the "
+                f"session out with --data.exclude_recordings '[{recording}]'"
+            )
+        values, classes = (_numbers(found[key], source=f"{path}: {what}[{key}]") for what, found in entries.items())
         if values.shape != (count, len(SEEDV_CHANNELS) * 5):
             raise ValueError(f"{path}: data[{key}] must be {(count, 310)} after the trial table, found {values.shape}")
         if classes.shape != (count,) or (classes != label).any():
@@ -117,11 +128,23 @@ def read_features(
     return values.reshape(-1, len(SEEDV_CHANNELS), 5)
 
 
+def _numbers(value: object, *, source: str) -> np.ndarray:
+    """An array of real numbers.
+
+    Raises:
+        ValueError: it is something else.
+    """
+    if not isinstance(value, np.ndarray) or value.dtype.kind not in "fiu":
+        found = f"an array of {value.dtype}" if isinstance(value, np.ndarray) else type(value).__name__
+        raise ValueError(f"{source} must be an array of numbers, found {found}; get the file again")
+    return value
+
+
 def _entry(path: Path, name: str) -> dict:
     try:
         with np.load(path, allow_pickle=False) as archive:
             data = archive[name].item()
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+    except Exception as error:  # a damaged archive can fail in any way at all
         raise ValueError(f"{path}: no readable entry '{name}' ({error}); copy or download it again") from error
     value = unpickling.loads(data, source=f"{path}[{name}]") if isinstance(data, bytes) else None
     if not isinstance(value, dict):

@@ -32,7 +32,7 @@ class SimulatedFACED(FACED):
         axis: str | None = None,
         outlier: bool = False,
         world: World = CLIP_CODES,
-        subjects: tuple[str, ...] | None = None,
+        subjects: tuple[str | int, ...] | None = None,
         **faced,
     ) -> None:
         """Check the arguments; the cohort is written by ``prepare_data``.
@@ -117,7 +117,7 @@ class SimulatedSEEDV(SEEDV):
         seconds_per_trial: int | None = None,
         corrupt_header: bool = False,
         world: World = CLIP_CODES,
-        subjects: tuple[str, ...] | None = None,
+        subjects: tuple[str | int, ...] | None = None,
         **seedv,
     ) -> None:
         """Check the arguments; the cohort is written by ``prepare_data``.

@@ -4,8 +4,9 @@ A data module lists its partitions in ``splits``; ``loso`` fits every one. Those
 subject NAME (see ``numbers``), so that a subset of subjects keeps its roles.
 """
 
+import difflib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -154,3 +155,30 @@ def rotate(groups: np.ndarray, fold: int, count: int) -> Roles:
 def loso(trials: Trials, fold: int) -> Roles:
     """Leave one subject out: subject ``fold`` (position in the subset) tests, the next validates, the others train."""
     return rotate(trials.subject, fold, len(trials.subjects))
+
+
+def chosen_people(
+    catalogue: tuple[str, ...], *, subjects: Sequence[str | int] | None, exclude: Sequence[str | int], dataset: str
+) -> tuple[str, ...]:
+    """The people to use, in the order of the catalogue.
+
+    Args:
+        catalogue: everyone the data set has.
+        subjects: only these; None = all. YAML reads the names of SEED-V's people as numbers.
+        exclude: not these.
+        dataset: name for messages.
+
+    Raises:
+        ValueError: a name is not in the catalogue, or nobody is left.
+    """
+    if subjects is not None and not subjects:
+        raise ValueError("--data.subjects names nobody; leave it out to use all of them")
+    for name in map(str, (*(subjects or ()), *exclude)):
+        if name not in catalogue:
+            near = difflib.get_close_matches(name, catalogue, n=1) or [catalogue[0]]
+            raise ValueError(f"{dataset} has no subject '{name}'; did you mean '{near[0]}'?")
+    wanted = set(catalogue) if subjects is None else set(map(str, subjects))
+    chosen = tuple(name for name in catalogue if name in wanted - set(map(str, exclude)))
+    if not chosen:
+        raise ValueError("--data.subjects and --data.exclude leave no subject")
+    return chosen

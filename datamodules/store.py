@@ -1,4 +1,8 @@
-"""A preprocessed cohort on disk: one float32 array that is mapped, not read, and the table of its trials."""
+"""A preprocessed cohort on disk: one float32 array that is mapped, not read, and the table of its trials.
+
+Everything in a store has a checksum: ``meta.json`` has its own and those of the tables, ``checks.npz`` one for every
+mebibyte of the array. Disks and copies do lose bits, and a decoder trains on what they leave without a word.
+"""
 
 import errno
 import fcntl
@@ -6,6 +10,8 @@ import hashlib
 import json
 import os
 import shutil
+import sys
+import zlib
 from collections.abc import Callable, Iterator
 from concurrent.futures import as_completed
 from concurrent.futures.process import BrokenProcessPool
@@ -13,17 +19,23 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import torch
 from torch import Tensor
 from tqdm import tqdm
 
+from datamodules import checksums
+from datamodules.checksums import FORMAT, Verify
+from datamodules.content import digests
+from datamodules.filling import Finished, fill
+from datamodules.plausibility import People, check_finite
 from datamodules.pool import pool
 from datamodules.trials import Trials
 from records.files import atomic
 
-FORMAT = 1  # raise it whenever the same files and parameters would give other numbers
+__all__ = ["Recipe", "Store", "build", "check_finite"]  # all that a data set of one's own needs
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +49,8 @@ class Recipe:
         sources: the files of each subject, in the order of ``trials.subjects``.
         read: files of one subject -> (n, *shape) array; picklable, since it may run in another process.
         parameters: everything else the numbers depend on, as JSON values.
+        channels: names along the first axis of a trial, for messages; the data module adds them.
+        raw: whether the second axis is time; the data module says so.
     """
 
     dataset: str
@@ -45,12 +59,15 @@ class Recipe:
     sources: tuple[tuple[Path, ...], ...]
     read: Callable[[tuple[Path, ...]], np.ndarray]
     parameters: dict[str, object]
+    channels: tuple[str, ...] = ()
+    raw: bool = False
 
     @cached_property
     def fingerprint(self) -> str:
-        """Sixteen hex digits over parameters, table, and name, size and time of change of every source file."""
-        stats = [(path.name, path.stat().st_size, path.stat().st_mtime_ns) for files in self.sources for path in files]
-        header = [FORMAT, self.dataset, self.shape, self.trials.subjects, stats, self.parameters]
+        """Sixteen hex digits over parameters, table, and the content of every source file, wherever it lies."""
+        content = digests([path for files in self.sources for path in files])
+        counts = [len(files) for files in self.sources]
+        header = [FORMAT, self.dataset, self.shape, self.trials.subjects, counts, content, self.parameters]
         digest = hashlib.sha256(json.dumps(header, sort_keys=True).encode())
         for column in self.trials.columns.values():
             digest.update(np.ascontiguousarray(column, dtype=np.int64).tobytes())
@@ -67,20 +84,53 @@ class Store:
     Attributes:
         x: (n, *shape) float32, memory-mapped and read-only.
         trials: its table.
-        meta: contents of ``meta.json``; ``rms`` is the root mean square of each subject's values.
+        people: statistics of each subject's trials.
+        meta: contents of ``meta.json``.
     """
 
-    def __init__(self, folder: str | Path) -> None:
+    def __init__(self, folder: str | Path, *, verify: Verify = "sampled") -> None:
+        """Open a store.
+
+        Args:
+            folder: of the store.
+            verify: how much of the array is compared with its checksums. ``sampled`` reads up to 64 MB, other parts
+                each time, and so all of any store of band features; ``whole`` reads everything; ``off`` nothing. The
+                tables are always checked.
+
+        Raises:
+            ValueError: a file is missing, damaged, or belongs to another store.
+        """
         self.folder = Path(folder)
         try:
-            self.meta = json.loads((self.folder / "meta.json").read_text())
-            with np.load(self.folder / "table.npz") as columns:
-                self.trials = Trials(**columns, subjects=tuple(self.meta["subjects"]))
-            self.x = np.load(self.folder / "x.npy", mmap_mode="r")
-        except (OSError, ValueError, KeyError, TypeError) as error:
+            self.meta = checksums.sealed(checksums.whole(self.folder / "meta.json"))
+            tables = {name: self._table(name) for name in ("table.npz", "checks.npz")}
+            self.trials = Trials(**tables["table.npz"], subjects=tuple(self.meta["subjects"]))
+            blocks = tables["checks.npz"].pop("blocks")
+            self.people = People(**tables["checks.npz"])
+            self.x = self._map("r")
+            checksums.verify(self.x, self.trials, blocks, how=verify)
+        # A damaged file can fail in any way at all.
+        except Exception as error:
             raise ValueError(
                 f"{self.folder} is not a whole store ({error}); delete that folder and run again"
             ) from error
+
+    def _table(self, name: str) -> dict[str, np.ndarray]:
+        content = checksums.whole(self.folder / name)
+        if zlib.crc32(content) != self.meta["checksums"][name]:
+            raise ValueError(f"{name} is damaged: its checksum is not the one that was written")
+        with np.load(self.folder / name, allow_pickle=False) as columns:
+            return dict(columns)
+
+    def _map(self, mode: Literal["r", "c"]) -> np.ndarray:
+        path = self.folder / "x.npy"
+        if not path.is_file():
+            raise ValueError("x.npy is no file")
+        x = np.lib.format.open_memmap(path, mode)
+        expected = (len(self.trials), *self.meta["shape"])
+        if x.dtype != np.float32 or x.shape != expected or not x.flags.c_contiguous:
+            raise ValueError(f"x.npy holds {x.dtype} {x.shape} and not float32 {expected}")
+        return x
 
     @property
     def fingerprint(self) -> str:
@@ -101,10 +151,10 @@ class Store:
     def as_tensor(self) -> Tensor:
         """The mapped file as a tensor, sliced by all cores; never write to it (the file itself would not change)."""
         # Copy-on-write: torch takes no read-only memory without a warning.
-        return torch.from_numpy(np.load(self.folder / "x.npy", mmap_mode="c"))
+        return torch.from_numpy(self._map("c"))
 
 
-def build(recipe: Recipe, *, cache: str | Path, workers: int = 0) -> Store:
+def build(recipe: Recipe, *, cache: str | Path, workers: int = 0, verify: Verify = "sampled") -> Store:
     """Open the store of a recipe, making it first where it is missing; safe to call from many processes at once.
 
     The array is reserved on disk before the first subject is read; each subject is written into its rows and then
@@ -114,17 +164,41 @@ def build(recipe: Recipe, *, cache: str | Path, workers: int = 0) -> Store:
         recipe: what to build.
         cache: folder of all stores.
         workers: processes; 0 works in this one.
+        verify: see ``Store``.
 
     Raises:
         OSError: the disk is too small; nothing is left behind.
+        ValueError: a subject's values are not finite or all the same, or the store is damaged.
     """
     final = Path(cache) / f"{recipe.dataset}-{recipe.fingerprint}"
     if not final.is_dir():
         final.parent.mkdir(parents=True, exist_ok=True)
         with _one_builder(final.with_name(f".{final.name}.lock")):
             if not final.is_dir():
+                _tell_of_old_stores(recipe.dataset, final.parent)
                 _build(recipe, final, workers)
-    return Store(final)
+    store = Store(final, verify=verify)
+    if store.fingerprint != recipe.fingerprint:
+        raise ValueError(f"{final} holds store {store.fingerprint}; delete that folder and run again")
+    return store
+
+
+def _tell_of_old_stores(dataset: str, cache: Path) -> None:
+    """Say that stores of an earlier version lie there for nothing, since the same data are now preprocessed again."""
+    old = []
+    for path in sorted(cache.glob(f"{dataset}-*/meta.json")):
+        try:
+            found = json.loads(path.read_bytes())
+            if "meta" not in found and found["format"] < FORMAT:
+                old.append(str(path.parent))
+        except (OSError, ValueError, KeyError, TypeError):
+            continue  # a damaged one is nobody's
+    if old:
+        print(
+            f"note: {len(old)} stores of an earlier version have no checksums and are not read any more, so what they "
+            f"hold of {dataset} is preprocessed again; to delete them: rm -r {' '.join(old)}",
+            file=sys.stderr,
+        )
 
 
 @contextmanager
@@ -142,17 +216,24 @@ def _build(recipe: Recipe, final: Path, workers: int) -> None:
         done.mkdir(parents=True, exist_ok=True)
         _reserve(recipe, building / "x.npy")
         _fill_all(recipe, building, workers)
+        finished = [Finished.load(done / name) for name in recipe.trials.subjects]
+        # NumPy's stub takes every keyword for allow_pickle.
+        np.savez(building / "table.npz", **recipe.trials.columns)  # type: ignore[arg-type]
+        np.savez(
+            building / "checks.npz",
+            blocks=np.concatenate([one.blocks for one in finished]),
+            **vars(People.join([one.people for one in finished])),
+        )
         meta = {
             "format": FORMAT,
             "fingerprint": recipe.fingerprint,
             "dataset": recipe.dataset,
             "subjects": recipe.trials.subjects,
+            "shape": recipe.shape,
             "parameters": recipe.parameters,
-            "rms": [float((done / name).read_text()) for name in recipe.trials.subjects],
+            "checksums": {name: zlib.crc32((building / name).read_bytes()) for name in ("table.npz", "checks.npz")},
         }
-        # NumPy's stub takes every keyword for allow_pickle.
-        np.savez(building / "table.npz", **recipe.trials.columns)  # type: ignore[arg-type]
-        (building / "meta.json").write_text(json.dumps(meta, indent=1))
+        (building / "meta.json").write_bytes(checksums.seal(meta))
     except OSError as error:
         if error.errno != errno.ENOSPC:
             raise
@@ -184,20 +265,20 @@ def _reserve(recipe: Recipe, path: Path) -> None:
 def _fill_all(recipe: Recipe, building: Path, workers: int) -> None:
     names = recipe.trials.subjects
     jobs = [
-        (recipe.read, recipe.sources[i], building, name, recipe.trials.rows(i))
+        (recipe.read, recipe.sources[i], building, name, recipe.trials.rows(i), recipe.channels, recipe.raw)
         for i, name in enumerate(names)
-        if not (building / "done" / name).exists()
+        if not Finished.exists(building / "done" / name)
     ]
     bar = tqdm(total=len(names), initial=len(names) - len(jobs), desc=f"preprocessing {recipe.dataset}", unit="subject")
     with bar:
         if workers == 0:
             for job in jobs:
-                _fill(*job)
+                fill(*job)
                 bar.update()
             return
         processes = pool(workers)
         try:
-            for future in as_completed([processes.submit(_fill, *job) for job in jobs]):
+            for future in as_completed([processes.submit(fill, *job) for job in jobs]):
                 future.result()
                 bar.update()
         except BrokenProcessPool as error:
@@ -206,34 +287,3 @@ def _fill_all(recipe: Recipe, building: Path, workers: int) -> None:
             ) from error
         finally:
             processes.shutdown(cancel_futures=True)
-
-
-def _fill(read: Callable, files: tuple[Path, ...], building: Path, name: str, rows: slice) -> None:
-    values = read(files)
-    x = np.lib.format.open_memmap(building / "x.npy", "r+")
-    if values.shape != (rows.stop - rows.start, *x.shape[1:]):
-        raise ValueError(f"{files[0]}: gave {values.shape} and not {(rows.stop - rows.start, *x.shape[1:])}")
-    x[rows] = values
-    x.flush()
-    with atomic(building / "done" / name) as partial:
-        partial.write_text(str(float(np.sqrt(np.mean(np.square(values, dtype=np.float64))))))
-
-
-def check_finite(values: np.ndarray, *, source: str | Path, axes: dict[str, tuple[str, ...] | None]) -> None:
-    """Refuse NaN and infinity, naming the first place.
-
-    Args:
-        values: array read from a file.
-        source: the file.
-        axes: name of the leading axes and the names along each (None = count from 0).
-    """
-    finite = np.isfinite(values)
-    if finite.all():
-        return
-    place = np.argwhere(~finite)[0]
-    where = ", ".join(f"{axis} {names[i] if names else i}" for (axis, names), i in zip(axes.items(), place))
-    count = int(finite.size - finite.sum())
-    raise ValueError(
-        f"{source}: {count} values are NaN or infinite, the first at {where}; repair the file or leave the subject out "
-        "with --data.exclude"
-    )

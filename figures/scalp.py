@@ -18,6 +18,8 @@ OFF_SCALP = {"A1", "A2", "M1", "M2", "CB1", "CB2", "HEO", "VEO", "HEOR", "HEOL"}
 HEAD = 0.095  # metres, MNE's head radius
 RIM = 0.94  # where the lowest electrodes lie, in head radii: inside the outline, so that none is cut
 
+RING = {"marker": "o", "markerfacecolor": "white", "markeredgecolor": "black", "linewidth": 0, "markersize": 4.5}
+
 
 def topomap_figure(
     values: Mapping[str, np.ndarray],
@@ -27,6 +29,7 @@ def topomap_figure(
     columns: int = 5,
     limit: float | None = None,
     names: bool = False,
+    marked: Mapping[str, np.ndarray] | None = None,
 ) -> "Figure":
     """Scalp maps side by side on one colour scale that is symmetric about zero.
 
@@ -37,6 +40,8 @@ def topomap_figure(
         columns: maps a row.
         limit: of the scale; by default the largest value that is drawn.
         names: a large map of cells in place of a smooth one: each electrode, by name, colours what is nearest to it.
+        marked: title of a map -> (C,) mask of electrodes to ring in white, those that are significant; the label says
+            what the ring means.
     """
     from matplotlib.figure import Figure
 
@@ -52,7 +57,8 @@ def topomap_figure(
     for (title, value), ax in zip(drawn.items(), axes.flat):
         ax.set_title(title, fontsize=9.5)
         written = [channels[i] for i in place] if names else None
-        image = _map(ax, value, info=info, limit=limit or largest or 1.0, names=written)
+        rings = np.asarray(marked[title], dtype=bool)[place] if marked and title in marked else None
+        image = _map(ax, value, info=info, limit=limit or largest or 1.0, names=written, rings=rings)
     bar = figure.colorbar(image, ax=axes, shrink=0.75, aspect=18, pad=0.01)
     bar.set_label(label, fontsize=9)
     bar.outline.set_visible(False)
@@ -60,7 +66,13 @@ def topomap_figure(
 
 
 def _map(
-    ax: "Axes", value: np.ndarray, *, info: "mne.Info", limit: float, names: Sequence[str] | None
+    ax: "Axes",
+    value: np.ndarray,
+    *,
+    info: "mne.Info",
+    limit: float,
+    names: Sequence[str] | None,
+    rings: np.ndarray | None = None,
 ) -> "ScalarMappable":
     """One head; the electrodes of ``info`` as dots on a smooth map, or as names on a map of cells."""
     import mne
@@ -76,6 +88,8 @@ def _map(
         vlim=(-limit, limit),
         cmap="RdBu_r",
         sensors=" " if names else "k.",
+        mask=None if rings is None or not rings[finite].any() else rings[finite],
+        mask_params=RING,
         names=[names[i] for i in finite] if names else None,
         sphere=HEAD,
         image_interp="nearest" if names else "cubic",

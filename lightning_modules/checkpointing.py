@@ -5,14 +5,15 @@ from typing import Any
 
 import lightning as L
 import torch
-import yaml
 from lightning.fabric.plugins import TorchCheckpointIO
 from lightning.pytorch.callbacks import ModelCheckpoint
 
+from lightning_modules import contents
 from lightning_modules.kept_epochs import KeptEpochs
 from records.files import atomic
 from records.layout import RunDirectory
 from records.lock import Taken
+from records.reading import read_yaml
 
 # What may differ between the start of a run and its resumption without making it another run.
 FREE = (
@@ -31,6 +32,15 @@ class AtomicCheckpointIO(TorchCheckpointIO):
     def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None) -> None:
         with atomic(path) as partial:
             torch.save(checkpoint, partial)
+
+    def load_checkpoint(self, path: str | Path, *options: Any, **named: Any) -> dict[str, Any]:
+        """Read what ``save_checkpoint`` wrote, every bit of it, whatever Lightning wants it for.
+
+        Raises:
+            FileNotFoundError: there is none.
+            DamagedFile: it is damaged or no checkpoint of Lightning; names the file.
+        """
+        return contents.load(path, has=contents.OF_A_TRAINING)
 
 
 class RunCheckpoint(ModelCheckpoint):
@@ -93,16 +103,14 @@ def resumable(run_dir: Path, settings: dict) -> Path | None:
     last = files.last
     if not last.exists():
         return None
-    started = yaml.safe_load(files.config.read_text())
+    remedy = "delete the folder to start this run again, or name another with --run_dir"
+    started = read_yaml(files.config, remedy=remedy)
     if other := differences(flat(started), flat(settings)):
         raise ValueError(
             f"{run_dir} was started with other settings ({'; '.join(other[:3])}); repeat those, delete the folder, or "
             "name another with --run_dir"
         )
-    try:
-        torch.load(last, weights_only=True, map_location="cpu", mmap=True)
-    except Exception as error:
-        raise ValueError(f"{last} is damaged ({error}); delete it to start this run again") from error
+    contents.load(last, has=contents.OF_A_TRAINING, remedy="delete it to start this run again")
     return last
 
 

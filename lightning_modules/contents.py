@@ -1,20 +1,33 @@
 """What a checkpoint holds beside weights, so that it can be opened where neither the run nor its data are."""
 
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from eeg.batch import DataSpec
 from eeg.montage import canonical
 from lightning_modules.phases import PhasedModule
+from records.reading import check_archive, refusing
 from vaxis.axis import Axis
 from vaxis.emotions import Taxonomy
 
 KEY, FORMAT = "run", 1
+AGAIN = "copy it again, or train the run again"
+OF_A_TRAINING = (
+    "epoch",
+    "global_step",
+    "state_dict",
+    "loops",
+    "callbacks",
+    "optimizer_states",
+    "lr_schedulers",
+    "phase",
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,28 +144,49 @@ def read(file: str | Path) -> Contents:
         ValueError: it is damaged, or of a version that did not keep all this.
     """
     file = Path(file)
-    if not file.is_file():
+    if not file.exists():
         raise FileNotFoundError(f"no checkpoint at {file}; is the run finished, and was the epoch kept?")
-    try:
-        checkpoint = torch.load(file, map_location="cpu", weights_only=True)
-        entry = checkpoint.get(KEY) or {}
-    except Exception as error:
-        raise ValueError(f"{file} is not the checkpoint of a run ({type(error).__name__}); train it again") from error
+    checkpoint = load(file)
+    entry = checkpoint.get(KEY) or {}
     if entry.get("format") != FORMAT or entry["settings"] is None:
         missing = "settings" if entry.get("format") == FORMAT else "settings, axis and normalisation statistics"
         raise ValueError(f"{file} lacks {missing}: it was not written by this version of train.py; train it again")
-    return Contents(
-        file=file,
-        settings=entry["settings"],
-        spec=DataSpec(**entry["spec"]),
-        axis=_axis(entry["axis"]),
-        positions=entry["positions"],
-        source_axis=entry["source_axis"] and _axis(entry["source_axis"]),
-        # Runs from before there were controls lack the entry; they had none.
-        control_axis=_axis(entry["control_axis"]) if entry.get("control_axis") else None,
-        data=checkpoint.get(entry["data"], {}),
-        checkpoint=checkpoint,
-    )
+    with refusing(file, what="the checkpoint of a run", remedy=AGAIN):
+        return Contents(
+            file=file,
+            settings=entry["settings"],
+            spec=DataSpec(**entry["spec"]),
+            axis=_axis(entry["axis"]),
+            positions=entry["positions"],
+            source_axis=entry["source_axis"] and _axis(entry["source_axis"]),
+            # Runs from before there were controls lack the entry; they had none.
+            control_axis=_axis(entry["control_axis"]) if entry.get("control_axis") else None,
+            data=checkpoint.get(entry["data"], {}),
+            checkpoint=checkpoint,
+        )
+
+
+def load(file: str | Path, *, has: Collection[str] = ("epoch", "state_dict"), remedy: str = AGAIN) -> dict[str, Any]:
+    """The dictionary in a checkpoint, after its checksums: torch writes them and does not look at them.
+
+    Args:
+        file: the checkpoint.
+        has: entries that it must have.
+        remedy: what the user can do about a damaged one.
+
+    Raises:
+        FileNotFoundError: there is none.
+        DamagedFile: a bit of it has changed, it is no checkpoint, or its weights are not finite; names the file.
+    """
+    with refusing(file, what="the checkpoint of a run", remedy=remedy):
+        check_archive(file)
+        checkpoint = torch.load(file, map_location="cpu", weights_only=True)
+        if missing := [name for name in has if name not in checkpoint]:
+            raise ValueError(f"it lacks the entry {missing[0]}")
+        for name, value in checkpoint["state_dict"].items():
+            if value.is_floating_point() and not value.isfinite().all():
+                raise ValueError(f"{name} is not finite: the training has diverged")
+        return checkpoint
 
 
 def load_weights(decoder: PhasedModule, contents: Contents) -> None:
@@ -161,12 +195,21 @@ def load_weights(decoder: PhasedModule, contents: Contents) -> None:
     Raises:
         ValueError: it was not; names the first parameter that differs.
     """
-    own, state = decoder.state_dict(), contents.weights
+    check_fits(decoder, contents.weights, file=contents.file)
+    decoder.on_load_checkpoint(contents.checkpoint)
+    decoder.load_state_dict(contents.weights)
+
+
+def check_fits(decoder: nn.Module, state: Mapping[str, Tensor], *, file: str | Path) -> None:
+    """Refuse weights that are not those of a decoder, before torch says it in a line a tensor.
+
+    Raises:
+        ValueError: names the file and the first parameter that differs.
+    """
+    own = decoder.state_dict()
     wrong = [n for n in own.keys() | state.keys() if n not in own or n not in state or own[n].shape != state[n].shape]
     if wrong:
-        raise ValueError(f"{contents.file} holds another decoder than its settings make here: {min(wrong)} differs")
-    decoder.on_load_checkpoint(contents.checkpoint)
-    decoder.load_state_dict(state)
+        raise ValueError(f"{file} holds another decoder than its settings make here: {min(wrong)} differs")
 
 
 def _plain(value: Any) -> Any:

@@ -40,7 +40,8 @@ class Decoder(PhasedModule):
         positions: which stimulus positions of the artifact to use; by default the most informative it has.
         control: align with something else than the axis: ``random`` (its own positions in an order that means nothing,
             another for each seed) or the path of another artifact. Everything is still measured along the axis.
-        head: classifier on the tokens: mean_linear on their mean, emod and flatten_mlp as the two papers have them.
+        head: classifier on the tokens: mean_linear on their mean; emod, flatten_mlp, flatten_two, flatten_linear and
+            conformer as the papers have them (lightning_modules/heads.py).
         head_dropout: dropout inside the head.
         label_smoothing: of the cross-entropy.
         optimisation: optimiser and schedule.
@@ -258,6 +259,12 @@ class Decoder(PhasedModule):
         for name in ("balanced_accuracy", "chance", "kappa", "weighted_f1"):
             self.log(f"{split}/{name}", values[name], prog_bar=name == "balanced_accuracy")
         confusion.reset()
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Refuse what would not fit, by the name of the file that the Trainer is reading."""
+        if file := self._trainer and self._trainer.ckpt_path:
+            contents.check_fits(self, checkpoint["state_dict"], file=file)
+        super().on_load_checkpoint(checkpoint)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Make the checkpoint complete in itself; a decoder that was built by hand knows no axis and cannot."""

@@ -2,12 +2,12 @@
 
 import logging
 from itertools import pairwise
-from typing import Literal
+from typing import Literal, get_args
 
 import torch
 from torch import Tensor, nn
 
-HeadName = Literal["mean_linear", "emod", "flatten_mlp"]
+HeadName = Literal["mean_linear", "emod", "flatten_mlp", "flatten_two", "flatten_linear", "conformer"]
 
 _log = logging.getLogger(__name__)
 
@@ -53,6 +53,9 @@ def build_head(name: HeadName, *, rows: int, n_tokens: int, dim: int, n_classes:
             FACED head of EMOD (arXiv 2511.05863): channel pool, flatten, two hidden layers; 3,344,266 parameters there.
             Of a single row there is nothing to pool (a softmax over one score is 1), so the pool is left out there.
             ``flatten_mlp``: the default head of CBraMod (arXiv 2412.07236), all tokens flattened; 128,404,009 on FACED.
+            ``flatten_two``: one hidden layer of width D instead of two, CBraMod's second; 12,802,009 on FACED.
+            ``flatten_linear``: none, CBraMod's third and the classifier of EEGNet; 576,009 of CBraMod on FACED.
+            ``conformer``: hidden layers of 256 and 32, EEG-Conformer (doi 10.1109/TNSRE.2022.3230250).
         rows: C', the electrodes unless the network has mixed them.
         n_tokens: N, tokens a row.
         dim: D.
@@ -68,8 +71,13 @@ def build_head(name: HeadName, *, rows: int, n_tokens: int, dim: int, n_classes:
         # A pool there would be two dead parameters and a dropout of whole tokens that no paper has.
         _log.warning("model.head emod: the network has one row of tokens, so its channel pool is left out")
         return nn.Sequential(nn.Flatten(), nn.Dropout(dropout), *mlp)
-    if name == "flatten_mlp":
-        # First hidden width of CBraMod: 10 D on FACED (N = 10), 4 D on SEED-V (N = 1); between them is our reading.
-        hidden = max(n_tokens, 4) * dim
-        return nn.Sequential(nn.Flatten(), *_mlp([rows * n_tokens * dim, hidden, dim, n_classes], dropout=dropout))
-    raise ValueError(f"model.head '{name}' is not one of {HeadName.__args__}")
+    # First hidden width of CBraMod: 10 D on FACED (N = 10), 4 D on SEED-V (N = 1); between them is our reading.
+    hidden: dict[str, list[int]] = {
+        "flatten_mlp": [max(n_tokens, 4) * dim, dim],
+        "flatten_two": [dim],
+        "flatten_linear": [],
+        "conformer": [256, 32],
+    }
+    if name in hidden:
+        return nn.Sequential(nn.Flatten(), *_mlp([rows * n_tokens * dim, *hidden[name], n_classes], dropout=dropout))
+    raise ValueError(f"model.head '{name}' is not one of {get_args(HeadName)}")

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from typing import Protocol, cast
 
-import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
@@ -41,17 +40,21 @@ def sites(network: nn.Module, *, roles: tuple[str, ...]) -> list[Site]:
 
 
 class LowRank(nn.Module):
-    """W + scale * up @ down; ``up`` starts at zero, so the weight starts as it was, bit for bit."""
+    """W + scale * up @ down; ``up`` starts at zero, so the weight starts as it was, bit for bit.
+
+    A convolution is the linear map from the inputs under its kernel, (out, in x kernel).
+    """
 
     def __init__(self, weight: Tensor, *, rank: int, scale: float) -> None:
         super().__init__()
-        rank = min(rank, *weight.shape)
+        inputs = weight[0].numel()
+        rank = min(rank, weight.shape[0], inputs)
         self.scale = scale
-        self.down = nn.Parameter(nn.init.kaiming_uniform_(weight.new_empty(rank, weight.shape[1]), a=5**0.5))
+        self.down = nn.Parameter(nn.init.kaiming_uniform_(weight.new_empty(rank, inputs), a=5**0.5))
         self.up = nn.Parameter(weight.new_zeros(weight.shape[0], rank))
 
     def forward(self, weight: Tensor) -> Tensor:
-        return weight + self.scale * self.up @ self.down
+        return weight + (self.scale * self.up @ self.down).view_as(weight)
 
 
 class Gain(nn.Module):
@@ -65,11 +68,12 @@ class Gain(nn.Module):
 
     def forward(self, weight: Tensor) -> Tensor:
         """A weight (out, in), or where outputs are scaled also its bias (out,)."""
+        rest = [1] * (weight.dim() - 2)  # the kernel of a convolution
         if self.rows is None:
-            return weight * self.gain
-        factor = torch.ones_like(weight[:, 0] if weight.dim() == 2 else weight)
+            return weight * self.gain.view(-1, *rest)
+        factor = weight.new_ones(len(weight))
         factor[self.rows] = self.gain
-        return weight * (factor[:, None] if weight.dim() == 2 else factor)
+        return weight * (factor.view(-1, 1, *rest) if weight.dim() > 1 else factor)
 
 
 def merge(network: nn.Module) -> None:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from records.layout import RunDirectory
+from records.reading import check_archive, refusing
 
 _FOLLOW: ContextVar[bool] = ContextVar("weights follow", default=False)
 
@@ -39,12 +40,13 @@ def load_part(part: nn.Module, path: str | Path, *, prefix: str, flag: str) -> N
     if _FOLLOW.get():
         return
     file = RunDirectory(Path(path)).best if Path(path).is_dir() else Path(path)
-    if not file.is_file():
+    if not file.exists():
         raise FileNotFoundError(f"{flag}: no checkpoint at {file}; give a run folder or a .ckpt file")
-    try:
+    with refusing(file, what="the checkpoint of a run", remedy="give a run folder or a .ckpt file", flag=flag):
+        check_archive(file)  # torch writes checksums and does not look at them
         state: dict[str, Tensor] = torch.load(file, map_location="cpu", weights_only=True)["state_dict"]
-    except Exception as error:
-        raise ValueError(f"{flag}: {file} is not the checkpoint of a run ({type(error).__name__})") from error
+        if diverged := [name for name, value in state.items() if not value.isfinite().all()]:
+            raise ValueError(f"{diverged[0]} is not finite: its training has diverged")
     state = {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}
     own = part.state_dict()
     wrong = [n for n in own.keys() | state.keys() if n not in own or n not in state or own[n].shape != state[n].shape]

@@ -1,6 +1,6 @@
 """How far features follow the axis, each number beside what the same features give for an axis that means nothing."""
 
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 
@@ -135,12 +135,31 @@ def class_pc1(
     features, v, class_of = present(features, v, class_of)
     if len(np.unique(class_of)) < 3:
         return Measure(value=NAN)
-    leading, gap = leading_direction(features, class_of)
     positions = with_null(v, class_of, draws=draws, seed=seed)
+    values, gap = class_pc1_of(features, positions, class_of, level=level)
+    return Measure.of(values, unstable=gap < 1.05)
+
+
+def class_pc1_of(
+    features: np.ndarray,
+    positions: np.ndarray,
+    class_of: np.ndarray,
+    *,
+    level: Literal["class", "stimulus"] = "class",
+) -> tuple[np.ndarray, float]:
+    """``class_pc1`` for each of n axes at once: (n,) values, and the ratio of the first two singular values.
+
+    Args:
+        features: (S, D) without NaN rows.
+        positions: (n, S) axis positions.
+        class_of: (S,) class ids of three classes or more.
+        level: see ``class_pc1``.
+    """
+    leading, gap = leading_direction(features, class_of)
     scores = features @ leading[:, None]
     if level == "class":
         positions, scores = class_means(positions.T, class_of).T, class_means(scores, class_of)
-    return Measure.of(_correlations(positions, scores)[:, 0], unstable=gap < 1.05)
+    return _correlations(positions, scores)[:, 0], gap
 
 
 def residual_components(features: np.ndarray, class_of: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -194,17 +213,63 @@ def within_class_residual(
             return Measure(value=NAN, detail={"degenerate": "too few stimuli beside the class means"})
         if np.abs(_deviations(positions[:, :1], classes)).max() < 1e-5:
             return Measure(value=NAN, detail={"degenerate": "the axis is constant within classes"})
+    picked = residual_of(picked_on, tested_on, select_v.T, select_classes, test_v.T, test_classes, pick=pick)
+    if picked is None:
+        return Measure(value=NAN, detail={"degenerate": "features are constant within classes"})
+    chosen = Measure.of(picked.in_sample)
+    return Measure.of(
+        picked.held_out,
+        component=int(picked.component[0]),
+        in_sample=chosen.value,
+        in_sample_null_95=chosen.null_95,
+    )
+
+
+class Picked(NamedTuple):
+    """The residual component that each of n axes picks.
+
+    Attributes:
+        held_out: (n,) |r| on the people who did not pick.
+        in_sample: (n,) |r| on those who did.
+        component: (n,) which one, by falling variance.
+        directions: (m, D) all components, unit rows.
+    """
+
+    held_out: np.ndarray
+    in_sample: np.ndarray
+    component: np.ndarray
+    directions: np.ndarray
+
+
+def residual_of(
+    picked_on: np.ndarray,
+    tested_on: np.ndarray,
+    select_v: np.ndarray,
+    select_classes: np.ndarray,
+    test_v: np.ndarray,
+    test_classes: np.ndarray,
+    *,
+    pick: Literal["best", "pc1"] = "best",
+) -> Picked | None:
+    """``within_class_residual`` for each of n axes at once; None where features are constant within classes.
+
+    Args:
+        picked_on: (S, D) features that pick the component, without NaN rows.
+        tested_on: (S', D) features that it is measured on.
+        select_v: (n, S) positions of the former's stimuli.
+        select_classes: (S,) their classes.
+        test_v: (n, S') positions of the latter's.
+        test_classes: (S',) their classes.
+        pick: see ``within_class_residual``.
+    """
     residuals, directions = residual_components(picked_on, select_classes)
     if not len(directions):
-        return Measure(value=NAN, detail={"degenerate": "features are constant within classes"})
-    in_sample = _correlations(_deviations(select_v, select_classes).T, residuals @ directions.T)
-    held_out = _correlations(_deviations(test_v, test_classes).T, _deviations(tested_on, test_classes) @ directions.T)
+        return None
+    in_sample = _correlations(_deviations(select_v.T, select_classes).T, residuals @ directions.T)
+    held_out = _correlations(_deviations(test_v.T, test_classes).T, _deviations(tested_on, test_classes) @ directions.T)
     best = in_sample.argmax(axis=1) if pick == "best" else np.zeros(len(in_sample), dtype=int)
     rows = np.arange(len(best))
-    chosen = Measure.of(in_sample[rows, best])
-    return Measure.of(
-        held_out[rows, best], component=int(best[0]), in_sample=chosen.value, in_sample_null_95=chosen.null_95
-    )
+    return Picked(held_out[rows, best], in_sample[rows, best], best, directions)
 
 
 def _deviations(rows: np.ndarray, class_of: np.ndarray) -> np.ndarray:

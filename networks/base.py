@@ -1,7 +1,9 @@
 """What a network is: EEG in, tokens out; no classifier and no loss."""
 
+import warnings
 from abc import ABC, abstractmethod
-from typing import Literal, NamedTuple
+from dataclasses import dataclass
+from typing import ClassVar, Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -27,6 +29,21 @@ class Adaptable(NamedTuple):
     rows: slice | None = None
 
 
+@dataclass(frozen=True, kw_only=True)
+class Contract:
+    """What an encoder asks of raw signals; to resample, cut and scale them is the work of the data module.
+
+    Attributes:
+        sampling_rate: Hz; None where any will do.
+        whole_seconds: True where a trial is cut into seconds.
+        scale: microvolt a unit in which weights that others trained saw the signal; None where it does not matter.
+    """
+
+    sampling_rate: float | None = None
+    whole_seconds: bool = False
+    scale: float | None = None
+
+
 class Network(nn.Module, ABC):
     """An encoder. The constructor takes hyper-parameters only; ``build`` sizes it from the data.
 
@@ -35,6 +52,7 @@ class Network(nn.Module, ABC):
 
     Attributes:
         reads: kinds of features it takes, of ``raw``, ``de`` and ``psd``.
+        contract: what it asks of raw signals.
         keeps_electrodes: True where row c of the tokens belongs to electrode c of the data, however much it has seen of
             the others; False where a filter over electrodes comes before the tokens (EEGNet, Conformer and most
             convolutional networks). Strategies and figures that need the place of a token on the scalp leave those
@@ -45,6 +63,7 @@ class Network(nn.Module, ABC):
     """
 
     reads: tuple[str, ...] = ("raw", "de", "psd")
+    contract: ClassVar[Contract] = Contract()
     keeps_electrodes: bool = True
     dim: int
     n_rows: int = 1
@@ -62,6 +81,47 @@ class Network(nn.Module, ABC):
     @abstractmethod
     def forward(self, x: Tensor) -> Tensor:
         """Tokens (B, C', N, D) of a batch (B, C, T) of raw EEG or (B, C, 5) of band features."""
+
+    def check(self, spec: DataSpec) -> None:
+        """Refuse data that the encoder cannot read; the first line of a ``build``.
+
+        Raises:
+            ValueError: names the flag to change and its value.
+        """
+        name = type(self).__name__
+        if spec.features not in self.reads:
+            raise ValueError(
+                f"{name} reads {' or '.join(self.reads)}, data.features is '{spec.features}'; set data.features to "
+                f"{' or '.join(self.reads)}"
+            )
+        rate = self.contract.sampling_rate
+        if rate is not None and spec.sampling_rate != rate:
+            raise ValueError(
+                f"{name} reads {rate:g} Hz, the data have {spec.sampling_rate:g}; set data.sampling_rate to {rate:g}"
+            )
+        if self.contract.whole_seconds and spec.window_seconds % 1:
+            raise ValueError(
+                f"{name} cuts trials into seconds, these last {spec.window_seconds:g} s; set data.window_seconds to a "
+                "whole number"
+            )
+
+    def check_units(self, *, scale: float, normalise: str) -> None:
+        """Warn where weights that others trained would see a signal in other units than they were trained on.
+
+        A warning and not a refusal: to fine-tune them on z-scores is a question that somebody may ask.
+
+        Args:
+            scale: microvolt a unit, as the data module divides.
+            normalise: as the data module does.
+        """
+        wanted = self.contract.scale
+        if wanted is None or not getattr(self, "weights", None) or (normalise == "none" and scale == wanted):
+            return
+        warnings.warn(
+            f"the weights of --network {self.name} were trained on microvolt / {wanted:g} without z-scores; set "
+            f"--data.scale {wanted:g} --data.normalise none",
+            stacklevel=2,
+        )
 
     def adaptable(self) -> list[Adaptable]:
         """Weights that adapters go to; a network without them cannot be trained by LoRA or IA3."""

@@ -1,11 +1,14 @@
 """Weights that others have trained: a file to a state dict, their names to ours, a load that leaves nothing open."""
 
 import re
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
+
+from records.reading import check_archive, refusing
 
 FLAG = "--network.weights"
 NESTED = ("state_dict", "model_state_dict", "model", "module")  # where training scripts put it in what they save
@@ -84,21 +87,18 @@ def load_strictly(
 
 def _tensors(path: Path) -> dict[str, Tensor]:
     """The state dict of a file, taken out of what it is nested in."""
-    if not path.is_file():
+    if not path.exists():
         raise FileNotFoundError(f"{FLAG}: no file at {path}; give the path of a checkpoint")
     content: object
-    try:
+    with refusing(path, what="a state dict of tensors", remedy="save model.state_dict() and give that", flag=FLAG):
         if path.suffix == ".safetensors":
             from safetensors.torch import load_file
 
             content = load_file(path)
         else:
+            if zipfile.is_zipfile(path):  # what older torch wrote is a bare pickle, without checksums
+                check_archive(path)
             content = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # what the readers raise is as various as broken files are
-        kind = type(error).__name__
-        raise ValueError(
-            f"{FLAG}: {path} cannot be read as a state dict of tensors ({kind}); save model.state_dict() and give that"
-        ) from error
     for key in NESTED:
         if isinstance(content, dict) and isinstance(inner := content.get(key), dict):
             content = inner

@@ -1,15 +1,20 @@
 """``python -m paper interventions``: the paper's tables, re-run and rendered beside the published values."""
 
+import importlib
 import sys
 from collections.abc import Sequence
 
 from console.errors import one_line_errors
 
+COMMANDS = ("interventions", "cascade", "reproduce", "augmentations")
 HELP = """\
 The experiments of arXiv 2606.00129 as commands:
 
   python train.py                       one strategy against its baseline: helps, hurts, equivalent or unresolved
   python -m paper interventions         the table of all strategies; --run, --list, --help
+  python -m paper cascade               the ladder of recipes and its votes; --run, --help
+  python -m paper reproduce NAME        a published decoder by its own recipe; --run, --help
+  python -m paper augmentations         drop one operation out at a time; --run, --help
 """
 
 
@@ -19,12 +24,10 @@ def main(args: Sequence[str] | None = None) -> int:
     if not words or words[0] in ("-h", "--help"):
         print(HELP)
         return 0
-    if words[0] != "interventions":
-        raise SystemExit(f"error: no experiment '{words[0]}'; there is: interventions")
-    from paper.interventions import main as interventions
-
+    if words[0] not in COMMANDS:
+        raise SystemExit(f"error: no experiment '{words[0]}'; there are: {', '.join(COMMANDS)}")
     with one_line_errors():
-        return interventions(words[1:])
+        return importlib.import_module(f"paper.{words[0]}").main(words[1:])
 
 
 if __name__ == "__main__":

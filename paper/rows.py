@@ -62,7 +62,7 @@ class PublishedRow:
 
 @cache
 def _data() -> dict[str, Any]:
-    return yaml.load(FILE.read_text(), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    return yaml.load(FILE.read_text(encoding="utf-8"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
 
 
 def seeds() -> tuple[int, ...]:

@@ -13,7 +13,9 @@ from analysis.interventions import Intervention, InterventionResult, compare
 from analysis.interventions_figure import forest
 from analysis.verdict_figures import png
 from paper.rows import GROUPS, PublishedRow, curves, rows
+from records import checksums
 from records.files import atomic
+from records.reading import read_json, refusing
 
 FORMAT = 1
 NAME = "table.json"
@@ -48,21 +50,20 @@ class Table:
             ValueError: it is broken or of another version.
         """
         file = folder / NAME
-        if not file.is_file():
+        if not file.exists():
             raise FileNotFoundError(f"no {NAME} in {folder}; make it with: python -m paper interventions --run")
-        try:
-            content = json.loads(file.read_text())
-        except json.JSONDecodeError as error:
-            raise ValueError(f"{file} is not JSON ({error}); run the rows again to rewrite it") from error
+        remedy = "delete it and run the rows again: runs that are finished are kept"
+        content = checksums.unsealed(read_json(file, remedy=remedy), file=file, remedy=remedy)
         if content.pop("format", None) != FORMAT:
-            raise ValueError(f"{file} is of another version; run the rows again to rewrite it")
-        return cls(folder=folder, **content)
+            raise ValueError(f"{file} is of another version; {remedy}")
+        with refusing(file, what="the record of a table", remedy=remedy):
+            return cls(folder=folder, **content)
 
     def save(self) -> None:
         """Write the record."""
         content = {"format": FORMAT, **{name: value for name, value in vars(self).items() if name != "folder"}}
         with atomic(self.folder / NAME) as partial:
-            partial.write_text(json.dumps(content, indent=1) + "\n")
+            partial.write_text(json.dumps(checksums.sealed(content), indent=1) + "\n", encoding="utf-8")
 
     def add(self, row: PublishedRow, *, control: Path, treated: Path, seeds: Sequence[int], note: str = "") -> None:
         """Note the runs of a row; the seeds of an earlier call stay if the runs are the same."""

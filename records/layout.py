@@ -5,6 +5,7 @@ from pathlib import Path
 
 CONFIG = "config.yaml"
 RESULT = "result.json"
+SUMS = "SHA256SUMS"
 METRICS = "metrics.csv"
 PREDICTIONS = "predictions.npz"
 FEATURES = "features.npz"
@@ -43,6 +44,11 @@ class RunDirectory:
     def result(self) -> Path:
         """Scores and provenance; a folder with this file is a run that finished."""
         return self.path / RESULT
+
+    @property
+    def sums(self) -> Path:
+        """Checksums of the files of a finished run, as ``sha256sum --check`` reads them."""
+        return self.path / SUMS
 
     @property
     def metrics(self) -> Path:

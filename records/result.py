@@ -2,10 +2,13 @@
 
 import json
 import math
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from records import checksums
 from records.files import atomic
+from records.reading import read_json
 
 # What is evaluated on: the name of the field here and the prefix of the arrays. ``test_seen`` holds the test people on
 # clips of the training; only splits that hold clips back have it, elsewhere the field is null.
@@ -13,6 +16,7 @@ SEEN = "test_seen"
 TESTS = ("test", SEEN)  # in the order of the data loaders of a test
 SPLITS = ("val", *TESTS)
 FORMAT = 1  # raise it whenever a field changes its meaning; old files are then refused and not misread
+OF_A_MEASURE = ("value", "null_mean", "null_95", "p_value")  # of one that has a null
 REQUIRED: dict[str, type | tuple[type, ...]] = {
     "simulated": bool,
     "dataset": str,
@@ -29,11 +33,20 @@ REQUIRED: dict[str, type | tuple[type, ...]] = {
 }
 
 
-def write(file: Path, result: dict[str, Any]) -> None:
-    """Write scores and provenance of a run, whole or not at all; NaN becomes null, which JSON has."""
+def write(file: Path, result: dict[str, Any], *, beside: Iterable[Path] = ()) -> None:
+    """Write scores and provenance of a run, whole or not at all; NaN becomes null, which JSON has.
+
+    Args:
+        file: ``result.json``, or a file of the same kind.
+        result: its content.
+        beside: files of a finished run that get a checksum together with it; they are written already.
+    """
+    content = json.dumps(_finite({"format": FORMAT, **result}), indent=2, allow_nan=False).encode() + b"\n"
+    if beside:
+        # Before the result, which marks the run as finished: a kill between the two leaves no run without checksums.
+        checksums.write(file.parent, beside, coming={file: content})
     with atomic(file) as partial:
-        content = _finite({"format": FORMAT, **result})
-        partial.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n")
+        partial.write_bytes(content)
 
 
 def read(file: Path) -> dict[str, Any]:
@@ -41,27 +54,24 @@ def read(file: Path) -> dict[str, Any]:
 
     Raises:
         FileNotFoundError: the run is not finished.
-        ValueError: the file is broken, of another format or lacks a field.
+        ValueError: the file is damaged, of another format or lacks a field.
     """
-    if not file.is_file():
+    if not file.exists():
         raise FileNotFoundError(f"{file.parent} has no {file.name}: the run is not finished; resume it or leave it out")
-    try:
-        result = json.loads(file.read_text())
-    except json.JSONDecodeError as error:
-        raise ValueError(f"{file} is not JSON ({error}); run it again") from error
+    checksums.verify(file)
+    result = read_json(file, remedy="run it again")
     check(result, file=file)
     return result
 
 
-def check(result: Any, *, file: Path) -> None:
+def check(result: dict[str, Any], *, file: Path) -> None:
     """Refuse what ``write`` would not have written.
 
     Raises:
         ValueError: names the file, the field and what to do.
     """
-    if not isinstance(result, dict) or result.get("format") != FORMAT:
-        found = result.get("format") if isinstance(result, dict) else type(result).__name__
-        raise ValueError(f"{file} has format {found!r}, this version reads {FORMAT}; run it again")
+    if result.get("format") != FORMAT:
+        raise ValueError(f"{file} has format {result.get('format')!r}, this version reads {FORMAT}; run it again")
     for field, kind in REQUIRED.items():
         if field not in result:
             raise ValueError(f"{file} lacks the field {field}; was it written by an older version? run it again")
@@ -71,6 +81,32 @@ def check(result: Any, *, file: Path) -> None:
     for field in ("balanced_accuracy", "chance"):
         if field not in result["test"]:
             raise ValueError(f"{file} lacks the field test.{field}; run it again")
+    for path, value in _numbers(result):
+        if not (value is None or (isinstance(value, int | float) and math.isfinite(value))):
+            found = (
+                f"{value['group']!r} and no group of numbers" if isinstance(value, dict) else f"{value!r} and no number"
+            )
+            raise ValueError(f"{file}: field {path} is {found}; run it again")
+
+
+def _numbers(result: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Where a result holds what readers take for numbers; a group that is no group stands for its numbers."""
+    for split in SPLITS:
+        for name, value in _items(result.get(split), split):
+            if isinstance(value, dict) and name != split:
+                shares = value if name == f"{split}.per_class_recall" else {k: value.get(k) for k in OF_A_MEASURE}
+                yield from _items(shares, name)
+            elif not isinstance(value, list):
+                yield name, value
+    for source, shares in _items(result.get("residual_gradient"), "residual_gradient"):
+        yield from [(source, shares)] if source == "residual_gradient" else _items(shares, source)
+
+
+def _items(group: Any, path: str) -> Iterator[tuple[str, Any]]:
+    if isinstance(group, dict):
+        yield from ((f"{path}.{name}", value) for name, value in group.items())
+    elif group is not None:
+        yield path, {"group": group}
 
 
 def number(value: float | None) -> float:

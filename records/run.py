@@ -1,6 +1,5 @@
 """Reading finished runs back: one function, from the run directory alone."""
 
-import csv
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,12 +9,22 @@ from typing import Any
 
 import numpy as np
 
+from records import checksums
 from records import result as schema
 from records.layout import CONFIG, RESULT, RunDirectory
+from records.reading import DamagedFile, read_arrays, read_rows, read_yaml
 from records.result import number
+
+MOST_EPOCHS = 10**7  # an epoch beyond is no epoch but a damaged number
 
 # Runs may only be compared when these agree: otherwise the difference is not that of the strategy.
 _SHARED = ("dataset", "features", "data", "axis", "epochs", "simulated")
+
+
+class NotRecorded(KeyError, ValueError):
+    """A run has no such curve or split: some runs never do, so a caller may do without."""
+
+    __str__ = ValueError.__str__  # that of KeyError quotes the message
 
 
 @dataclass(frozen=True)
@@ -105,26 +114,35 @@ class Run:
         Rows without an epoch (learning rates, logged by step) have no place on this axis and are left out.
         """
         file = self.files.metrics
-        if not file.is_file():
+        if not file.exists():
             raise FileNotFoundError(f"{self.path} has no metrics.csv; the curves of this run are lost, run it again")
-        with open(file, newline="") as handle:
-            rows = [row for row in csv.DictReader(handle) if row.get("epoch")]
+        checksums.verify(file)
         logged: dict[str, dict[int, list[float]]] = {}
-        for row in rows:
-            epoch = int(float(row["epoch"]))
-            for name, text in row.items():
-                if text and name not in ("epoch", "step"):
-                    logged.setdefault(name, {}).setdefault(epoch, []).append(float(text))
+        for line, row in enumerate(read_rows(file, has=("epoch",), remedy="run it again"), 2):
+            try:
+                if row["epoch"]:
+                    _add(logged, row)
+            except ValueError as error:
+                raise DamagedFile(f"{file}, line {line}: {error}; run it again") from error
         return {name: _per_epoch(values) for name, values in logged.items()}
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """config.yaml: what the run was asked, every default filled in; empty where the file is gone."""
+        file = self.files.config
+        if not file.exists():
+            return {}
+        checksums.verify(file)
+        return read_yaml(file, remedy="copy it from another seed of the arm, or run it again")
 
     def series(self, name: str) -> np.ndarray:
         """One column of ``metrics``.
 
         Raises:
-            KeyError: the run did not log it; the message lists what it did log.
+            NotRecorded: the run did not log it; the message lists what it did log.
         """
         if name not in self.metrics:
-            raise KeyError(f"{self.files.metrics} has no column {name}; it has {sorted(self.metrics)}")
+            raise NotRecorded(f"{self.files.metrics} has no column {name}; it has {sorted(self.metrics)}")
         return self.metrics[name]
 
     def predictions(self, split: str = "test") -> dict[str, np.ndarray]:
@@ -151,8 +169,7 @@ class Run:
             raise FileNotFoundError(
                 f"{self.path} did not keep epoch {epoch} but {self.kept_epochs or 'none'}; see --checkpoint.keep_every"
             )
-        with np.load(file, allow_pickle=False) as arrays:
-            return {name: arrays[name] for name in arrays.files}
+        return read_arrays(file, remedy="train the run again")
 
 
 def load_runs(folder: str | Path, *, skip_unfinished: bool = False) -> list[Run]:
@@ -203,16 +220,27 @@ def check_comparable(runs: Sequence[Run]) -> None:
 
 def _arrays(file: Path, split: str) -> dict[str, np.ndarray]:
     """Arrays of one split in a file that prefixes each with its split."""
-    if not file.is_file():
+    if not file.exists():
         raise FileNotFoundError(f"{file.parent} has no {file.name}; run it again")
-    with np.load(file, allow_pickle=False) as arrays:
-        # ``test_seen_y`` begins with ``test_`` and belongs to another split.
-        longer = tuple(f"{other}_" for other in schema.SPLITS if other.startswith(f"{split}_"))
-        names = [k for k in arrays.files if k.startswith(f"{split}_") and not k.startswith(longer)]
-        found = {k.removeprefix(f"{split}_"): arrays[k] for k in names}
-        if not found:
-            raise KeyError(f"{file} has no split {split}; its arrays are {sorted(arrays.files)}")
+    checksums.verify(file)
+    arrays = read_arrays(file, remedy="run it again")
+    # ``test_seen_y`` begins with ``test_`` and belongs to another split.
+    longer = tuple(f"{other}_" for other in schema.SPLITS if other.startswith(f"{split}_"))
+    names = [k for k in arrays if k.startswith(f"{split}_") and not k.startswith(longer)]
+    found = {k.removeprefix(f"{split}_"): arrays[k] for k in names}
+    if not found:
+        raise NotRecorded(f"{file} has no split {split}; its arrays are {sorted(arrays)}; run it again")
     return found
+
+
+def _add(logged: dict[str, dict[int, list[float]]], row: dict[str, str]) -> None:
+    """Put the numbers of one row of metrics.csv to those of its epoch."""
+    epoch = float(row["epoch"])
+    if not 0 <= epoch < MOST_EPOCHS or epoch % 1:
+        raise ValueError(f"there is no epoch {row['epoch']}")
+    for name, text in row.items():
+        if text and name not in ("epoch", "step"):
+            logged.setdefault(name, {}).setdefault(int(epoch), []).append(float(text))
 
 
 def _per_epoch(values: dict[int, list[float]]) -> np.ndarray:

@@ -177,4 +177,5 @@ def _axis_of_a_language_model(data: Any, *, quiet: bool) -> Path:
 def _source(*classes: type) -> list[str]:
     """Source of the project's files that define plug-ins and what they inherit from."""
     bases = {base for cls in classes for base in cls.__mro__ if base.__module__.split(".")[0] not in NOT_OURS}
-    return [Path(file).read_text() for file in sorted({inspect.getsourcefile(base) or "" for base in bases})]
+    files = sorted({inspect.getsourcefile(base) or "" for base in bases})
+    return [Path(file).read_text(encoding="utf-8") for file in files]

@@ -57,12 +57,14 @@ class Job:
         if self.finished:
             return self.epochs
         try:
-            header, *rows = self.files.metrics.read_text().splitlines()
+            header, *rows = self.files.metrics.read_text(encoding="utf-8").splitlines()
         except (OSError, ValueError):
             return 0
         epoch, score = (header.split(",").index(c) if c in header else -1 for c in ("epoch", "val/balanced_accuracy"))
         cells = [row.split(",") for row in rows] if min(epoch, score) >= 0 else []
-        done = [int(float(row[epoch])) for row in cells if len(row) > max(epoch, score) and row[score] and row[epoch]]
+        whole = [row for row in cells if len(row) > max(epoch, score) and row[score]]
+        # A damaged number is the reader's to report and not the progress bar's.
+        done = [int(row[epoch]) for row in whole if row[epoch].isdecimal()]
         return min(self.epochs, max(done, default=-1) + 1)
 
 

@@ -81,7 +81,7 @@ def _asked(study: Study, seeds: Sequence[int]) -> Intervention:
     name = treated.path.name.rsplit("-", 1)[0]
     weight = treated.settings.strategy["loss"].get("init_args", {}).get("weight")
     return Intervention(
-        id=name[:11],
+        id=name,
         label=name if weight is None else f"{name}, weight {weight:g}",
         group=str(study.conditions.folder),
         baseline=study.pair.baseline.path,
@@ -106,7 +106,7 @@ def save(lines: Sequence[InterventionResult], studies: Sequence[Study], *, comma
     with atomic(folder / "losses.json") as partial:
         partial.write_text(json.dumps(finite(content), indent=2, allow_nan=False) + "\n")
     with atomic(folder / "losses.txt") as partial:
-        partial.write_text(text + "\n")
+        partial.write_text(text + "\n", encoding="utf-8")
     with atomic(folder / "forest.png") as partial:
         partial.write_bytes(png(forest(lines, title=f"{len(lines)} losses", headings=headings)))
     return text, folder

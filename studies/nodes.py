@@ -59,7 +59,7 @@ def main(argv: list[str]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     words = train_words(run.save(folder / SETTINGS), args, folder=folder)
     with atomic(folder / "job.sbatch") as partial:
-        partial.write_text(script(args, words=words, folder=folder))
+        partial.write_text(script(args, words=words, folder=folder), encoding="utf-8")
     print(f"Slurm    sbatch {shlex.quote(str(folder / 'job.sbatch'))}")
     print(f"without  on each machine, in {TRAIN.parent}; N = 0, 1, ... is its number, HOST the name of machine 0:")
     print(f"         {torchrun(args, words=words)}")

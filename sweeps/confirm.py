@@ -8,6 +8,7 @@ from typing import Any
 import optuna
 from optuna.trial import TrialState
 
+from records import result
 from records.files import atomic
 from studies.jobs import Job, Slot, launch
 from sweeps.sweep import SEEDS, Sweep, scores
@@ -54,7 +55,7 @@ def confirm(study: optuna.Study, *, trials: int, seeds: int, on: list[Slot]) -> 
         "test_chance": tests[0]["chance"],
     }
     with atomic(Path(sweep.folder) / "confirm.json") as partial:
-        partial.write_text(json.dumps(report, indent=2) + "\n")
+        partial.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
     print(text(report))
     return report
 
@@ -82,7 +83,7 @@ def _job(sweep: Sweep, trial: optuna.trial.FrozenTrial, seed: int, study: str) -
 
 
 def _result(job: Job) -> dict[str, Any]:
-    return json.loads(job.files.result.read_text())
+    return result.read(job.files.result)
 
 
 def _row(trial: optuna.trial.FrozenTrial, results: list[dict], sweep: Sweep) -> dict[str, Any]:

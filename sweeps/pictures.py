@@ -1,6 +1,5 @@
 """Pictures of a study: how it went, each trial's curve, what mattered, and which values went together."""
 
-import json
 import warnings
 from pathlib import Path
 
@@ -8,8 +7,10 @@ import optuna
 from optuna.trial import FrozenTrial, TrialState
 
 from figures.style import BLUE, GREEN, ORANGE, PINK, SKY, STYLE
+from records import checksums
 from records.files import atomic
 from records.layout import RunDirectory
+from records.reading import read_json
 from sweeps.sweep import Sweep
 
 
@@ -123,7 +124,9 @@ def varied(complete: list[FrozenTrial], sweep: Sweep) -> bool:
 def origin(sweep: Sweep, trial: FrozenTrial) -> tuple[float | None, str]:
     """Chance of balanced accuracy, None where the run is gone, and a word where the data are simulated."""
     try:
-        result = json.loads(RunDirectory(sweep.run_dir(trial.number, sweep.seeds[0])).result.read_text())
-    except OSError:
+        file = RunDirectory(sweep.run_dir(trial.number, sweep.seeds[0])).result
+        checksums.verify(file)
+        found = read_json(file, remedy="delete that folder and search again", has=("val", "simulated"))
+    except FileNotFoundError:
         return None, ""
-    return result["val"]["chance"], ", SIMULATED" if result["simulated"] else ""
+    return found["val"]["chance"], ", SIMULATED" if found["simulated"] else ""

@@ -26,7 +26,7 @@ from sweeps import pruning
 from sweeps import sweep as settings
 from sweeps.beside import closing, train_none
 from sweeps.pool import Pool
-from sweeps.storage import Store
+from sweeps.storage import Store, answered
 from sweeps.sweep import OBJECTIVES, Sweep
 
 MADE = "wanted"  # an attribute that a study is given last: without it, it was killed while it was made
@@ -40,6 +40,11 @@ def main(argv: list[str]) -> None:
     """
     args, rest = parse(argv)
     named(args.devices)  # a device that is not there is told before a study is made
+    with answered(args.storage):
+        _run(args, rest)
+
+
+def _run(args: argparse.Namespace, rest: list[str]) -> None:
     store, study, folder = prepare(args, rest)
     on = _slots(args, RunSettings(next(iter(Sweep.of(study).settings.values()))))
     try:

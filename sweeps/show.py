@@ -13,10 +13,11 @@ from optuna.trial import FrozenTrial, TrialState
 
 from console.arguments import Arguments
 from console.errors import one_line_errors
+from records.reading import read_json
 from sweeps import confirm
 from sweeps.beside import closing
 from sweeps.pictures import origin, pictures, varied
-from sweeps.storage import Store
+from sweeps.storage import Store, answered
 from sweeps.sweep import Sweep
 
 
@@ -35,11 +36,12 @@ def main(argv: list[str]) -> None:
     args = parser.parse_args(argv)
     warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    study = load(args.study, storage=args.storage, folder=args.folder)
-    print(summary(study, best=args.best))
-    if not args.no_pictures:
-        for path in pictures(study, Path(Sweep.of(study).folder)):
-            print(f"picture  {os.path.relpath(path)}")
+    with answered(args.storage):
+        study = load(args.study, storage=args.storage, folder=args.folder)
+        print(summary(study, best=args.best))
+        if not args.no_pictures:
+            for path in pictures(study, Path(Sweep.of(study).folder)):
+                print(f"picture  {os.path.relpath(path)}")
 
 
 def load(name: str, *, storage: str | None = None, folder: str = "runs/sweeps") -> optuna.Study:
@@ -48,8 +50,8 @@ def load(name: str, *, storage: str | None = None, folder: str = "runs/sweeps") 
     Raises:
         FileNotFoundError: there is none; lists those that are there.
     """
-    path = Path(name) if (Path(name) / "study.db").is_file() else Path(folder) / name
-    if storage is None and not (path / "study.db").is_file():
+    path = Path(name) if os.path.lexists(Path(name) / "study.db") else Path(folder) / name
+    if storage is None and not os.path.lexists(path / "study.db"):
         known = sorted(file.parent.name for file in Path(folder).glob("*/study.db"))
         raise FileNotFoundError(f"no study {name} in {folder} (there: {', '.join(known) or 'none'}); or name --storage")
     try:
@@ -79,7 +81,7 @@ def summary(study: optuna.Study, *, best: int) -> str:
         lines.append(f"\nwhat sets the best tenth apart (PED-ANOVA)  {most}")
     lines.append(_cost(trials, sweep))
     if (file := Path(sweep.folder) / "confirm.json").is_file():
-        lines.append(confirm.text(json.loads(file.read_text())))
+        lines.append(confirm.text(read_json(file, remedy="delete it, or confirm again")))
     else:
         lines.append(f"\nThe best of {len(complete)} is too good by selection alone; the same search with --confirm 3")
         lines.append("trains the best again with fresh seeds and says by how much.")

@@ -42,7 +42,7 @@ class Work:
 
     def __call__(self) -> None:
         os.chdir(TRAIN.parent)
-        os.environ[worker.STORAGE] = self.secret.read_text()
+        os.environ[worker.STORAGE] = self.secret.read_text(encoding="utf-8")
         devices = os.environ.get("CUDA_VISIBLE_DEVICES", "")
         worker.main(["--study", self.study, "--devices", devices, "--threads", str(self.cpus)])
 
@@ -77,12 +77,12 @@ def main(argv: list[str]) -> None:
     secret = folder / "storage.url"
     with atomic(secret) as partial:
         partial.touch(mode=0o600)
-        partial.write_text(store.url)
+        partial.write_text(store.url, encoding="utf-8")
     if args.submit:
         submit(args, Work(study=study.study_name, secret=secret, cpus=args.cpus), folder=folder)
         return
     with atomic(folder / "array.sbatch") as partial:
-        partial.write_text(script(args, study=study.study_name, folder=folder, secret=secret))
+        partial.write_text(script(args, study=study.study_name, folder=folder, secret=secret), encoding="utf-8")
     print(f"submit   sbatch {folder / 'array.sbatch'}")
 
 

@@ -8,7 +8,6 @@ import sys
 import types
 import typing
 from itertools import combinations, product
-from pathlib import Path
 from typing import Any
 
 import yaml
@@ -17,6 +16,7 @@ from command_line.settings import RunSettings
 from command_line.words import flags
 from console.arguments import Arguments
 from console.errors import one_line_errors
+from records.reading import read_yaml
 
 KINDS = ("float", "int", "categorical")
 
@@ -183,12 +183,7 @@ def _accepted(cls: type, configured: dict[str, Any], name: str, end: float, besi
 
 
 def _read(file: str, losses: list[str]) -> dict[str, Any]:
-    try:
-        content = yaml.safe_load(Path(file).read_text())
-    except (OSError, yaml.YAMLError) as error:
-        raise ValueError(f"--space {file}: {error}") from None
-    if not isinstance(content, dict):
-        raise ValueError(f"--space {file} must be 'flag: range' lines, such as loss.weight: {{low: 0.1, high: 10}}")
+    content = read_yaml(file, remedy="--space takes 'flag: range' lines, such as loss.weight: {low: 0.1, high: 10}")
     return {
         name: {flag: _range(flag, text, file) for flag, text in entry.items()}
         if name in losses

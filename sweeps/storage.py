@@ -7,9 +7,9 @@ process of this machine that is known to be dead.
 """
 
 import contextlib
-import fcntl
 import os
 import socket
+import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -20,10 +20,16 @@ from optuna.exceptions import StorageInternalError, UpdateFinishedTrialError
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, TrialState
 
+from records.checksums import SEAL
+from records.lock import hold
+from records.reading import refusing
 from studies.processes import born
+from sweeps import seals
 
 Result = TypeVar("Result")
 GIVE_UP_SECONDS = 900.0
+AWAY = ("locked", "busy", "unable to open", "readonly", "disk is full", "disk I/O")  # what SQLite says of its disk
+REMEDY = "take a copy of it, or name another study: runs that are finished are in its folder"
 
 
 class Store:
@@ -43,9 +49,10 @@ class Store:
             self._file = Path(url.removeprefix("sqlite:///"))
             self._file.parent.mkdir(parents=True, exist_ok=True)
             options: dict[str, Any] = {"connect_args": {"timeout": 60}}
-            with (
-                self.exclusive()
-            ):  # tables are made where there are none, and two who both see none would both make them
+            # Looked at and made alone: tables are made where there are none, and two who see none would both make them.
+            with self.exclusive(), _damage_named(self._file):
+                if self._file.exists() or self._file.is_symlink():
+                    _check_sqlite(self._file)
                 self.storage = optuna.storages.RDBStorage(url, engine_kwargs=options)
         elif self.kind == "postgresql":
             options = {"pool_pre_ping": True, "connect_args": {"connect_timeout": 10}}
@@ -59,7 +66,8 @@ class Store:
             self._file = Path(url.removeprefix("journal:"))
             self._file.parent.mkdir(parents=True, exist_ok=True)
             backend = JournalFileBackend(str(self._file))
-            self.storage = optuna.storages.JournalStorage(backend)
+            with _damage_named(self._file):
+                self.storage = optuna.storages.JournalStorage(backend)
         else:
             raise ValueError(
                 f"--storage {url.split('@')[-1]}: give sqlite:///FILE, postgresql://USER@HOST/DATABASE or journal:FILE"
@@ -77,12 +85,72 @@ class Store:
                 yield
         else:
             with open(f"{self._file}.turn", "w") as file:  # FILE.lock is the journal's own
-                fcntl.flock(file, fcntl.LOCK_EX)
+                hold(file)
                 yield
 
     def study(self, name: str) -> optuna.Study:
-        """Raises KeyError where there is none of this name."""
-        return optuna.load_study(study_name=name, storage=self.storage)
+        """The study of a name, every trial of it readable and as it ended.
+
+        Raises:
+            KeyError: there is none of this name.
+            DamagedFile: the file of the study is damaged; names it and the trial.
+        """
+        if self.kind == "postgresql":
+            study = optuna.load_study(study_name=name, storage=self.storage)
+            seals.check(study, where=self.url.split("@")[-1])
+            return study
+        if name not in self._names():
+            raise KeyError(name)
+        with _damage_named(self._file):
+            study = optuna.load_study(study_name=name, storage=self.storage)
+            seals.check(study, where=str(self._file))
+            return study
+
+    def _names(self) -> list[str]:
+        with _damage_named(self._file):
+            return [study.study_name for study in self.storage.get_all_studies()]
+
+
+@contextlib.contextmanager
+def _damage_named(file: Path) -> Iterator[None]:
+    """A damaged file by its name; a database that is busy or away is another matter and raises as it does."""
+    from sqlalchemy.exc import OperationalError
+
+    away: Exception | None = None
+    with refusing(file, what="a study", remedy=REMEDY):
+        try:
+            yield
+        except (OperationalError, StorageInternalError) as error:
+            cause = error.__cause__ if isinstance(error, StorageInternalError) else error
+            if not isinstance(cause, OperationalError) or not any(word in str(cause) for word in AWAY):
+                raise
+            away = error
+    if away is not None:
+        raise away
+
+
+def _check_sqlite(file: Path) -> None:
+    """SQLite's own look at the structure of its file: milliseconds, also for a thousand trials."""
+    with refusing(file, what="a study in SQLite", remedy=REMEDY):
+        if not file.stat().st_size and any(file.parent.glob("trial-*")):
+            raise ValueError("it is empty, and trials lie beside it")
+        with contextlib.closing(sqlite3.connect(file, timeout=60)) as connection:
+            found = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+        if found != "ok":
+            raise ValueError(found)
+
+
+@contextlib.contextmanager
+def answered(url: str | None) -> Iterator[None]:
+    """One line where a database does not answer, for commands; workers wait for it instead (``patiently``)."""
+    from sqlalchemy.exc import DBAPIError
+
+    try:
+        yield
+    except (StorageInternalError, DBAPIError) as error:
+        said = str(error.__cause__ or error).split("\n")[0]
+        shown = (url or "the study").split("@")[-1]  # without user and password
+        raise RuntimeError(f"--storage {shown} does not answer ({said}); is it there, and may you use it?") from error
 
 
 @contextlib.contextmanager
@@ -168,6 +236,7 @@ class Owner:
         def close() -> None:
             with self.store.exclusive():
                 if self.owns(trial):
+                    self._seal(trial._trial_id, values)
                     self.store.storage.set_trial_state_values(trial._trial_id, state, values)
 
         patiently(close)
@@ -177,6 +246,10 @@ class Owner:
         with self.store.exclusive():
             if self.owns(trial):
                 self._put_back(trial._trial_id)
+
+    def _seal(self, trial_id: int, values: list[float] | None) -> None:
+        storage = self.store.storage
+        storage.set_trial_user_attr(trial_id, SEAL, seals.of_trial(storage.get_trial(trial_id), values))
 
     def _put_back(self, trial_id: int) -> None:
         with contextlib.suppress(UpdateFinishedTrialError):

@@ -11,6 +11,8 @@ import optuna
 
 from command_line.settings import RunSettings
 from measures.names import objectives as maximised
+from records.checksums import SEAL, sealed
+from records.reading import DamagedFile
 from studies.seeds import LARGEST
 from studies.seeds import PAPER as SEEDS
 
@@ -50,10 +52,13 @@ class Sweep:
     def of(cls, study: optuna.Study) -> "Sweep":
         """The record in a study; one of an earlier version has no settings and can be shown, but not continued."""
         attrs = study.user_attrs
-        return cls(**{each.name: attrs[each.name] for each in fields(cls) if each.name in attrs})
+        found = {each.name: attrs[each.name] for each in fields(cls) if each.name in attrs}
+        if SEAL in attrs and sealed(found)[SEAL] != attrs[SEAL]:
+            raise DamagedFile(f"study {study.study_name}: its settings differ from their checksum; name another study")
+        return cls(**found)
 
     def save(self, study: optuna.Study) -> None:
-        for name, value in asdict(self).items():
+        for name, value in sealed(json.loads(json.dumps(asdict(self)))).items():
             study.set_user_attr(name, value)
 
     def run_dir(self, number: int, seed: int) -> Path:

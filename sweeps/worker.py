@@ -1,7 +1,6 @@
 """A worker: takes trials of a study one after the other and trains each as a ``train.py`` process. Knows no torch."""
 
 import contextlib
-import json
 import math
 import os
 import shutil
@@ -17,6 +16,7 @@ import optuna
 from optuna.trial import TrialState
 
 from console.arguments import Arguments
+from records import result
 from records.trial_channel import VARIABLE, TrialChannel
 from studies.jobs import Job, Slot, start
 from studies.processes import follow_parent
@@ -165,7 +165,7 @@ class Worker:
         return patiently(tell)
 
     def _result(self, job: Job) -> list[float]:
-        values = scores(json.loads(job.files.result.read_text()), self.sweep.objectives)
+        values = scores(result.read(job.files.result), self.sweep.objectives)
         if not all(math.isfinite(value) for value in values):
             raise Failed(f"{job.run_dir}: the objective is not a number")
         return values

@@ -81,8 +81,8 @@ def test_errors_name_the_file_and_the_fix(tmp_path):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("{", "is not JSON"),
-        ("[]", "format 'list'"),
+        ("{", "cannot be read as JSON"),
+        ("[]", "list and no mapping"),
         ('{"format": 2}', "format 2, this version reads 1"),
         ('{"format": 1, "simulated": true}', "lacks the field dataset"),
         ('{"format": 1, "simulated": "yes"}', "field simulated is 'yes'"),

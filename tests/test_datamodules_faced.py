@@ -101,7 +101,7 @@ def test_raw_pieces(raw_root: Path, tmp_path: Path) -> None:
 
 
 def test_broken_recording_is_warned_of(raw_root: Path, tmp_path: Path) -> None:
-    with pytest.warns(UserWarning, match=r"signals of sub100 exceed .*--data\.exclude '\['sub100'\]'"):
+    with pytest.warns(UserWarning, match=r"sub100 \(3,0\d\d times theirs\);.*--data\.exclude '\[sub100\]'"):
         module(raw_root, tmp_path, features="raw", window_seconds=30).setup()
     with warnings.catch_warnings():
         warnings.simplefilter("error")

@@ -228,7 +228,7 @@ def nan(data: dict, labels: dict) -> None:
     [
         (drop_window, r"data\[20\] must be \(14, 310\) after the trial table, found \(13, 310\)"),
         (wrong_label, r"label\[44\] must be 44 times class 0"),
-        (drop_clip, r"data\[44\] must be"),
+        (drop_clip, r"there is no 44; .*--data\.exclude_recordings '\[1_3\]'"),
         (nan, "first at clip 5, window 2, feature 7"),
     ],
 )

@@ -227,8 +227,8 @@ class TestPretrained:
         ("content", "message"),
         [
             (None, "no checkpoint at .*; give a run folder or a .ckpt file"),
-            (b"text", "is not the checkpoint of a run"),
-            ({"weights": torch.zeros(1)}, r"is not the checkpoint of a run \(KeyError\)"),
+            (b"text", "cannot be read as the checkpoint of a run"),
+            ({"weights": torch.zeros(1)}, "it lacks 'state_dict'"),
             ({"state_dict": {}}, "holds another network than this run has .* train it with the same --network"),
         ],
     )

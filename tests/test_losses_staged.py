@@ -154,7 +154,7 @@ class TestTeacherKD:
         (tmp_path / "empty").mkdir()
         assert "best.ckpt" in refused(tmp_path / "empty", FileNotFoundError)
         (tmp_path / "notes.txt").write_text("hello")
-        assert "is not the checkpoint of a run" in refused(tmp_path / "notes.txt")
+        assert "cannot be read as the checkpoint of a run" in refused(tmp_path / "notes.txt")
         torch.manual_seed(0)
         deep = Decoder(network=AxialDE(dim=8, depth=2), loss=NoAlignment())
         deep.build(spec=SPEC, targets=targets)

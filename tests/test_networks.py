@@ -15,6 +15,10 @@ from eeg.batch import DataSpec
 from eeg.montage import FACED_CHANNELS
 from networks.axial_de import AxialDE
 from networks.base import Network, checked_grid
+from networks.braindecode import Braindecode
+from networks.cbramod import CBraMod
+from networks.eeg_conformer import EEGConformer
+from networks.efficientnet_b0 import EfficientNetB0
 from networks.emod import EMOD
 from networks.global_context_de import GlobalContextDE
 
@@ -39,14 +43,21 @@ ROWS: dict[type[Network], dict] = {
     EMOD: {"depth": 1, "dim": 16},
     AxialDE: {"dim": 8},
     GlobalContextDE: {"dim": 8, "hidden": 12},
+    CBraMod: {"depth": 1},
+    EEGConformer: {"depth": 1},
+    EfficientNetB0: {"drop": 0.0},  # a layer that is skipped has no gradient
 }
+SECONDS = {"raw": replace(RAW, shape=(6, 400), sampling_rate=200)}
+SPECS: dict[type[Network], dict[str, DataSpec]] = {CBraMod: SECONDS}
+ELSEWHERE = {Braindecode}  # names a model of a library: tests/test_networks_braindecode.py
 
 
 def found() -> list[type[Network]]:
     """All concrete networks of the package."""
     modules = [importlib.import_module(f"networks.{m.name}") for m in pkgutil.iter_modules(networks.__path__)]
     classes = {c for module in modules for c in vars(module).values() if inspect.isclass(c)}
-    return sorted((c for c in classes if issubclass(c, Network) and c is not Network), key=lambda c: c.__name__)
+    concrete = {c for c in classes if issubclass(c, Network) and c is not Network} - ELSEWHERE
+    return sorted(concrete, key=lambda c: c.__name__)
 
 
 def make(network: type[Network], spec: DataSpec, **init_args) -> Network:
@@ -64,7 +75,7 @@ def count(module: torch.nn.Module) -> int:
 def row(request):
     """A network, its arguments and data of a kind that it reads."""
     network, kind = request.param
-    return network, ROWS.get(network, {}), KINDS[kind]
+    return network, ROWS.get(network, {}), SPECS.get(network, KINDS)[kind]
 
 
 def test_tokens_have_the_announced_shape(row):

@@ -19,7 +19,12 @@ PACKAGES = [path.parent.name for path in ROOT.glob("*/__init__.py")]
 MODULES = [path for name in PACKAGES for path in (ROOT / name).rglob("*.py")] + [ROOT / "train.py"]
 ROOMS = set(PACKAGES) - {"benchmarks", "tests"}
 PIN = r"([\w.-]+)(?:\[\w+\])?==([\w.]+)"  # a local version such as 2.13.0+cpu would force a build of torch
-IMPORT_NAMES = {"yaml": "pyyaml", "psycopg2": "psycopg2-binary", "sklearn": "scikit-learn"}
+IMPORT_NAMES = {
+    "yaml": "pyyaml",
+    "psycopg2": "psycopg2-binary",
+    "sklearn": "scikit-learn",
+    "backports": "backports-zstd",
+}
 
 
 def pins(name: str) -> dict[str, str]:
@@ -88,8 +93,8 @@ def test_what_a_pinned_package_brings_along_is_pinned_beside_it():
 
 
 def test_every_imported_package_is_stated():
-    optional = {"datasets"}  # used where the user has it; offline nothing needs it
-    run = stated(PYPROJECT["project"]["dependencies"]).keys() | stated(["vaxis-align[cluster]"]).keys()
+    optional = {"datasets", "braindecode"}  # used where the user has them; offline nothing needs them
+    run = stated(PYPROJECT["project"]["dependencies"]).keys() | stated(["vaxis-align[cluster,zstd]"]).keys()
     develop = run | stated(["vaxis-align[dev]"]).keys()
     for path in [*MODULES, *(ROOT / "tests").glob("*.py")]:
         known = run if path.relative_to(ROOT).parts[0] in {*ROOMS, "train.py"} else develop
@@ -133,5 +138,16 @@ def test_readme_names_files_and_plugins_that_exist():
         assert (ROOT / name).is_file(), name
     for picture in re.findall(r"!\[.*?\]\((\S+?)\)", text, re.S):
         assert (ROOT / picture).is_file(), picture
+    for page in re.findall(r"\]\(((?!http)[^)#]+)\)", text):
+        assert (ROOT / page).is_file(), page
     losses = {plugin.name for plugin in plugins("loss")}
     assert set(re.findall(r"--loss (\w+)", text)) - {"pull_to_axis", "NAME"} <= losses
+
+
+def test_every_page_of_the_documentation_is_in_its_menu():
+    menu = (ROOT / "mkdocs.yml").read_text().split("\nnav:")[1]
+    pages = {str(path.relative_to(ROOT / "docs")) for path in (ROOT / "docs").rglob("*.md")}
+    listed = set(re.findall(r"[\w/]+\.md", menu))
+    made = {"index.md", "losses.md", "commands.md"}  # by docs/generate.py
+    made |= {f"notebooks/{path.stem}.md" for path in (ROOT / "docs" / "notebooks").glob("*.ipynb")}
+    assert listed - made == pages

@@ -1,5 +1,6 @@
 """A finished run as objects again, and the commands that start from its directory."""
 
+import hashlib
 import json
 import shutil
 import sys
@@ -35,6 +36,13 @@ def finished(cache, tmp_path_factory):
         cache=cache,
     )  # fmt: skip
     return run_dir
+
+
+def test_a_finished_run_has_the_checksums_of_its_files(finished):
+    names = {"config.yaml", "metrics.csv", "predictions.npz", "features.npz", "result.json"}
+    lines = (finished / "SHA256SUMS").read_text().splitlines()
+    assert {line[66:] for line in lines} == names
+    assert all(hashlib.sha256((finished / line[66:]).read_bytes()).hexdigest() == line[:64] for line in lines)
 
 
 @pytest.fixture(autouse=True)
@@ -233,5 +241,5 @@ def test_the_statistics_of_a_person_are_not_carried_to_others():
 
 def test_a_damaged_checkpoint_is_named(tmp_path):
     (tmp_path / "best.ckpt").write_text("half")
-    with pytest.raises(ValueError, match=r"best\.ckpt is not the checkpoint of a run"):
+    with pytest.raises(ValueError, match=r"best\.ckpt cannot be read as the checkpoint of a run"):
         read(tmp_path / "best.ckpt")

@@ -27,7 +27,9 @@ def read(files: tuple[Path, ...], *, log: Path, kill_at: str = "", pause: float 
         file.write(files[0].stem + "\n")
     if files[0].stem == kill_at:
         os.kill(os.getpid(), signal.SIGKILL)
-    return np.full((28, 2, 3), float(files[0].read_text()))
+    values = np.full((28, 2, 3), float(files[0].read_text()))
+    values[:, :, 1] += np.arange(28)[:, None]
+    return values
 
 
 def windows(names: tuple[str, ...]) -> Trials:
@@ -65,8 +67,8 @@ def test_build_then_open(tmp_path: Path, workers: int) -> None:
     assert isinstance(made.x, np.memmap)
     np.testing.assert_array_equal(made.x[:, 0, 0], np.repeat([0.5, 1.5, 2.5], 28))
     assert made.trials.subjects == NAMES
-    assert made.meta["rms"] == [0.5, 1.5, 2.5]
-    assert sorted(p.name for p in made.folder.iterdir()) == ["meta.json", "table.npz", "x.npy"]
+    np.testing.assert_allclose(made.people.mean[:, 1], [[v, v + 13.5, v] for v in (0.5, 1.5, 2.5)])
+    assert sorted(p.name for p in made.folder.iterdir()) == ["checks.npz", "meta.json", "table.npz", "x.npy"]
     again = build(make_recipe(tmp_path), cache=tmp_path / "cache")
     assert sorted(calls(tmp_path)) == sorted(NAMES)
     assert again.fingerprint == made.fingerprint
@@ -77,11 +79,18 @@ def test_fingerprint_follows_sources_and_parameters(tmp_path: Path) -> None:
     assert make_recipe(tmp_path, rate=200).fingerprint == first
     assert make_recipe(tmp_path, rate=250).fingerprint != first
     assert make_recipe(tmp_path, rate=200, names=NAMES[:2]).fingerprint != first
-    path = tmp_path / "sub001.txt"
-    before = path.stat().st_mtime_ns
-    path.write_text("9.5")  # same size
-    os.utime(path, ns=(before + 1, before + 1))
+    (tmp_path / "sub001.txt").write_text("9.5")  # same size
     assert make_recipe(tmp_path, rate=200).fingerprint != first
+
+
+def test_stores_of_an_earlier_version_are_told_of(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    old = tmp_path / "cache" / "toy-0123456789abcdef"
+    old.mkdir(parents=True)
+    (old / "meta.json").write_text(json.dumps({"format": 1, "fingerprint": "0123456789abcdef"}))
+    build(make_recipe(tmp_path), cache=tmp_path / "cache")
+    (line,) = [line for line in capfd.readouterr().err.splitlines() if line.startswith("note: ")]
+    assert "preprocessed again" in line
+    assert line.endswith(f"rm -r {old}")
 
 
 def test_killed_build_goes_on_where_it_was(tmp_path: Path) -> None:
@@ -96,6 +105,7 @@ def test_killed_build_goes_on_where_it_was(tmp_path: Path) -> None:
     made = build(make_recipe(tmp_path), cache=tmp_path / "cache")
     assert calls(tmp_path) == ["sub000", "sub001", "sub002", "sub002"]
     np.testing.assert_array_equal(made.x[:, 0, 0], np.repeat([0.5, 1.5, 2.5], 28))
+    Store(made.folder, verify="whole")
 
 
 def test_builders_at_the_same_time_build_once(tmp_path: Path) -> None:
@@ -156,21 +166,11 @@ def test_wrong_shape_from_a_reader(tmp_path: Path) -> None:
         build(wrong, cache=tmp_path / "cache")
 
 
-def test_damaged_store_says_what_to_delete(tmp_path: Path) -> None:
-    folder = build(make_recipe(tmp_path), cache=tmp_path / "cache").folder
-    (folder / "x.npy").write_bytes((folder / "x.npy").read_bytes()[:500])
-    with pytest.raises(ValueError, match=r"is not a whole store .*delete that folder"):
-        Store(folder)
-    (folder / "meta.json").write_text(json.dumps({}))
-    with pytest.raises(ValueError, match="is not a whole store"):
-        Store(folder)
-
-
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 def test_not_finite_names_the_place(value: float) -> None:
     values = np.zeros((28, 3, 10))
     values[4, 1, 7] = value
     with pytest.raises(
-        ValueError, match=r"s\.pkl: 1 values are NaN or infinite, the first at clip 4, channel Fz, sample 7"
+        ValueError, match=r"s\.pkl: 1 values are NaN or infinite as float32, the first at clip 4, channel Fz, sample 7"
     ):
         check_finite(values, source="s.pkl", axes={"clip": None, "channel": ("Fp1", "Fz", "Cz"), "sample": None})

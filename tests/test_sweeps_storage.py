@@ -1,12 +1,15 @@
 """Taking and giving back trials: each to one worker, and none lost, on every storage."""
 
+import contextlib
 import multiprocessing
+import sqlite3
 import time
 
 import optuna
 import pytest
 from optuna.trial import TrialState
 
+from records.reading import DamagedFile
 from sweeps.storage import Owner, Store
 from tests import postgres
 from tests.postgres import Server
@@ -152,3 +155,57 @@ def test_without_any_server_the_reason_says_where_it_was_looked_for(no_system_se
 def test_unknown_storage_names_the_choices():
     with pytest.raises(ValueError, match=r"sqlite:///FILE, postgresql://.* or journal:FILE"):
         Store("redis://host")
+
+
+class TestDamage:
+    @pytest.fixture
+    def file(self, tmp_path):
+        """A study of one finished trial, closed."""
+        store = Store(f"sqlite:///{tmp_path}/study.db")
+        study = optuna.create_study(storage=store.storage, study_name="s", direction="maximize")
+        study.enqueue_trial({"x": 0.25})
+        owner = Owner(store, study)
+        trial = optuna.Trial(study, owner.take()._trial_id)
+        trial.suggest_float("x", 0, 1)
+        trial.report(0.4, 0)
+        owner.finish(trial, TrialState.COMPLETE, [0.75])
+        store.storage.engine.dispose()
+        return tmp_path / "study.db"
+
+    def open(self, file):
+        return Store(f"sqlite:///{file}").study("s").trials[0].values
+
+    def test_none_is_seen_where_there_is_none(self, file):
+        assert self.open(file) == [0.75]
+
+    @pytest.mark.parametrize("content", [b"hello", b"SQLite format 3\0" + bytes(5000), b"\x89PNG" * 500])
+    def test_what_is_no_study_is_named(self, file, content):
+        file.write_bytes(content)
+        with pytest.raises(DamagedFile, match=r"study\.db cannot be read as a study"):
+            self.open(file)
+
+    def test_an_empty_file_beside_trials_is_no_new_study(self, file):
+        file.write_bytes(b"")
+        (file.parent / "trial-0000").mkdir()
+        with pytest.raises(DamagedFile, match="it is empty, and trials lie beside it"):
+            self.open(file)
+
+    def test_a_study_that_is_cut_off_is_named(self, file):
+        file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
+        with pytest.raises(DamagedFile, match=r"study\.db cannot be read"):
+            self.open(file)
+
+    @pytest.mark.parametrize(
+        "change",
+        [
+            "UPDATE trial_values SET value = 0.875",
+            "UPDATE trial_params SET param_value = 0.5",
+            "UPDATE trial_intermediate_values SET intermediate_value = 0.5",
+        ],
+    )
+    def test_another_number_in_a_finished_trial_is_named(self, file, change):
+        with contextlib.closing(sqlite3.connect(file)) as connection:
+            connection.execute(change)
+            connection.commit()
+        with pytest.raises(DamagedFile, match=r"study\.db: trial 0 differs from its checksum"):
+            self.open(file)

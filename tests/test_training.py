@@ -100,7 +100,7 @@ class TestInterruptedRun:
         last = interrupted / "checkpoints" / "last.ckpt"
         last.write_bytes(last.read_bytes()[:2000])
         done = train(*SMALL, "--loss", "rsa", f"--run_dir={interrupted}", cache=cache, check=False)
-        assert "last.ckpt is damaged" in done.stderr
+        assert "last.ckpt cannot be read as the checkpoint of a run" in done.stderr
         assert "delete it" in done.stderr
 
     def test_two_processes_do_not_share_a_folder(self, interrupted, cache):

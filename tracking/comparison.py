@@ -4,17 +4,17 @@ One run a strategy, with the paired difference in its summary, so that the inter
 each other. Read are the files that ``train.py`` and ``python -m paper interventions`` leave; nothing is computed here.
 """
 
-import csv
 import hashlib
-import json
 import sys
 from pathlib import Path
 from typing import Any
 
 from console.arguments import Arguments
 from console.errors import one_line_errors
+from records.reading import read_json, read_rows
 from tracking.server import prepare_environment, stays_offline, why_offline
 
+AGAIN = "make it again: the command that made it keeps the runs that are finished"
 NUMBERS = ("change", "low", "high", "sd", "t", "p", "p_sign_flip", "smallest_resolvable", "base", "with", "chance")
 TABLE_NUMBERS = (*NUMBERS, "p_holm", "p_bh", "published_change")
 
@@ -56,15 +56,15 @@ def comparisons(folder: Path) -> list[dict[str, Any]]:
     verdict, table = folder / "verdict.json", folder / "table.csv"
     try:
         if verdict.is_file():
-            return [_of_verdict(json.loads(verdict.read_text()))]
+            return [_of_verdict(read_json(verdict, remedy=AGAIN))]
         if table.is_file():
-            about = json.loads((folder / "table.json").read_text())
-            with open(table, newline="") as file:
-                rows = [_of_row(row, dataset=about["data"]) for row in csv.DictReader(file) if row["change"]]
+            about = read_json(folder / "table.json", remedy=AGAIN)
+            found = read_rows(table, remedy=AGAIN, has=("change",))
+            rows = [_of_row(row, dataset=about["data"]) for row in found if row["change"]]
             if not rows:
                 raise ValueError(f"no row of {table} is finished; run: python -m paper interventions --run")
             return rows
-    except (KeyError, TypeError, json.JSONDecodeError) as error:
+    except (KeyError, TypeError) as error:
         raise ValueError(f"{folder} holds a broken verdict or table ({error!r}); make it again") from error
     raise FileNotFoundError(f"neither verdict.json nor table.csv in {folder}; name the folder that train.py printed")
 

@@ -9,7 +9,8 @@ from lightning.fabric.loggers.logger import rank_zero_experiment
 from lightning.pytorch.loggers.csv_logs import CSVLogger, ExperimentWriter
 from lightning.pytorch.utilities.rank_zero import rank_zero_only
 
-from records.files import atomic
+from records.files import atomic, room_named
+from records.reading import read_rows, refusing
 from records.trial_channel import trial_number
 from tracking.server import prepare_environment, stays_offline, why_offline
 
@@ -18,14 +19,19 @@ class ResumableWriter(ExperimentWriter):
     """Appends to the rows of an interrupted run; Lightning's own writer deletes them."""
 
     def _check_log_dir_exists(self) -> None:
-        if os.path.isfile(self.metrics_file_path):
-            with open(self.metrics_file_path, newline="") as file:
+        if os.path.exists(self.metrics_file_path):
+            remedy = "delete the run's folder to start it again: its curve is damaged"
+            path = self.metrics_file_path
+            with refusing(path, what="CSV", remedy=remedy), open(path, newline="", encoding="utf-8") as file:
                 self.metrics_keys = next(csv.reader(file), [])
 
+    def save(self) -> None:
+        with room_named(self.metrics_file_path):
+            super().save()
+
     def _rewrite_with_new_header(self, fieldnames: list[str]) -> None:
-        with open(self.metrics_file_path, newline="") as file:
-            rows = list(csv.DictReader(file))
-        with atomic(self.metrics_file_path) as partial, open(partial, "w", newline="") as file:
+        rows = read_rows(self.metrics_file_path, remedy="delete the run's folder to start it again")
+        with atomic(self.metrics_file_path) as partial, open(partial, "w", newline="", encoding="utf-8") as file:
             writer = csv.DictWriter(file, fieldnames=fieldnames)
             writer.writeheader()
             writer.writerows(rows)

@@ -11,6 +11,7 @@ from datamodules.simulation.signal import Cohort
 from datamodules.simulation.truth import planted_axis
 from datamodules.simulation.world import LINEAR
 from records.files import atomic
+from records.reading import read_json, refusing
 from vaxis.axis import Axis
 from vaxis.emotions import Taxonomy
 
@@ -43,17 +44,27 @@ def claim(root: str | Path, *, dataset: str, parameters: dict[str, Any]) -> Path
     path = root / MARK
     # Looked at before the mark and blind to half-written files: another process may be claiming the same folder.
     occupied = root.is_dir() and any(not entry.name.startswith(".") for entry in root.iterdir())
-    if path.is_file():
-        _require_same(json.loads(path.read_text()), mark, path=path)
+    if path.exists() or path.is_symlink():
+        remedy = "delete that folder, it is made again, or name another"
+        found = read_json(path, remedy=remedy, has=("simulated", "dataset", "generator", "parameters"))
+        with refusing(path, what="the mark of a simulated cohort", remedy=remedy):
+            changed = _changed(found, mark)
+        if changed:
+            raise FileExistsError(
+                f"{root} holds a cohort with other parameters ({', '.join(changed)}; see {MARK}); "
+                "name another folder or delete it"
+            )
         return root
     if occupied:
         raise FileExistsError(f"{root} is not empty and has no {MARK}; it may be real data: name an empty folder")
     with atomic(path) as partial:
-        partial.write_text(json.dumps(mark, indent=2) + "\n")
+        partial.write_text(json.dumps(mark, indent=2) + "\n", encoding="utf-8")
     return root
 
 
-def _require_same(found: dict, wanted: dict, *, path: Path) -> None:
+def _changed(found: dict[str, Any], wanted: dict[str, Any]) -> list[str]:
+    """In which parameters two marks differ, a phrase each."""
+
     def flat(mark: dict) -> dict:
         parameters, generator = dict(mark["parameters"]), mark["generator"]
         world = parameters.pop("world", None)
@@ -63,12 +74,7 @@ def _require_same(found: dict, wanted: dict, *, path: Path) -> None:
         return {"dataset": mark["dataset"], "generator": generator, **parameters, **dials}
 
     old, new = flat(found), flat(wanted)
-    changed = [f"{k} {old.get(k)!r} -> {new.get(k)!r}" for k in {**old, **new} if old.get(k) != new.get(k)]
-    if changed:
-        raise FileExistsError(
-            f"{path.parent} holds a cohort with other parameters ({', '.join(changed)}); "
-            "name another folder or delete it"
-        )
+    return [f"{k} {old.get(k)!r} -> {new.get(k)!r}" for k in {**old, **new} if old.get(k) != new.get(k)]
 
 
 def choose_axis(axis: str | Path | Axis | None, *, taxonomy: Taxonomy, seed: int) -> Axis:

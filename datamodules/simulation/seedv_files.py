@@ -124,7 +124,7 @@ def _write_texts(root: Path, table: TrialTable) -> None:
     texts |= {f"{folder}/load_data.ipynb": notebook for folder in ("EEG_raw", "EEG_DE_features")}
     for name, text in texts.items():
         with atomic(root / name) as partial:
-            partial.write_text(text)
+            partial.write_text(text, encoding="utf-8")
 
 
 def _write_features(path: Path, *, cohort: Cohort, number: int, table: TrialTable) -> None:

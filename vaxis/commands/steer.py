@@ -10,6 +10,7 @@ import json
 from pathlib import Path
 
 from records.files import atomic, cache_dir
+from records.reading import read_json
 from vaxis.commands.extract import add_model_arguments, model_options
 
 NULLS = {"random_texts": "first components of nine everyday texts", "isotropic": "isotropic directions"}
@@ -69,7 +70,7 @@ def main(args: argparse.Namespace) -> int:
         with atomic(path) as partial:
             partial.write_text(json.dumps(settings | result, indent=1) + "\n", encoding="utf-8")
 
-    before = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    before = read_json(path, remedy="delete it and run again") if path.exists() else {}
     done = before.get("runs", {}) if settings.items() <= before.items() else {}
     result = study(writer, axis.direction, alphas=sorted(set(args.alphas)), nulls=nulls, done=done, save=save)
     print(describe(settings | result), f"\n\n{path}", sep="")

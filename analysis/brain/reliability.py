@@ -1,0 +1,60 @@
+"""Do two halves of the people agree on the clips? Of the ratings and of the EEG, which are different questions."""
+
+import numpy as np
+
+from analysis.brain.cohort import Cohort
+from analysis.brain.orders import Stat
+
+SPLITS = 50
+
+
+def reliability(cohort: Cohort, *, draws: int, seed: int) -> dict[str, Stat]:
+    """Split-half r over clips, mean over random halves: of human valence, of the mean cell of the EEG and of its best.
+
+    arXiv 2606.00129 gave .988 as that of the EEG; its revision says that it is that of the ratings. The null shuffles
+    the clips of every person by themselves: no clip does anything to people in common.
+    """
+    found: dict[str, Stat] = {}
+    if cohort.people < 4:
+        return found
+    halves = _halves(cohort.people, seed=seed)
+    if cohort.ratings is not None:
+        r = _draws(cohort.ratings[:, :, None], halves, draws=draws, seed=seed)
+        found["reliability.ratings"] = Stat.of(r[:, 0], n=cohort.people)
+    eeg = _draws(cohort.x.reshape(*cohort.x.shape[:2], -1), halves, draws=draws, seed=seed)
+    found["reliability.eeg"] = Stat.of(np.nanmean(eeg, axis=1), n=cohort.people)
+    found["reliability.eeg_best_cell"] = Stat.of(np.nanmax(eeg, axis=1), n=cohort.people)
+    return found
+
+
+def spearman_brown(r: float) -> float:
+    """Reliability of the mean over all people from that of two halves."""
+    return 2 * r / (1 + r)
+
+
+def _halves(people: int, *, seed: int) -> np.ndarray:
+    """(SPLITS, P) of +1 and -1: who is in which half."""
+    rng = np.random.default_rng([seed, 17])
+    side = np.arange(people) % 2 == 0
+    return np.stack([rng.permutation(side) for _ in range(SPLITS)])
+
+
+def _draws(x: np.ndarray, halves: np.ndarray, *, draws: int, seed: int) -> np.ndarray:
+    """(1 + draws, D) mean split-half r of each feature of (P, S, D), the real one first."""
+    rng, rows = np.random.default_rng([seed, 19]), np.arange(len(x))[:, None]
+    found = [_split_half(x, halves)]
+    for _ in range(draws):
+        found.append(_split_half(x[rows, rng.permuted(np.tile(np.arange(x.shape[1]), (len(x), 1)), axis=1)], halves))
+    return np.array(found)
+
+
+def _split_half(x: np.ndarray, halves: np.ndarray) -> np.ndarray:
+    """(D,) r over clips between two halves, mean over splits."""
+    flat = x.reshape(len(x), -1)
+    means = [
+        (side / side.sum(axis=1, keepdims=True) @ flat).reshape(len(side), *x.shape[1:]) for side in (halves, ~halves)
+    ]
+    a, b = (part - part.mean(axis=1, keepdims=True) for part in means)
+    norms = np.sqrt((a**2).sum(axis=1) * (b**2).sum(axis=1))
+    r = np.divide((a * b).sum(axis=1), norms, out=np.full(norms.shape, np.nan), where=norms > 1e-12)
+    return r.mean(axis=0)

@@ -1,0 +1,418 @@
+"""FACED from its public mirrors: the values, clips, people and electrodes that the files hold, and what a run says."""
+
+import json
+import math
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from command_line.reader import instantiate
+from command_line.settings import RunSettings
+from command_line.words import normalise
+from datamodules.downloads import HUB_FACED
+from datamodules.faced import FACED
+from eeg.bands import FACED_BANDS
+from eeg.montage import FACED_CHANNELS, canonical
+from tests.conftest import ROOT
+from tests.mirror_files import COMMON, FIRST, SECOND, formula, rating, write_bdf, write_faced_bids, write_hub
+
+PEOPLE = {0: [(11, 2), (8, 4), (28, 3)], 80: [(28, 3), (17, 12)], 100: [(5, 3), (11, 1), (20, 5)]}
+NAMES = ("sub000", "sub080", "sub100")
+
+
+def data_of(*words: str) -> FACED:
+    """The data module that ``train.py fit`` would make of these flags, its store open."""
+    data = instantiate(RunSettings.parse(normalise(["--data", "FACED", *words])))[0]
+    data.prepare_data()
+    data.setup()
+    return data
+
+
+def flags(root: Path, cache: Path, *words: str, people: tuple[str, ...] = NAMES) -> list[str]:
+    return [
+        f"--data.root={root}",
+        f"--data.cache={cache}",
+        f"--data.subjects=[{','.join(people)}]",
+        "--data.batch_size=4",
+        *words,
+    ]
+
+
+def trials_of(data: FACED, person: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Values (n, C, ...), clips (n,) counted from 1 and places (n,) of a person's trials."""
+    table = data.store.trials
+    rows = table.rows(data.subjects.index(person))
+    return np.asarray(data.store.x[rows]), table.stimulus[rows] + 1, table.window[rows]
+
+
+@pytest.fixture(scope="module")
+def hub(tmp_path_factory) -> Path:
+    return write_hub(tmp_path_factory.mktemp("hub") / "faced", PEOPLE)
+
+
+def test_windows_are_those_of_the_file_in_the_order_of_play(hub, tmp_path):
+    data = data_of(*flags(hub, tmp_path, "--data.mirror=hub", "--data.features=raw", "--network=emod"))
+    assert data.spec.channels == tuple(COMMON)
+    assert (data.spec.sampling_rate, data.spec.shape) == (100, (26, 1000))
+    for number, name in zip(PEOPLE, NAMES):
+        x, clips, places = trials_of(data, name)
+        kept, expected, first = [], [], 0
+        for clip, windows in PEOPLE[number]:
+            last = range(max(0, windows - 3), windows)  # the last 30 s, as the release has them
+            kept += [first + i for i in last]
+            expected += [clip] * len(last)
+            first += windows
+        np.testing.assert_array_equal(clips, expected)
+        np.testing.assert_array_equal(places, [i for _, w in PEOPLE[number] for i in range(min(w, 3))])
+        np.testing.assert_allclose(x, formula(number, first, 26, 1000)[kept], rtol=1e-6)
+    batch = next(iter(data.train_dataloader()))
+    np.testing.assert_allclose(batch.x * data.scale, data.store.x[batch.index.numpy()], rtol=1e-6)
+
+
+def test_all_windows_of_a_clip(hub, tmp_path):
+    data = data_of(*flags(hub, tmp_path, "--data.features=raw", "--network=emod", "--data.clip_part=all"))
+    x, clips, places = trials_of(data, "sub080")
+    np.testing.assert_array_equal(clips, [28] * 3 + [17] * 12)
+    np.testing.assert_array_equal(places, [*range(3), *range(12)])
+    np.testing.assert_allclose(x, formula(80, 15, 26, 1000), rtol=1e-6)
+
+
+def test_pieces_may_be_shorter_or_longer_than_the_windows_of_the_files(hub, tmp_path):
+    data = data_of(*flags(hub, tmp_path, "--data.features=raw", "--network=emod", "--data.window_seconds=5"))
+    x, clips, _ = trials_of(data, "sub080")
+    whole = formula(80, 15, 26, 1000)
+    assert x.shape == (12, 26, 500)
+    np.testing.assert_allclose(x[:2], whole[0].reshape(26, 2, 500).swapaxes(0, 1), rtol=1e-6)
+    data = data_of(*flags(hub, tmp_path, "--data.features=raw", "--network=emod", "--data.window_seconds=30"))
+    x, clips, _ = trials_of(data, "sub080")
+    np.testing.assert_array_equal(clips, [28, 17])
+    np.testing.assert_allclose(x[1], np.concatenate(list(whole[12:]), axis=1), rtol=1e-6)
+
+
+@pytest.mark.parametrize("features", ["raw", "de"])
+def test_what_differs_is_said(hub, tmp_path, features, capsys):
+    network = ["--network=emod"] if features == "raw" else []
+    data = data_of(*flags(hub, tmp_path, f"--data.features={features}", *network))
+    data.prepare_data()
+    said = capsys.readouterr().out
+    for sentence in data.differences:
+        assert said.count(sentence) == 1
+    told = "\n".join(data.differences)
+    assert "26 electrodes of 32, without T7, T8, P7, P8, A2, A1" in told
+    assert "100 Hz; trials of 10 s" in told
+    assert "no trial is of anger, fear" not in told  # clip 8 is of fear
+    assert "no trial is of anger, neutral, joy: 6 of 9 classes are present, chance is 1/6" in told
+    assert "1 to 3 trials a person and clip: the last 30 s" in told
+    assert "window_size_samples" in told  # what the uploaders say they did
+    assert ("differential entropy is not the shipped one" in told) == (features == "de")
+
+
+def sines(person: int, windows: int, channels: int, samples: int) -> np.ndarray:
+    """10 Hz everywhere, 4 (c + 1) microvolt high, and as much 40 Hz times the person's tenths."""
+    t = np.arange(samples) / 100
+    wave = np.sin(2 * np.pi * 10 * t) + person / 100 * np.sin(2 * np.pi * 40 * t)
+    return (4 * (np.arange(channels)[:, None] + 1) * wave)[None].repeat(windows, axis=0).astype(np.float32)
+
+
+def test_differential_entropy_is_that_of_the_planted_waves(tmp_path):
+    root = write_hub(tmp_path / "faced", PEOPLE, values=sines)
+    data = data_of(*flags(root, tmp_path))
+    x, _, _ = trials_of(data, "sub080")
+    amplitude = 4 * (np.arange(26) + 1)
+
+    def entropy(height: np.ndarray) -> np.ndarray:
+        return 0.5 * np.log(2 * math.pi * math.e * height**2 / 2)
+
+    bands = list(FACED_BANDS)
+    np.testing.assert_allclose(x[:, :, bands.index("alpha")], entropy(amplitude)[None].repeat(6, 0), rtol=1e-5)
+    np.testing.assert_allclose(x[:, :, bands.index("gamma")], entropy(0.8 * amplitude)[None].repeat(6, 0), rtol=1e-5)
+    quiet = x[:, :, bands.index("delta")]  # nothing is there: a floor far below, and not minus infinity
+    assert np.isfinite(quiet).all()
+    assert (quiet < entropy(amplitude)[0] - 3).all()
+
+
+def test_a_recording_in_microvolt_that_says_volt(tmp_path):
+    wrong = {80: PEOPLE[80]}
+    root = write_hub(tmp_path / "faced", {k: v for k, v in PEOPLE.items() if k != 80})
+    other = write_hub(tmp_path / "other", wrong, unit=1.0)
+    group = "sourcedata/braindecode/dataset.zarr"
+    shutil.copytree(other / group / "recording_0", root / group / "recording_2")
+    about = root / group / "zarr.json"
+    about.write_text(about.read_text().replace('"n_datasets": 2', '"n_datasets": 3'))
+    data = data_of(*flags(root, tmp_path, "--data.features=raw", "--network=emod", "--data.clip_part=all"))
+    x, _, _ = trials_of(data, "sub080")
+    np.testing.assert_allclose(x, formula(80, 15, 26, 1000), rtol=1e-6)
+    (told,) = [s for s in data.differences if "microvolt although the file says volt" in s]
+    assert told.endswith("(1 of 3: sub080)")
+
+
+def test_a_block_that_was_not_downloaded_is_told_of(tmp_path):
+    root = write_hub(tmp_path / "faced", PEOPLE)
+    (root / "sourcedata/braindecode/dataset.zarr/recording_0/data/c/1/0/0").unlink()
+    data = data_of(*flags(root, tmp_path, "--data.features=raw", "--network=emod"))
+    assert any("some blocks have no file and are read as zeros" in s and "sub100" in s for s in data.differences)
+
+
+@pytest.mark.parametrize("place", ["derivatives/braindecode/dataset.zarr", "dataset.zarr"])
+def test_the_places_of_older_repositories(tmp_path, place):
+    root = write_hub(tmp_path / "faced", PEOPLE, place=place)
+    assert FACED(root=str(root), subjects=NAMES).spec.channels == tuple(COMMON)
+
+
+def test_self_reports_come_from_the_table_of_windows(hub, tmp_path):
+    data = data_of(*flags(hub, tmp_path, "--data.labels=self_report"))
+    table = data.opened.ratings
+    assert table.shape == (3, 28, 12)
+    np.testing.assert_array_equal(table[0, 10], [rating(11, i) for i in range(12)])
+    assert np.isnan(table[0, 0]).all()  # a clip that this person does not have
+    assert len(data.store.trials.y) == sum(map(len, data.indices.values()))
+
+
+def renumbered(row: dict) -> dict:
+    return row | {"target": (row["target"] + 1) % 9}
+
+
+def nameless(row: dict) -> dict:
+    return {name: value for name, value in row.items() if name != "video_index"}
+
+
+def overlapping(row: dict) -> dict:
+    return row | {"i_stop_in_trial": row["i_stop_in_trial"] + 5}
+
+
+def wordy(row: dict) -> dict:
+    return row | {"video_index": "Titanic"}
+
+
+@pytest.mark.parametrize(
+    ("columns", "message"),
+    [
+        (renumbered, r"metadata.tsv: row 0 has target 4, but video_index 11 is sadness \(3\)"),
+        (nameless, r"metadata.tsv has no column video_index; it has i_window_in_trial, .*Liking"),
+        (overlapping, r"metadata.tsv: row 0 does not follow .*windows without overlap"),
+        (wordy, r"metadata.tsv: video_index of row 0 is 'Titanic', not a number"),
+        (lambda row: row | {"video_index": 29}, r"metadata.tsv: video_index must lie in 1..28, found 29..29"),
+        (lambda row: row | {"i_start_in_trial": 0, "i_stop_in_trial": 1000}, "does not follow the one before it"),
+    ],
+)
+def test_a_table_that_cannot_be_trusted(tmp_path, columns, message):
+    root = write_hub(tmp_path / "faced", {0: [(11, 2), (8, 3)]}, columns=columns)
+    with pytest.raises(ValueError, match=message):
+        _ = FACED(root=str(root), subjects=("sub000",)).spec
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--data.features=psd"], "psd is only in the official release"),
+        (["--data.sampling_rate=250", "--data.features=raw", "--network=emod"], "have 100 Hz and are read as they are"),
+        (["--data.mirror=bids"], "--data.mirror bids, but .* is a copy of the hub's repository"),
+        (["--data.subjects=[sub000,sub001]"], "no recording of sub001 .*there is sub100, sub080, sub000"),
+    ],
+)
+def test_what_the_hubs_copy_cannot_give(hub, tmp_path, words, message):
+    with pytest.raises((ValueError, FileNotFoundError), match=message):
+        data_of(*flags(hub, tmp_path), *words)
+
+
+def test_a_folder_above_the_copy_is_answered_with_the_right_one(hub):
+    with pytest.raises(ValueError, match=f"use --data.root {hub}"):
+        _ = FACED(root=str(hub.parent), mirror="hub").spec
+    with pytest.raises(ValueError, match=r"FACED needs --data\.root DIR, or --data\.mirror hub"):
+        FACED()
+
+
+def test_the_cache_of_the_hub_is_used_without_a_network(tmp_path):
+    """As ``hf download`` leaves it; a socket would end the run."""
+    write_hub(tmp_path / "hub" / "datasets--braindecode--faced" / "snapshots" / HUB_FACED.revision, PEOPLE)
+    code = (
+        "import socket, sys\n"
+        "def refuse(*args, **kwargs): raise AssertionError('the network was asked')\n"
+        "socket.socket.connect = socket.getaddrinfo = refuse\n"
+        "from datamodules.faced import FACED\n"
+        f"data = FACED(mirror='hub', subjects={NAMES}, cache=sys.argv[1])\n"
+        "data.prepare_data(); print(data.spec.shape)"
+    )
+    environment = os.environ | {"HF_HUB_CACHE": str(tmp_path / "hub"), "HF_HUB_OFFLINE": "0"}
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path)], cwd=ROOT, env=environment, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.endswith("(26, 5)\n")
+
+
+# --- BIDS
+
+GAP = 34  # seconds of margin, a little more than the filters see
+
+
+def noise_and_sine(times: np.ndarray, names: list[str]) -> np.ndarray:
+    """10 Hz of another height at each electrode, an offset that amplifiers have, and 60 Hz from the wall."""
+    height = np.array([heights()[spelled(name)] for name in names])[:, None]
+    wall = 10 * np.sin(2 * np.pi * 60 * times)
+    return height * np.sin(2 * np.pi * 10 * times + 0.3) + 20_000 + 100 * height + wall * (height / 10)
+
+
+def heights() -> dict[str, float]:
+    return {name: 5.0 + i for i, name in enumerate(FACED_CHANNELS)}
+
+
+def spelled(name: str) -> str:
+    """Our name of an electrode of either cohort."""
+    slots = {"HEOR": "A2", "HEOL": "A1"} | {canonical(c): c for c in FACED_CHANNELS}
+    return slots[canonical(name)]
+
+
+@pytest.fixture(scope="module", params=[250, 500])
+def bids(request, tmp_path_factory) -> Path:
+    people = {"000": [11, 13], "080": [28, 2], "100": [13, 5]}
+    folder = tmp_path_factory.mktemp("bids") / "nm000112"
+    return write_faced_bids(folder, people, noise_and_sine, rate=request.param, gap=GAP, units={"080": "?"})
+
+
+def test_the_last_thirty_seconds_of_a_bids_clip(bids, tmp_path):
+    """Filtered, referenced and resampled: the wave within the band is left, at its place to the sample."""
+    data = data_of(*flags(bids, tmp_path, "--data.mirror=bids", "--data.features=raw", "--network=emod"))
+    assert data.spec.channels == tuple(FACED_CHANNELS)
+    assert (data.spec.sampling_rate, data.spec.shape) == (200, (32, 2000))
+    height = np.array(list(heights().values()))
+    starts = {clip: GAP + k * (34 + GAP) + 4 for k, clip in enumerate((11, 13))}  # 30 s before a clip of 34 s ends
+    x, clips, places = trials_of(data, "sub000")
+    np.testing.assert_array_equal(clips, [11] * 3 + [13] * 3)
+    for trial, clip, place in zip(x, clips, places):
+        t = starts[clip] + 10 * place + np.arange(2000) / 200
+        expected = (height - height.mean())[:, None] * np.sin(2 * np.pi * 10 * t + 0.3)
+        assert np.abs(trial - expected).max() < 0.01 * np.abs(expected).max()
+
+
+def test_cohorts_and_units_of_bids_recordings(bids, tmp_path):
+    """T3 is T7, HEOR is A2, and a unit that MNE does not know is seen in the size of the numbers."""
+    data = data_of(*flags(bids, tmp_path))
+    a, b = (trials_of(data, name)[0][0, :, 2] for name in ("sub000", "sub080"))
+    np.testing.assert_allclose(a, b, atol=0.05)
+    told = "\n".join(data.differences)
+    assert "signal is in microvolt although the file says volt; read as microvolt (1 of 3: sub080)" in told
+    assert "no ICA" in told
+    assert "joy" in told.split("no trial is of ")[1].split(":")[0]
+
+
+def test_bids_values_before_any_processing(tmp_path):
+    from datamodules.bids_files import Processing, signal_files
+    from datamodules.faced_mirrors import TASK, open_bids
+
+    root = write_faced_bids(tmp_path, {"061": [7, 16]}, lambda t, names: np.outer(np.arange(32) + 1, np.sin(t)) * 30)
+    path = root / "sub-061/eeg/sub-061_task-watchingVideoClips_eeg.bdf"
+    stored = write_bdf(path, SECOND, np.outer(np.arange(32) + 1, np.sin(np.arange(77 * 250) / 250)) * 30, rate=250)
+    nothing = Processing(sampling_rate=250, band_pass=None, notch=None, average=False)
+    person = open_bids(signal_files(root, task=TASK)["061"], processing=nothing)
+    for signal, second in zip(person.signals(), (3, 40), strict=True):
+        np.testing.assert_allclose(signal, stored[:, second * 250 : (second + 34) * 250], rtol=1e-9, atol=1e-9)
+
+
+def other_cell(path: Path, old: str, new: str) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new, 1), encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("\tSadness\t11\t", "\tJoy\t11\t", r"events.tsv: video_index 11 is sadness, emotion_label says joy"),
+        ("\t11\t", "\t29\t", r"events.tsv: video_index is '29' at 3 s, which is no clip .*write n/a"),
+        ("\t11\t", "\t13\t", r"events.tsv: a video_index occurs twice"),
+        ("3\t34\t", "x\t34\t", r"events.tsv, line 3: onset is 'x', not a number of seconds"),
+        ("3\t34\t", "3\tn/a\t", r"events.tsv, line 3: duration is 'n/a'; write the seconds"),
+        ("3\t34\t", "3\t900\t", r"events.tsv: the clip at 3 s ends at 903 s, but .*_eeg.bdf is 77 s long"),
+        ("\tvideo_index", "\tvideo", r"events.tsv has no column video_index; set --data.events_column"),
+        ("\t11\t", "\t11\t5\t", r"events.tsv, line 3: 18 fields under a header of 17; mend the tabs"),
+    ],
+)
+def test_events_that_cannot_be_trusted(tmp_path, old, new, message):
+    root = write_faced_bids(tmp_path, {"000": [11, 13]}, lambda t, names: np.zeros((len(names), len(t))))
+    other_cell(root / "sub-000/eeg/sub-000_task-watchingVideoClips_events.tsv", old, new)
+    with pytest.raises(ValueError, match=message):
+        _ = FACED(root=str(root), subjects=("sub000",)).spec
+
+
+def test_a_pointer_of_git_annex_is_no_recording(tmp_path):
+    root = write_faced_bids(tmp_path, {"000": [11]}, lambda t, names: np.zeros((len(names), len(t))))
+    path = root / "sub-000/eeg/sub-000_task-watchingVideoClips_eeg.bdf"
+    path.write_text("/annex/objects/SHA256E-s468584448--4e90.bdf\n")
+    with pytest.raises(ValueError, match=r"_eeg\.bdf is a git-annex pointer and not yet the file; run: git annex get"):
+        _ = FACED(root=str(root), subjects=("sub000",)).spec
+    path.write_bytes(b"\xffBIOSEMI" + bytes(5000))
+    with pytest.raises(ValueError, match=r"_eeg.bdf: MNE cannot read it"):
+        _ = FACED(root=str(root), subjects=("sub000",)).spec
+    assert len(FIRST) == len(SECOND) == 32
+
+
+# --- a whole run
+
+
+def clips_in_noise(person: int, windows: int, channels: int, samples: int) -> np.ndarray:
+    rng = np.random.default_rng(person)
+    return (10 * rng.normal(size=(windows, channels, samples))).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory) -> tuple[Path, Path]:
+    """A fit on eight classes: no one has the neutral clips, and clips have three to five windows."""
+    folder = tmp_path_factory.mktemp("run")
+    clips = [(clip, 3 + clip % 3) for clip in range(1, 29) if not 13 <= clip <= 16]
+    root = write_hub(folder / "faced", dict.fromkeys((0, 1, 80, 100, 101), clips), values=clips_in_noise, block=40)
+    people = ("sub000", "sub001", "sub080", "sub100", "sub101")
+    words = flags(root, folder / "cache", people=people)
+    words += ["--loss=rsa", "--data.clip_part=all", "--trainer.max_epochs=2", f"--run_dir={folder / 'out'}"]
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "WANDB_MODE": "disabled"}
+    done = subprocess.run(
+        [sys.executable, "train.py", "fit", "--data=FACED", *words],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.count("these are not Processed_data but braindecode/faced") == 1
+    return folder / "out", root
+
+
+def test_scores_are_of_the_classes_that_are_there(run):
+    result = json.loads((run[0] / "result.json").read_text())
+    assert result["test"]["absent"] == ["neutral"]
+    assert result["test"]["chance"] == 1 / 8
+    assert set(result["test"]["per_class_recall"]) == set(FACED.taxonomy.classes) - {"neutral"}
+    assert any("no trial is of neutral: 8 of 9 classes are present, chance is 1/8" in s for s in result["differences"])
+    assert np.isfinite(result["test"]["balanced_accuracy"])
+    measured = {name: value for name, value in result["test"].items() if isinstance(value, dict) and "value" in value}
+    assert measured
+    assert not [name for name, value in measured.items() if value["value"] is None]
+
+
+def test_simple_models_and_reopening_on_eight_classes(run):
+    from analysis.baselines import of_data
+    from command_line.reopen import open_run
+
+    opened = open_run(run[0], device="cpu")
+    assert opened.predict().logits.shape[0] == json.loads((run[0] / "result.json").read_text())["test"]["trials"]
+    found = {b.name: b for b in of_data(opened.data)}
+    assert all(b.chance == 1 / 8 for b in found.values())
+    assert all(np.isfinite(b.balanced_accuracy) for b in found.values())
+
+
+@pytest.mark.parametrize("split", ["subject_clip_disjoint", "subject_one_clip", "loso", "official_10fold"])
+def test_splits_with_clips_that_no_one_has(run, tmp_path, split):
+    people = ("sub000", "sub001", "sub080", "sub100", "sub101")
+    if split == "official_10fold":
+        pytest.skip("needs people of three of its blocks")
+    data = data_of(*flags(run[1], run[0].parent / "cache", f"--data.split={split}", people=people))
+    assert {"train", "val", "test"} <= set(data.indices)
+    clips = {role: set(data.store.trials.stimulus[rows].tolist()) for role, rows in data.indices.items()}
+    assert not clips["test"] & {12, 13, 14, 15}
+    if split == "subject_clip_disjoint":
+        assert clips["test"].isdisjoint(clips["train"])
