@@ -195,8 +195,8 @@ def _tell_of_old_stores(dataset: str, cache: Path) -> None:
             continue  # a damaged one is nobody's
     if old:
         print(
-            f"note: {len(old)} stores of an earlier version have no checksums and are not read any more, so what they "
-            f"hold of {dataset} is preprocessed again; to delete them: rm -r {' '.join(old)}",
+            "note: stores of an earlier version have no checksums and are not read any more, so "
+            f"{dataset} is preprocessed again; to delete them: rm -r {' '.join(old)}",
             file=sys.stderr,
         )
 

@@ -76,8 +76,19 @@ def test_a_flipped_bit_anywhere_in_a_store_is_found(tmp_path: Path, name: str) -
             found += 1
             continue
         np.testing.assert_array_equal(opened.x, before.x)
+        for column, values in before.trials.columns.items():
+            np.testing.assert_array_equal(opened.trials.columns[column], values)
         assert opened.meta == before.meta
     assert found > 40
+
+
+@pytest.mark.parametrize("name", ["table.npz", "checks.npz"])
+def test_a_whole_table_that_is_not_the_one_that_was_written(tmp_path: Path, name: str) -> None:
+    folder = build(make_recipe(tmp_path), cache=tmp_path / "cache").folder
+    with np.load(folder / name) as columns:
+        np.savez(folder / name, **{column: np.roll(values, 1, axis=0) for column, values in columns.items()})
+    with pytest.raises(ValueError, match=rf"{name} is damaged: its checksum"):
+        Store(folder)
 
 
 def test_how_much_of_a_large_store_is_verified(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
