@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -230,7 +231,7 @@ def test_raw_clips_are_filtered_whole_and_cut_into_seconds():
 def test_gathered_cohort_is_that_of_the_files(cohort):
     data, found = cohort
     subject = data.subjects[2]
-    shipped = read_subject(next((data_root(data) / "EEG_Features/DE").glob(f"{subject}*")), features="de")
+    shipped = read_subject(next((Path(data.root) / "EEG_Features/DE").glob(f"{subject}*")), features="de")
     assert found.x.shape == (6, 28, 32, 5)
     assert found.x[2] == pytest.approx(shipped.mean(axis=2), abs=1e-5)
     assert found.ratings[2] == pytest.approx(ratings(data.root, subject)[:, 9])
@@ -238,12 +239,6 @@ def test_gathered_cohort_is_that_of_the_files(cohort):
     assert found.course.mean(axis=1) == pytest.approx(found.means, abs=1e-5)
     assert (found.seconds, found.simulated, found.coupling) == (30, True, None)
     assert any("only" in note for note in found.notes), "that features hold no phase is said"
-
-
-def data_root(data):
-    from pathlib import Path
-
-    return Path(data.root)
 
 
 def test_seedv_is_read_about_its_sessions(tmp_path):
@@ -311,6 +306,12 @@ def test_command_writes_numbers_that_hold_to_the_contract_and_both_figures(writt
     assert 0 < content["class_share"]["axis"] < content["class_share"]["rank"] == 1
     for figure in ("eeg_map.png", "eeg_map_panels.png"):
         assert (written / figure).read_bytes().startswith(b"\x89PNG")
+
+
+def test_missing_axis_shows_before_files_are_read_with_the_command_that_makes_it(tmp_path):
+    words = ["--data", "SEEDV", "--data.root", str(tmp_path), "--axis", str(tmp_path / "a.npz")]
+    with pytest.raises(SystemExit, match="vaxis extract --taxonomy seedv --out"):
+        main(["eeg_map", *words])
 
 
 def test_command_needs_no_word_and_refuses_a_wrong_one(monkeypatch):

@@ -29,7 +29,7 @@ class Cohort:
         network: (P, C, C) the same of all pairs, over the windows of all clips.
         coupling: (P, S, C) of theta phase with gamma amplitude; None without raw signals.
         seconds: length of a clip where all have the same; None where they differ.
-        ratings: (P, S) valence that each person reported; None where there are no self-reports.
+        ratings: (P', S) valence that each person with self-reports gave; None where there are no self-reports.
         simulated: whether the signal was drawn.
         notes: what the reader must know of what is missing.
     """

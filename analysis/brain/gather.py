@@ -120,9 +120,10 @@ def _ratings(data: EEGDataModule, subjects: list[str]) -> tuple[np.ndarray | Non
         return None, [f"{data.taxonomy.name} has no self-reports that we read: no human valence beside the axis."]
     if not (Path(data.root) / RATED).is_dir():
         return None, [f"{data.root} has no folder {RATED} with self-reports: no human valence beside the axis."]
+    told = [name for name in subjects if (Path(data.root) / RATED / name / "After_remarks.mat").is_file()]
+    note = f"Human valence: After_remarks.mat of {len(told)} of {len(subjects)} people."
     valence = RATING_ITEMS.index("valence")
-    found = np.stack([ratings(data.root, subject)[:, valence] for subject in subjects])
-    return found, [f"Human valence: After_remarks.mat of {len(found)} of {len(subjects)} people."]
+    return np.stack([ratings(data.root, name)[:, valence] for name in told]) if told else None, [note]
 
 
 def _by_session(x: np.ndarray, session: np.ndarray, axis: int = 1) -> np.ndarray:
