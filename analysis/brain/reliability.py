@@ -21,7 +21,7 @@ def reliability(cohort: Cohort, *, draws: int, seed: int) -> dict[str, Stat]:
     if cohort.ratings is not None and len(cohort.ratings) >= FEWEST:
         r = _draws(cohort.ratings[:, :, None], draws=draws, seed=seed)
         found["reliability.ratings"] = Stat.of(r[:, 0], n=len(cohort.ratings))
-    eeg = _draws(cohort.x.reshape(*cohort.x.shape[:2], -1), draws=draws, seed=seed)
+    eeg = _draws(cohort.about_sessions.reshape(*cohort.x.shape[:2], -1), draws=draws, seed=seed)
     found["reliability.eeg"] = Stat.of(np.nanmean(eeg, axis=1), n=cohort.people)
     found["reliability.eeg_best_cell"] = Stat.of(np.nanmax(eeg, axis=1), n=cohort.people)
     return found
