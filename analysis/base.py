@@ -7,7 +7,7 @@ docstring. Files without them are libraries and are not listed::
     def main(args: argparse.Namespace) -> Findings: ...               # args.runs, args.out and its own
 
 A command that can do without runs says ``SETTINGS = True`` and finds the flags of ``train.py fit`` that were given in
-their place as ``args.settings``.
+their place as ``args.settings``; one that reads data alone also says ``RUNS = False``, and works without any word.
 
 ``main`` reads run directories (``records.run.Run.load``, ``load_runs``) and prints nothing; what it returns is printed
 and, with ``--out DIR``, written to ``DIR/NAME.json``.

@@ -45,6 +45,7 @@ def main(args: argparse.Namespace) -> Findings:
 
     Raises:
         ValueError: wrong flags, or an axis of emotions that the data do not have.
+        FileNotFoundError: no axis, or files of the data are missing; says what to do.
     """
     from analysis.brain.axes import axis_on, competing, random_axes
     from analysis.brain.gather import gather
@@ -55,6 +56,8 @@ def main(args: argparse.Namespace) -> Findings:
     if args.draws < 19:
         raise ValueError(f"--draws {args.draws}: p cannot reach .05 with fewer than 19")
     data, path, source = _data(args.settings)
+    if not (hasattr(data, "simulation") and path is None) and not Path(path or data.axis_path).is_file():
+        raise FileNotFoundError(f"no axis at {path or data.axis_path}; make one with: {data.extract_command(out=path)}")
     cohort = gather(data)
     axis, told = axis_on(Axis.load(path or data.axis_path), data.taxonomy)
     more = {file.stem: axis_on(Axis.load(file), data.taxonomy)[0] for file in args.beside}

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -150,35 +151,43 @@ def test_in_sample_ridge_fits_white_noise_and_the_nested_one_does_not(null_world
 
 
 def test_trial_level_ridge_equals_scikit_learn_written_out():
-    rng, groups = np.random.default_rng(0), np.repeat([0, 1, 2, 3], 2)
+    rng, groups, session = np.random.default_rng(0), np.repeat([0, 1, 2, 3], 2), np.tile([0, 1], 4)
     x, v = rng.normal(size=(5, 8, 4)), rng.normal(size=8)
     penalties = np.array([0.1, 10.0, 1000.0])
     x[:, :, 0] += v
-    found = trials_out_of_fold(x, np.stack([v, -2 * v]), groups=groups, penalties=penalties)
+    found = trials_out_of_fold(x, np.stack([v, -2 * v]), groups=groups, session=session, penalties=penalties)
 
-    def fit(kept, penalty):
+    def predicted(kept, left, penalty):
+        own = x.copy()
+        for day in (0, 1):
+            own[:, session == day] -= x[:, kept & (session == day)].mean(axis=1, keepdims=True)
         model = make_pipeline(StandardScaler(), Ridge(alpha=penalty))
-        return model.fit(x[:, kept].reshape(-1, 4), np.tile(v[kept], 5))
+        model.fit(own[:, kept].reshape(-1, 4), np.tile(v[kept], 5))
+        return model.predict(own[:, left].reshape(-1, 4)).reshape(5, 2)
 
     for g in range(4):
-        inner = [
-            sum(
-                (
-                    (
-                        fit((groups != g) & (groups != h), a).predict(x[:, groups == h].reshape(-1, 4)).reshape(5, 2)
-                        - v[groups == h]
-                    )
-                    ** 2
-                ).sum()
-                for h in range(4)
-                if h != g
-            )
-            for a in penalties
-        ]
-        model = fit(groups != g, penalties[np.argmin(inner)])
-        by_hand = model.predict(x[:, groups == g].reshape(-1, 4)).reshape(5, 2)
+        errors = np.zeros(3)
+        for h in {0, 1, 2, 3} - {g}:
+            rest, left = (groups != g) & (groups != h), groups == h
+            errors += [((predicted(rest, left, penalty) - v[left]) ** 2).sum() for penalty in penalties]
+        by_hand = predicted(groups != g, groups == g, penalties[errors.argmin()])
         assert found[0][:, groups == g] == pytest.approx(by_hand)
     assert found[1] == pytest.approx(-2 * found[0])
+
+
+def test_noise_of_balanced_sessions_predicts_no_clip_that_was_left_out():
+    """Centring on a session that holds the clip left out would: that clip follows from the others, r = 1."""
+    class_of, rng = np.array(SEEDV.class_of), np.random.default_rng(0)
+    v = np.arange(5.0)[class_of]
+    session = np.repeat([1, 2, 3], 15)
+    positions = orders(v, class_of, draws=19, seed=0)
+    noise = worlds.draw(seed=(8,)).cohort
+    noise = replace(noise, x=rng.normal(size=(2, 45, 62, 5)), class_of=class_of, session=session)
+    r = ridge(noise, {"axis": Orders(rows=positions.rows[:1].repeat(2, axis=0), complete=False)})[0]
+    assert r["ridge.axis.clip_out"].value < 0.5  # noise gives -1, the mean of all clips but the one left out
+    x = noise.x.reshape(2, 45, -1)[:, :, :60]
+    found = trials_out_of_fold(x, positions.rows[:1], groups=np.arange(45), session=session)[0]
+    assert np.corrcoef(found.ravel(), np.tile(v, 2))[0, 1] < 0.3
 
 
 def test_map_is_that_of_the_report_and_its_correction_is_stricter(null_world):
@@ -230,7 +239,7 @@ def test_raw_clips_are_filtered_whole_and_cut_into_seconds():
 def test_gathered_cohort_is_that_of_the_files(cohort):
     data, found = cohort
     subject = data.subjects[2]
-    shipped = read_subject(next((data_root(data) / "EEG_Features/DE").glob(f"{subject}*")), features="de")
+    shipped = read_subject(next((Path(data.root) / "EEG_Features/DE").glob(f"{subject}*")), features="de")
     assert found.x.shape == (6, 28, 32, 5)
     assert found.x[2] == pytest.approx(shipped.mean(axis=2), abs=1e-5)
     assert found.ratings[2] == pytest.approx(ratings(data.root, subject)[:, 9])
@@ -240,18 +249,14 @@ def test_gathered_cohort_is_that_of_the_files(cohort):
     assert any("only" in note for note in found.notes), "that features hold no phase is said"
 
 
-def data_root(data):
-    from pathlib import Path
-
-    return Path(data.root)
-
-
-def test_seedv_is_read_about_its_sessions(tmp_path):
+def test_seedv_keeps_its_sessions_apart(tmp_path):
     data = SimulatedSEEDV(root=str(tmp_path / "files"), n_subjects=2, seconds_per_trial=40, cache=str(tmp_path))
     found = gather(data)
     assert found.x.shape == (2, 45, 62, 5)
-    sessions = found.x.reshape(2, 3, 15, 62, 5).mean(axis=2)
-    assert np.ptp(sessions, axis=1).max() < 1e-9
+    assert found.session.tolist() == np.repeat([1, 2, 3], 15).tolist()
+    about = found.about_sessions.reshape(2, 3, 15, 62, 5)
+    assert np.abs(about.mean(axis=2)).max() < 1e-9
+    assert np.ptp(found.x.reshape(2, 3, 15, 62, 5).mean(axis=2), axis=1).max() > 1e-3
     assert found.ratings is None
     assert found.course.shape == (45, 10, 62, 5)
 
@@ -311,6 +316,12 @@ def test_command_writes_numbers_that_hold_to_the_contract_and_both_figures(writt
     assert 0 < content["class_share"]["axis"] < content["class_share"]["rank"] == 1
     for figure in ("eeg_map.png", "eeg_map_panels.png"):
         assert (written / figure).read_bytes().startswith(b"\x89PNG")
+
+
+def test_missing_axis_shows_before_files_are_read_with_the_command_that_makes_it(tmp_path):
+    words = ["--data", "SEEDV", "--data.root", str(tmp_path), "--axis", str(tmp_path / "a.npz")]
+    with pytest.raises(SystemExit, match="vaxis extract --taxonomy seedv --out"):
+        main(["eeg_map", *words])
 
 
 def test_command_needs_no_word_and_refuses_a_wrong_one(monkeypatch):

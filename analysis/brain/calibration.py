@@ -66,11 +66,11 @@ def _null_seed(seed: tuple[int, int]) -> int:
 def _truth(world: worlds.World, *, seed: tuple[int, ...]) -> dict[str, float]:
     """Values of the intervals in all people: asymmetries from what is evoked, single-person r from many people."""
     cohort, found = world.cohort, {}
-    many = worlds.more_people(world, seed=seed, people=MANY)
     for name, band in (("PO3", "gamma"), ("F7", "beta")):
         cell = position(cohort, name, band)
         assert cell is not None  # the worlds have these electrodes
-        r = correlations(world.positions["axis"][None], many.x[:, :, *cell].T)
+        many = worlds.more_people(world, cell, seed=seed, people=MANY)
+        r = correlations(world.positions["axis"][None], many.T)
         found[f"person.{name}_{band}"] = float(r.mean())
     signs = cohort.valence[cohort.class_of]
     by_class = np.array([world.evoked[cohort.class_of == k].mean(axis=0) for k in range(len(cohort.classes))])

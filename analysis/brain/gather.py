@@ -28,7 +28,7 @@ def gather(data: EEGDataModule) -> Cohort:
     if not complete:
         raise ValueError(f"no one of the {len(spec.subjects)} people has all {clips} clips; see --data.subjects")
     people = [_person(store, p, spec=spec, bands=bands) for p in complete]
-    x, course, session = _about_sessions(people, _sessions(store, complete[0], clips=clips))
+    course = _mean([person.course for person in people])
     ratings, rated = _ratings(data, [spec.subjects[p] for p in complete])
     lengths = {count for person in people for count in person.windows}
     return Cohort(
@@ -39,7 +39,8 @@ def gather(data: EEGDataModule) -> Cohort:
         class_of=np.asarray(spec.class_of),
         classes=spec.classes,
         valence=np.asarray(data.taxonomy.valence),
-        x=x,
+        x=np.stack([person.clips for person in people]),
+        session=_sessions(store, complete[0], clips=clips),
         course=course,
         links=_stack([person.links for person in people]),
         network=_stack([person.network for person in people]),
@@ -47,7 +48,7 @@ def gather(data: EEGDataModule) -> Cohort:
         seconds=_seconds(spec, lengths.pop()) if len(lengths) == 1 else None,
         ratings=ratings,
         simulated=spec.simulated,
-        notes=(*_missing(spec, complete=len(complete), course=course), *session, *rated),
+        notes=(*_missing(spec, complete=len(complete), course=course), *rated),
     )
 
 
@@ -66,23 +67,11 @@ def _person(store: Store, p: int, *, spec: DataSpec, bands: Bands) -> Person:
     return from_windows(clips, channels=spec.channels, bands=theta_gamma)
 
 
-def _sessions(store: Store, p: int, *, clips: int) -> np.ndarray:
-    """(S,) session of each clip."""
+def _sessions(store: Store, p: int, *, clips: int) -> np.ndarray | None:
+    """(S,) session of each clip; None where there is one."""
     rows = store.trials.rows(p)
     stimulus, session = store.trials.stimulus[rows], store.trials.session[rows]
-    return np.array([session[stimulus == k][0] for k in range(clips)])
-
-
-def _about_sessions(people: list[Person], session: np.ndarray) -> tuple[np.ndarray, np.ndarray | None, list[str]]:
-    """Features and their course about the mean of each session, where there are several, and that this was done.
-
-    Sessions are days apart: the cap sits elsewhere, which has nothing to do with the clips.
-    """
-    x, course = np.stack([person.clips for person in people]), _mean([person.course for person in people])
-    if len(set(session)) == 1:
-        return x, course, []
-    told = f"Features are about the mean of each of {len(set(session))} sessions, person by person."
-    return x - _by_session(x, session), course if course is None else course - _by_session(course, session, 0), [told]
+    return np.array([session[stimulus == k][0] for k in range(clips)]) if len(set(session)) > 1 else None
 
 
 def _seconds(spec: DataSpec, windows: int) -> float:
@@ -120,16 +109,10 @@ def _ratings(data: EEGDataModule, subjects: list[str]) -> tuple[np.ndarray | Non
         return None, [f"{data.taxonomy.name} has no self-reports that we read: no human valence beside the axis."]
     if not (Path(data.root) / RATED).is_dir():
         return None, [f"{data.root} has no folder {RATED} with self-reports: no human valence beside the axis."]
+    told = [name for name in subjects if (Path(data.root) / RATED / name / "After_remarks.mat").is_file()]
+    note = f"Human valence: After_remarks.mat of {len(told)} of {len(subjects)} people."
     valence = RATING_ITEMS.index("valence")
-    found = np.stack([ratings(data.root, subject)[:, valence] for subject in subjects])
-    return found, [f"Human valence: After_remarks.mat of {len(found)} of {len(subjects)} people."]
-
-
-def _by_session(x: np.ndarray, session: np.ndarray, axis: int = 1) -> np.ndarray:
-    """How the mean of each clip's session lies about that of all clips, in the shape of ``x``; clips along ``axis``."""
-    x = np.moveaxis(x, axis, 0)
-    centres = np.stack([x[session == s].mean(axis=0) for s in session])
-    return np.moveaxis(centres - x.mean(axis=0), 0, axis)
+    return np.stack([ratings(data.root, name)[:, valence] for name in told]) if told else None, [note]
 
 
 def _stack(parts: list[Any]) -> np.ndarray | None:

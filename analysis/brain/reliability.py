@@ -6,6 +6,7 @@ from analysis.brain.cohort import Cohort
 from analysis.brain.orders import Stat
 
 SPLITS = 50
+FEWEST = 4  # people that can be halved
 
 
 def reliability(cohort: Cohort, *, draws: int, seed: int) -> dict[str, Stat]:
@@ -15,13 +16,12 @@ def reliability(cohort: Cohort, *, draws: int, seed: int) -> dict[str, Stat]:
     the clips of every person by themselves: no clip does anything to people in common.
     """
     found: dict[str, Stat] = {}
-    if cohort.people < 4:
+    if cohort.people < FEWEST:
         return found
-    halves = _halves(cohort.people, seed=seed)
-    if cohort.ratings is not None:
-        r = _draws(cohort.ratings[:, :, None], halves, draws=draws, seed=seed)
-        found["reliability.ratings"] = Stat.of(r[:, 0], n=cohort.people)
-    eeg = _draws(cohort.x.reshape(*cohort.x.shape[:2], -1), halves, draws=draws, seed=seed)
+    if cohort.ratings is not None and len(cohort.ratings) >= FEWEST:
+        r = _draws(cohort.ratings[:, :, None], draws=draws, seed=seed)
+        found["reliability.ratings"] = Stat.of(r[:, 0], n=len(cohort.ratings))
+    eeg = _draws(cohort.about_sessions.reshape(*cohort.x.shape[:2], -1), draws=draws, seed=seed)
     found["reliability.eeg"] = Stat.of(np.nanmean(eeg, axis=1), n=cohort.people)
     found["reliability.eeg_best_cell"] = Stat.of(np.nanmax(eeg, axis=1), n=cohort.people)
     return found
@@ -39,9 +39,10 @@ def _halves(people: int, *, seed: int) -> np.ndarray:
     return np.stack([rng.permutation(side) for _ in range(SPLITS)])
 
 
-def _draws(x: np.ndarray, halves: np.ndarray, *, draws: int, seed: int) -> np.ndarray:
+def _draws(x: np.ndarray, *, draws: int, seed: int) -> np.ndarray:
     """(1 + draws, D) mean split-half r of each feature of (P, S, D), the real one first."""
     rng, rows = np.random.default_rng([seed, 19]), np.arange(len(x))[:, None]
+    halves = _halves(len(x), seed=seed)
     found = [_split_half(x, halves)]
     for _ in range(draws):
         found.append(_split_half(x[rows, rng.permuted(np.tile(np.arange(x.shape[1]), (len(x), 1)), axis=1)], halves))

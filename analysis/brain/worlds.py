@@ -5,7 +5,7 @@ is the axis too. Clips evoke patterns of their class and of their own in everyon
 apart; only whether the axis has to do with it is in question.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -91,11 +91,11 @@ def draw(*, seed: tuple[int, ...], axis: float = 0.0, evoked: bool = True, peopl
     )
 
 
-def more_people(world: World, *, seed: tuple[int, ...], people: int) -> Cohort:
-    """Other people, many, who see the same clips: what intervals over people should cover."""
-    rng, (clips, *cells) = np.random.default_rng([*seed, 29]), world.evoked.shape
-    noise = rng.standard_normal((people, clips, len(world.mixing))) @ world.mixing.T
-    return replace(world.cohort, x=world.evoked + noise.reshape(people, clips, *cells))
+def more_people(world: World, cell: tuple[int, int], *, seed: tuple[int, ...], people: int) -> np.ndarray:
+    """(people, S) of one cell in other people, many, who see the same clips: what intervals over people should hold."""
+    rng, evoked = np.random.default_rng([*seed, 29]), world.evoked[:, *cell]
+    size = np.linalg.norm(world.mixing.reshape(*world.pattern.shape, -1)[cell])
+    return evoked + size * rng.standard_normal((people, len(evoked)))
 
 
 def _axis(rng: np.random.Generator, class_of: np.ndarray) -> np.ndarray:
