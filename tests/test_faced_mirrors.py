@@ -302,8 +302,9 @@ def test_cohorts_and_units_of_bids_recordings(bids, tmp_path):
 
 
 def test_bids_values_before_any_processing(tmp_path):
-    from datamodules.bids_files import Processing, signal_files
-    from datamodules.faced_mirrors import TASK, open_bids
+    from datamodules.bids_files import signal_files
+    from datamodules.bids_recording import Processing
+    from datamodules.faced_people import TASK, open_bids
 
     root = write_faced_bids(tmp_path, {"061": [7, 16]}, lambda t, names: np.outer(np.arange(32) + 1, np.sin(t)) * 30)
     path = root / "sub-061/eeg/sub-061_task-watchingVideoClips_eeg.bdf"
