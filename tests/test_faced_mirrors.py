@@ -14,6 +14,7 @@ import pytest
 from command_line.reader import instantiate
 from command_line.settings import RunSettings
 from command_line.words import normalise
+from datamodules.cutting import Cut
 from datamodules.downloads import HUB_FACED
 from datamodules.faced import FACED
 from eeg.bands import FACED_BANDS
@@ -134,6 +135,15 @@ def test_differential_entropy_is_that_of_the_planted_waves(tmp_path):
     quiet = x[:, :, bands.index("delta")]  # nothing is there: a floor far below, and not minus infinity
     assert np.isfinite(quiet).all()
     assert (quiet < entropy(amplitude)[0] - 3).all()
+
+
+def test_an_electrode_without_a_signal_has_a_floor_and_not_minus_infinity():
+    signal = np.random.default_rng(0).normal(size=(4, 1000))
+    signal[2] = 0
+    cut = Cut(seconds=5, last=None, features="de", bands=FACED_BANDS)
+    entropy = cut.trials(signal, sampling_rate=100)
+    assert np.isfinite(entropy).all()
+    assert (entropy[:, 2] < entropy[:, [0, 1, 3]].min() - 3).all()
 
 
 def test_a_recording_in_microvolt_that_says_volt(tmp_path):
