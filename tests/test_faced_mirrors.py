@@ -114,27 +114,29 @@ def test_what_differs_is_said(hub, tmp_path, features, capsys):
 
 
 def sines(person: int, windows: int, channels: int, samples: int) -> np.ndarray:
-    """10 Hz everywhere, 4 (c + 1) microvolt high, and as much 40 Hz times the person's tenths."""
+    """10 Hz everywhere, 4 (c + 1) microvolt high, and as much 40 Hz times person / 100; doubled from window 3 on."""
     t = np.arange(samples) / 100
     wave = np.sin(2 * np.pi * 10 * t) + person / 100 * np.sin(2 * np.pi * 40 * t)
-    return (4 * (np.arange(channels)[:, None] + 1) * wave)[None].repeat(windows, axis=0).astype(np.float32)
+    height = np.where(np.arange(windows) < 3, 1, 2)[:, None, None]
+    return (4 * height * (np.arange(channels)[:, None] + 1) * wave).astype(np.float32)
 
 
 def test_differential_entropy_is_that_of_the_planted_waves(tmp_path):
     root = write_hub(tmp_path / "faced", PEOPLE, values=sines)
     data = data_of(*flags(root, tmp_path))
     x, _, _ = trials_of(data, "sub080")
-    amplitude = 4 * (np.arange(26) + 1)
+    # Its first clip has the first three windows, and the last three of the second are as high again.
+    amplitude = 4 * (np.arange(26) + 1) * np.repeat([1, 2], 3)[:, None]
 
     def entropy(height: np.ndarray) -> np.ndarray:
         return 0.5 * np.log(2 * math.pi * math.e * height**2 / 2)
 
     bands = list(FACED_BANDS)
-    np.testing.assert_allclose(x[:, :, bands.index("alpha")], entropy(amplitude)[None].repeat(6, 0), rtol=1e-5)
-    np.testing.assert_allclose(x[:, :, bands.index("gamma")], entropy(0.8 * amplitude)[None].repeat(6, 0), rtol=1e-5)
+    np.testing.assert_allclose(x[:, :, bands.index("alpha")], entropy(amplitude), rtol=1e-5)
+    np.testing.assert_allclose(x[:, :, bands.index("gamma")], entropy(0.8 * amplitude), rtol=1e-5)
     quiet = x[:, :, bands.index("delta")]  # nothing is there: a floor far below, and not minus infinity
     assert np.isfinite(quiet).all()
-    assert (quiet < entropy(amplitude)[0] - 3).all()
+    assert (quiet < entropy(amplitude)[0, 0] - 3).all()
 
 
 def test_an_electrode_without_a_signal_has_a_floor_and_not_minus_infinity():
@@ -262,10 +264,14 @@ GAP = 34  # seconds of margin, a little more than the filters see
 
 
 def noise_and_sine(times: np.ndarray, names: list[str]) -> np.ndarray:
-    """10 Hz of another height at each electrode, an offset that amplifiers have, and 60 Hz from the wall."""
+    """10 Hz of another height at each electrode, growing; an offset that amplifiers have, and 60 Hz from the wall."""
     height = np.array([heights()[spelled(name)] for name in names])[:, None]
     wall = 10 * np.sin(2 * np.pi * 60 * times)
-    return height * np.sin(2 * np.pi * 10 * times + 0.3) + 20_000 + 100 * height + wall * (height / 10)
+    return height * growth(times) * np.sin(2 * np.pi * 10 * times + 0.3) + 20_000 + 100 * height + wall * (height / 10)
+
+
+def growth(times: np.ndarray) -> np.ndarray:
+    return 1 + times / 500
 
 
 def heights() -> dict[str, float]:
@@ -296,7 +302,7 @@ def test_the_last_thirty_seconds_of_a_bids_clip(bids, tmp_path):
     np.testing.assert_array_equal(clips, [11] * 3 + [13] * 3)
     for trial, clip, place in zip(x, clips, places):
         t = starts[clip] + 10 * place + np.arange(2000) / 200
-        expected = (height - height.mean())[:, None] * np.sin(2 * np.pi * 10 * t + 0.3)
+        expected = (height - height.mean())[:, None] * growth(t) * np.sin(2 * np.pi * 10 * t + 0.3)
         assert np.abs(trial - expected).max() < 0.01 * np.abs(expected).max()
 
 
