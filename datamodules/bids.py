@@ -5,7 +5,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from datamodules.base import EEGDataModule
-from datamodules.bids_files import BidsRecording, Clips, Processing, open_person, signal_files
+from datamodules.bids_files import signal_files
+from datamodules.bids_person import Clips, open_person
+from datamodules.bids_recording import BidsRecording, Processing
 from datamodules.cohort import Cohort
 from datamodules.cutting import Cut
 from datamodules.splits import Roles, loso, rank_in_class, rotate, split

@@ -1,7 +1,6 @@
 """FACED: 123 people, 28 film clips, nine emotions (Chen et al. 2023, doi 10.1038/s41597-023-02650-w)."""
 
-import csv
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Literal
@@ -269,47 +268,3 @@ def read_pieces(
 
         values = resample(values, CLIP_SECONDS * sampling_rate, axis=-1)
     return values.reshape(CLIPS, channels, pieces, -1).swapaxes(1, 2).reshape(CLIPS * pieces, channels, -1)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Recording:
-    """A row of Recording_info.csv.
-
-    Attributes:
-        cohort: 1 or 2; the cohorts differ in raw channel order.
-        sampling_rate: of the raw recording, Hz.
-        gender: F or M.
-        age: years.
-        unit: V or uV, as stated; the signal's size is more reliable.
-    """
-
-    cohort: int
-    sampling_rate: int
-    gender: str
-    age: int
-    unit: str
-
-
-def recording_info(root: str | Path) -> dict[str, Recording]:
-    """Recording_info.csv by subject; copes with its byte-order mark and blanks in its header.
-
-    Raises:
-        ValueError: a column is missing.
-    """
-    path = Path(root) / "Recording_info.csv"
-    with open(path, encoding="utf-8-sig", newline="") as file:
-        rows = [{key.strip(): value.strip() for key, value in row.items() if key} for row in csv.DictReader(file)]
-    missing = {"sub", "Cohort", "Sample_rate", "Gender", "Age", "Unit"} - set(rows[0] if rows else ())
-    if missing:
-        raise ValueError(f"{path}: no column {', '.join(sorted(missing))}; get the file again")
-    return {
-        row["sub"]: Recording(
-            cohort=int(row["Cohort"]),
-            sampling_rate=int(float(row["Sample_rate"])),
-            gender=row["Gender"],
-            age=int(float(row["Age"])),
-            unit=row["Unit"],
-        )
-        for row in rows
-        if row["sub"]
-    }

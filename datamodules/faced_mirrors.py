@@ -13,30 +13,24 @@ from typing import Any, Literal
 import numpy as np
 
 from datamodules import hub
-from datamodules.bids_files import Clips, Processing, read_table, signal_files
-from datamodules.bids_files import open_person as open_bids_person
-from datamodules.cohort import Cohort, Person, named
+from datamodules.bids_files import signal_files
+from datamodules.bids_recording import Processing
+from datamodules.cohort import Cohort, named
 from datamodules.cutting import Cut
 from datamodules.downloads import HUB_FACED, downloaded
+from datamodules.faced_people import COLUMN, TASK, clip_rows, open_bids, open_hub_person, subject_name
 from datamodules.faced_ratings import RATING_ITEMS
 from eeg.bands import FACED_BANDS
 from eeg.batch import Features
-from eeg.montage import FACED_CHANNELS, canonical
+from eeg.montage import FACED_CHANNELS
 from vaxis.emotions import FACED
 
 Mirror = Literal["hub", "bids"]
 ClipPart = Literal["last_30s", "all"]
 LAST_SECONDS = 30
-COLUMN = "video_index"
-TASK = "watchingVideoClips"
 MASTOIDS = ("A2", "A1")
-# The second cohort's labels of the two rows that the release calls right and left mastoid.
-SLOTS = (("HEOR", "A2"), ("HEOL", "A1"), *((canonical(name), name) for name in FACED_CHANNELS))
 # The release: 0.05-47 Hz and the mean over all 32 rows subtracted, before it drops or reorders any.
 BAND_PASS = (0.05, 47.0)
-CLIPS = Clips(
-    column=COLUMN, values=tuple(str(i) for i in range(1, len(FACED.class_of) + 1)), spelling=SLOTS, duration=None
-)
 FETCH = "complete it with: python -m datamodules fetch faced --mirror {} DIR"
 
 
@@ -59,7 +53,7 @@ class FacedMirror:
         """(people, 28, 12) self-reports in catalogue order, NaN for clips that a person does not have."""
         table = np.full((len(self.cohort.people), len(FACED.class_of), len(RATING_ITEMS)), np.nan)
         for own, person in zip(table, self.cohort.people):
-            for file, row in _rows(person):
+            for file, row in clip_rows(person):
                 own[int(row[COLUMN]) - 1] = [_rating(row, item.capitalize(), file) for item in RATING_ITEMS]
         return table
 
@@ -156,7 +150,7 @@ def _open(root: Path, kind: Mirror, **options: Any) -> FacedMirror:
 def _hub(root: Path, *, subjects: tuple[str, ...] | None, cut: Cut, scalp: bool, sampling_rate: int) -> Cohort:
     recordings: dict[str, hub.HubRecording] = {}
     for recording in hub.Repository(root=root).recordings:
-        name = _subject(str(recording.description.get("subject")), recording.folder)
+        name = subject_name(str(recording.description.get("subject")), recording.folder)
         if name in recordings:
             raise ValueError(f"{recording.folder} is of {name}, and so is {recordings[name].folder}; remove one")
         recordings[name] = recording
@@ -175,35 +169,8 @@ def _hub(root: Path, *, subjects: tuple[str, ...] | None, cut: Cut, scalp: bool,
     return Cohort(people=people, channels=channels, cut=cut, reopen=open_hub_person, parameters={"mirror": "hub"})
 
 
-def open_hub_person(files: tuple[Path, ...]) -> hub.HubPerson:
-    """A person of the hub's repository; the clip of every window is that of its ``video_index``.
-
-    Raises:
-        ValueError: a clip twice, or a target that is not the class of its clip.
-    """
-    (recording,) = hub.recordings_of(files)
-    clips, targets = recording.column(COLUMN) - 1, recording.column("target")
-    if not 0 <= clips.min() <= clips.max() < len(FACED.class_of):
-        raise ValueError(
-            f"{recording.table_file}: {COLUMN} must lie in 1..28, found {clips.min() + 1}..{clips.max() + 1}"
-        )
-    wrong = np.flatnonzero(np.array(FACED.class_of)[clips] != targets)
-    if len(wrong):
-        clip, target = clips[wrong[0]], targets[wrong[0]]
-        raise ValueError(
-            f"{recording.table_file}: row {wrong[0]} has target {target}, but video_index {clip + 1} is "
-            f"{FACED.classes[FACED.class_of[clip]]} ({FACED.class_of[clip]}); this revision counts classes otherwise"
-        )
-    runs = [clips[block.rows] for block in recording.blocks]
-    if any(len(set(ids.tolist())) > 1 for ids in runs) or len({int(ids[0]) for ids in runs}) < len(runs):
-        raise ValueError(f"{recording.table_file}: every {COLUMN} must have one run of windows; fetch the file again")
-    spelled = tuple(dict(SLOTS).get(canonical(name), name) for name in recording.channels)
-    name = _subject(str(recording.description.get("subject")), recording.folder)
-    return hub.person(name, (recording,), [[(int(ids[0]), 0) for ids in runs]], channels=spelled)
-
-
 def _bids(root: Path, *, subjects: tuple[str, ...] | None, cut: Cut, scalp: bool, sampling_rate: int) -> Cohort:
-    files = {_subject(label, root): found for label, found in signal_files(root, task=TASK).items()}
+    files = {subject_name(label, root): found for label, found in signal_files(root, task=TASK).items()}
     processing = Processing(sampling_rate=sampling_rate, band_pass=BAND_PASS, notch=None, average=True)
     reopen = partial(open_bids, processing=processing)
     subjects = subjects or tuple(sorted(files))
@@ -215,35 +182,6 @@ def _bids(root: Path, *, subjects: tuple[str, ...] | None, cut: Cut, scalp: bool
     return Cohort(people=people, channels=channels, cut=cut, reopen=reopen, parameters=parameters)
 
 
-def open_bids(files: tuple[Path, ...], *, processing: Processing) -> Person:
-    """A person of NEMAR nm000112.
-
-    Raises:
-        ValueError: a clip twice, or an emotion that is not that of its clip.
-    """
-    label = files[0].name.split("_")[0].removeprefix("sub-")
-    person = open_bids_person(files, name=_subject(label, files[0]), clips=CLIPS, processing=processing)
-    if len(set(person.clip.tolist())) < len(person.clip):
-        raise ValueError(f"{person.sources[1]}: a {COLUMN} occurs twice; copy the file again")
-    for file, row in _rows(person):
-        expected = FACED.classes[FACED.class_of[int(row[COLUMN]) - 1]]
-        label = row.get("emotion_label", "\\").lower()
-        if label not in (expected, "\\" if expected == "neutral" else expected):
-            raise ValueError(
-                f"{file}: video_index {row[COLUMN]} is {expected}, emotion_label says {label}; copy it again"
-            )
-    return person
-
-
-def _rows(person: Person) -> Iterator[tuple[Path, dict[str, str]]]:
-    """The row of each clip of a person, in either mirror."""
-    for file in person.sources:
-        if file.suffix == ".tsv":
-            for row in read_table(file):
-                if row.get(COLUMN, "n/a") != "n/a" and row.get("i_window_in_trial", "0") == "0":
-                    yield file, row
-
-
 def _rating(row: dict[str, str], column: str, file: Path) -> float:
     try:
         return float(row[column])
@@ -251,12 +189,6 @@ def _rating(row: dict[str, str], column: str, file: Path) -> float:
         raise ValueError(
             f"{file}: {column} of clip {row[COLUMN]} is {row.get(column)!r}, not a rating; use --data.labels target"
         ) from None
-
-
-def _subject(label: str, file: Path) -> str:
-    if not label.isdigit():
-        raise ValueError(f"{file}: subject {label!r} is not a number as in FACED; is it another data set?")
-    return f"sub{int(label):03d}"
 
 
 def _is_mirror(folder: Path) -> bool:
@@ -287,7 +219,8 @@ def _differences(mirror: FacedMirror) -> Iterator[str]:
     yield from cohort.absent(FACED)
     counts = np.concatenate([cut.counts(p.samples, sampling_rate=cohort.sampling_rate) for p in cohort.people])
     part = "the last 30 s" if cut.last else "all whole pieces from the start"
-    yield f"{counts.min()} to {counts.max()} trials a person and clip: {part} of each clip" + (
+    number = f"{counts.min()} to {counts.max()}" if counts.min() < counts.max() else f"{counts.min()}"
+    yield f"{number} trials a person and clip: {part} of each clip" + (
         ""
         if mirror.kind == "bids"
         else "; its windows start with the clip and drop what is left over, so they end up to 10 s before it does"

@@ -129,8 +129,8 @@ class SEEDV(EEGDataModule):
             seconds=self.window_seconds,
             table=OFFICIAL,
         )
-        if mirror and self.notch is not None:
-            raise ValueError("--data.notch: the mirror's windows are cut and filtered already; leave it out")
+        if mirror and (self.notch is not None or self.left_out):
+            raise ValueError("--data.notch and --data.exclude_recordings are for the official files; leave them out")
         return mirror
 
     @property

@@ -10,7 +10,7 @@ import pytest
 from scipy.io import savemat
 from scipy.signal import resample
 
-from datamodules import faced
+from datamodules import faced, faced_info
 from datamodules.faced import FACED
 from datamodules.faced_ratings import RATING_ITEMS
 from vaxis import emotions
@@ -223,9 +223,9 @@ def test_recording_info_with_its_mark_and_blank(tmp_path: Path) -> None:
     path = tmp_path / "Recording_info.csv"
     lines = "sub,Gender,Age,Cohort ,Sample_rate,Unit\nsub000,F,21,1,1000,uV\nsub122,M,22.0,2,250,V\n"
     path.write_text(lines, encoding="utf-8-sig")
-    info = faced.recording_info(tmp_path)
+    info = faced_info.recording_info(tmp_path)
     assert list(info) == ["sub000", "sub122"]
-    assert info["sub122"] == faced.Recording(cohort=2, sampling_rate=250, gender="M", age=22, unit="V")
+    assert info["sub122"] == faced_info.Recording(cohort=2, sampling_rate=250, gender="M", age=22, unit="V")
     path.write_text(lines.replace("Cohort ", "Group"), encoding="utf-8-sig")
     with pytest.raises(ValueError, match=r"Recording_info\.csv: no column Cohort"):
-        faced.recording_info(tmp_path)
+        faced_info.recording_info(tmp_path)

@@ -18,7 +18,7 @@ CLASS_OF = SEEDV.taxonomy.class_of
 def values(person: int, session: int) -> np.ndarray:
     """(windows, channels, samples) microvolt."""
     w, c, t = np.ogrid[: 15 * WINDOWS, : len(NAMES), :RATE]
-    return (person * 10 + session + w / 8 + c / 64 + t / 1024).astype(np.float32)
+    return (person * 10 + session + w / 8 + c / 64 + (1 + w % 7) * t / 1024).astype(np.float32)
 
 
 def write_seedv(root: Path, *, clock: str = "recording", number=lambda k: k, clips: int = 15) -> Path:
@@ -92,8 +92,9 @@ def test_clips_that_cannot_be_told_are_refused(tmp_path):
 
 def test_what_the_mirror_cannot_give(tmp_path):
     root = write_seedv(tmp_path / "a")
-    with pytest.raises(ValueError, match=r"--data\.notch: the mirror's windows are cut and filtered already"):
-        _ = module(root, tmp_path, features="raw", notch=50.0).spec
+    for option in ({"notch": 50.0}, {"exclude_recordings": ("1_1",)}):
+        with pytest.raises(ValueError, match=r"notch and --data\.exclude_recordings are for the official files"):
+            _ = module(root, tmp_path, features="raw", **option).spec
     with pytest.raises(ValueError, match=r"SEEDV needs --data\.root DIR, or --data\.mirror hub"):
         SEEDV()
     with pytest.raises(ValueError, match="is no copy of braindecode/seed-v"):

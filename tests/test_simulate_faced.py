@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 import torch
 
-from datamodules.faced import ratings, read_subject, recording_info
+from datamodules.faced import ratings, read_subject
+from datamodules.faced_info import recording_info
 from datamodules.simulate import main
 from datamodules.simulated import SimulatedFACED
 from datamodules.simulation import faced_files
