@@ -1,7 +1,8 @@
 """What a command of ``python -m analysis`` is, what it hands back, and the file that becomes of it.
 
 A command is a file in ``analysis/`` with two functions; its name is the file's, its help the first line of its
-docstring. Files without them are libraries and are not listed::
+docstring. Files without them are libraries and are not listed (``add_arguments`` gets a ``console.arguments.Arguments``,
+the one style of flags)::
 
     def add_arguments(parser: argparse.ArgumentParser) -> None: ...   # its own flags, beside RUN... and --out
     def main(args: argparse.Namespace) -> Findings: ...               # args.runs, args.out and its own
@@ -16,16 +17,20 @@ and, with ``--out DIR``, written to ``DIR/NAME.json``.
 import ast
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from records.files import atomic
+from records.layout import RESULT
+from records.run import Run
 
 FORMAT = 1
 FOLDER = Path(__file__).parent
 FUNCTIONS = {"add_arguments", "main"}
+CALIBRATION = {"calibrate", "recover"}  # both in a file of analysis/: python -m benchmarks.calibrate finds it
+BESIDE = "beside: "  # begins the name of a p-value that is known not to be uniform, such as the paper's own
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,13 +90,38 @@ class Findings:
 
 def commands() -> dict[str, str]:
     """Names of the commands and the first lines of their docstrings, read from the source: nothing is imported."""
+    return _files_with(FUNCTIONS)
+
+
+def calibrated() -> dict[str, str]:
+    """The same of the files that bring null and planted cohorts of their own; see ``benchmarks/calibrate.py``."""
+    return _files_with(CALIBRATION)
+
+
+def _files_with(functions: set[str]) -> dict[str, str]:
     found = {}
     for path in sorted(FOLDER.glob("*.py")):
         tree = ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
-        functions = {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
-        if functions >= FUNCTIONS:
+        if {node.name for node in tree.body if isinstance(node, ast.FunctionDef)} >= functions:
             found[path.stem] = (ast.get_docstring(tree) or "").split("\n")[0]
     return found
+
+
+def runs_in(paths: Sequence[Path]) -> list[Run]:
+    """The finished runs of some paths, each a run directory or a folder with runs at any depth; each run once.
+
+    Raises:
+        FileNotFoundError: no such folder, or no finished run in it.
+    """
+    found: dict[Path, Run] = {}
+    for path in paths:
+        if not path.is_dir():
+            raise FileNotFoundError(f"no folder {path}; name a run directory, or a folder of runs")
+        folders = [path] if (path / RESULT).is_file() else sorted(file.parent for file in path.rglob(RESULT))
+        if not folders:
+            raise FileNotFoundError(f"no finished run in {path} (no {RESULT}); train one, or name another folder")
+        found |= {folder.resolve(): Run.load(folder) for folder in folders if folder.resolve() not in found}
+    return list(found.values())
 
 
 def finite(value: Any) -> Any:
