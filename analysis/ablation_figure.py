@@ -13,6 +13,7 @@ from figures.style import BLUE, GREY, ORANGE, PALE
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+LABELS = {"axis": "axis in h", "class_pc1": "class PC1", "best_pc": "best PC"}
 SHADES = {"isotropic": PALE, "variance": GREY, "permuted": ORANGE}
 
 
@@ -40,7 +41,7 @@ def picture(effects: Sequence[RunEffects], found: dict[tuple[str, str], Effect])
                 -effect.lost, row + 0.4, "D", color=BLUE, label="the direction [95 % people]" if row == 0 else None
             )
         axes.axvline(0, color="black", linewidth=0.6)
-        axes.set_yticks(range(len(names)), [name.replace("_", " ") for name in names] if action == "removed" else [])
+        axes.set_yticks(range(len(names)), [LABELS.get(name, name) for name in names] if action == "removed" else [])
         axes.set_ylim(len(names) - 0.35, -0.5)
         axes.set_xlabel("change of balanced accuracy")
         axes.set_title(f"direction {action}")

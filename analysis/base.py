@@ -1,8 +1,7 @@
 """What a command of ``python -m analysis`` is, what it hands back, and the file that becomes of it.
 
 A command is a file in ``analysis/`` with two functions; its name is the file's, its help the first line of its
-docstring. Files without them are libraries and are not listed (``add_arguments`` gets a ``console.arguments.Arguments``,
-the one style of flags)::
+docstring. Files without them are libraries and are not listed. Flags are those of ``console.arguments.Arguments``::
 
     def add_arguments(parser: argparse.ArgumentParser) -> None: ...   # its own flags, beside RUN... and --out
     def main(args: argparse.Namespace) -> Findings: ...               # args.runs, args.out and its own
@@ -20,11 +19,13 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from records.files import atomic
 from records.layout import RESULT
-from records.run import Run
+
+if TYPE_CHECKING:
+    from records.run import Run
 
 FORMAT = 1
 FOLDER = Path(__file__).parent
@@ -107,12 +108,14 @@ def _files_with(functions: set[str]) -> dict[str, str]:
     return found
 
 
-def runs_in(paths: Sequence[Path]) -> list[Run]:
+def runs_in(paths: Sequence[Path]) -> "list[Run]":
     """The finished runs of some paths, each a run directory or a folder with runs at any depth; each run once.
 
     Raises:
         FileNotFoundError: no such folder, or no finished run in it.
     """
+    from records.run import Run
+
     found: dict[Path, Run] = {}
     for path in paths:
         if not path.is_dir():

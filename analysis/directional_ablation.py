@@ -4,7 +4,7 @@
 
 Directions are found on validation people: where features covary with the axis, the first component of the class means,
 and the component of the within-class residual that follows the axis. Each is removed from, and amplified in, every
-token of the encoder's output, and the unchanged classifier is asked about the test people (arXiv 2606.00129, section 3).
+token of the encoder's output, and the unchanged classifier is asked about the test people (arXiv 2606.00129).
 
 Three nulls stand beside each loss. Uniform directions have the same norm, which is the paper's null; they carry less
 variance than a leading component, so it is passed too easily. Directions of the same variance repair that. Directions
