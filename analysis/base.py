@@ -72,7 +72,8 @@ class Findings:
     Attributes:
         text: for the terminal.
         numbers: by name.
-        detail: more for the JSON file, beside the numbers; a record with a ``format`` of its own keeps it.
+        detail: more for the JSON file, beside the numbers; a record with a ``format`` of its own keeps it. Of it the
+            report of the paper reads ``dataset``, ``notes`` and ``published`` (number to v1, revision and note).
     """
 
     text: str
