@@ -18,7 +18,8 @@ TEMPLATE = Path(__file__).with_name("report.html.j2")
 class Table:
     """Numbers that scroll by themselves on a narrow screen; the first row is bold unless ``kind`` is ``even``.
 
-    ``prose`` is for rows of words, which break; a ``folded`` table shows this line until it is opened.
+    ``numbers`` breaks long names in its first column; ``prose`` is for rows of words, which break and stand below each
+    other on a narrow screen. A ``folded`` table shows this line until it is opened.
     """
 
     shape: ClassVar[str] = "table"

@@ -56,15 +56,50 @@ class Answer:
 
     Attributes:
         claim: the claim.
-        ours: our numbers in words; empty where there is none.
-        simulated: whether they are of a simulation; None where there is none.
-        source: file of them.
+        value: our number; None where there is none.
+        more: how many others fit the claim as well.
+        source: file and name of it.
     """
 
     claim: Claim
-    ours: str = ""
-    simulated: bool | None = None
+    value: Value | None = None
+    more: int = 0
     source: str = ""
+
+    @property
+    def simulated(self) -> bool | None:
+        """Whether our number is of a simulation; None where there is none."""
+        return self.value.simulated if self.value else None
+
+    @property
+    def number(self) -> str:
+        """Our number with its interval; empty where there is none."""
+        if self.value is None:
+            return ""
+        more = f" and {self.more} more" if self.more else ""
+        number = "not defined" if math.isnan(self.value.value) else f"{self.value.value:.3f}"
+        ends = self.value.interval
+        return number + (f" [{ends[0]:.3f}, {ends[1]:.3f}]" if ends else "") + more
+
+    @property
+    def beside(self) -> str:
+        """Null and p of our number."""
+        own, said = self.value, []
+        if own and own.null_mean is not None:
+            said.append(f"null {own.null_mean:.3f}" + ("" if own.null_95 is None else f" (95 % {own.null_95:.3f})"))
+        if own and own.p_value is not None:
+            said.append(f"p {p_text(own.p_value)}")
+        return ", ".join(said)
+
+    @property
+    def n(self) -> str:
+        """What it is made from."""
+        return str(self.value.n) if self.value else ""
+
+    @property
+    def ours(self) -> str:
+        """All of it in one line."""
+        return ", ".join(text for text in (self.number, self.beside, self.n and f"n {self.n}") if text)
 
     @property
     def status(self) -> str:
@@ -120,16 +155,6 @@ def matching(result: Result, pattern: str) -> dict[str, Value]:
     """Numbers of a result whose name fits a pattern in which only ``*`` means something."""
     escaped = pattern.replace("[", "[[]").replace("?", "[?]")
     return {name: value for name, value in result.numbers.items() if fnmatchcase(name, escaped)}
-
-
-def in_words(value: Value) -> str:
-    """A number with what it must be read beside."""
-    beside = [f"[{value.interval[0]:.3f}, {value.interval[1]:.3f}]"] if value.interval else []
-    if value.null_mean is not None:
-        beside.append(f"null {value.null_mean:.3f}" + ("" if value.null_95 is None else f" (95 % {value.null_95:.3f})"))
-    beside += [f"p {p_text(value.p_value)}"] if value.p_value is not None else []
-    number = "not defined" if math.isnan(value.value) else f"{value.value:.3f}"
-    return ", ".join([" ".join([number, *beside[:1]]), *beside[1:], f"n {value.n}"])
 
 
 def main(argv: Sequence[str]) -> int:
@@ -188,7 +213,7 @@ def _answer(claim: Claim, results: Sequence[Result], lines: dict[str, Interventi
         d = line.measured
         ends = (d.low, d.high) if math.isfinite(d.low) else None
         own = Value(value=d.mean, n=d.n, simulated=bool(line.simulated), p_value=d.p, interval=ends)
-        return Answer(claim=claim, ours=in_words(own), simulated=own.simulated, source=str(line.asked.treated))
+        return Answer(claim=claim, value=own, source=str(line.asked.treated))
     where = claim.ours or {}
     for result in results:
         wanted = where.get("dataset", "")
@@ -196,7 +221,5 @@ def _answer(claim: Claim, results: Sequence[Result], lines: dict[str, Interventi
             continue
         if values := matching(result, where["number"]):
             name, value = next(iter(values.items()))
-            more = f" and {len(values) - 1} more" if len(values) > 1 else ""
-            ours = f"{in_words(value)}{more}"
-            return Answer(claim=claim, ours=ours, simulated=value.simulated, source=f"{result.file}: {name}")
+            return Answer(claim=claim, value=value, more=len(values) - 1, source=f"{result.file}: {name}")
     return Answer(claim=claim)

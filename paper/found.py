@@ -115,7 +115,8 @@ def find(folders: Sequence[Path]) -> Found:
                 elif (result := _result(file)) is not None:
                     results[file.resolve()] = result
             except (ValueError, KeyError, TypeError, AttributeError, OSError) as error:
-                broken.append(f"{file}: {str(error) or type(error).__name__}; make it again")
+                said = f"lacks the field {error}" if isinstance(error, KeyError) else str(error)
+                broken.append(f"{file}: {said or type(error).__name__}; make it again")
     ordered = sorted(results.values(), key=lambda result: (result.simulated, -result.file.stat().st_mtime))
     newest = sorted(tables, key=lambda file: -file.stat().st_mtime)
     return Found(results=tuple(ordered), tables=tuple(tables[file] for file in newest), broken=tuple(broken))

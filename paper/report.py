@@ -11,6 +11,7 @@ import math
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
+from textwrap import shorten
 
 from analysis import dose_curves
 from analysis.base import commands
@@ -86,7 +87,9 @@ def write(out: Path, found: Found, *, command: str, looked: Sequence[Path]) -> d
 
 def pages(found: Found, *, command: str, looked: Sequence[Path]) -> list[Section]:
     """The sections: claims, then the interventions, then each result."""
-    sections = [_claims(answer(found))]
+    answers = answer(found)
+    parts = dict.fromkeys(one.claim.about for one in answers)
+    sections = [_claims(part, [one for one in answers if one.claim.about == part]) for part in parts]
     sections += _interventions(found)
     sections += [_result(result) for result in found.results]
     return [*sections, _missing(found), _reproduce(command, looked)]
@@ -99,8 +102,8 @@ def _head(found: Found) -> dict[str, object]:
     parts = [
         "Every number stands beside that of the published version (v1, May 2026) and of its authors' revision "
         f"(September 2026), where they give one. Of {len(claims())} claims the revision changes {counts['revised']} "
-        f"and withdraws {counts['withdrawn']}. A published number was measured on other runs than ours: the columns are "
-        "beside each other to be read, not subtracted."
+        f"and withdraws {counts['withdrawn']}. A published number was measured on other runs than "
+        "ours: the columns are beside each other to be read, not subtracted."
     ]
     banner = f"{SIMULATED} The column data says of which numbers that is true." if simulated else ""
     return {
@@ -116,24 +119,24 @@ def _head(found: Found) -> dict[str, object]:
     }
 
 
-def _claims(answers: Sequence[Answer]) -> Section:
-    head = ("claim", "v1", "revision", "ours", "data", "status")
-    rows_of = [
-        [one.claim.claim, one.claim.v1, one.claim.revision, one.ours, _data(one.simulated), one.status]
-        for one in answers
-        if not one.claim.id.startswith("row-")
-    ]
-    caption = "The rows of the table of interventions follow below. Our numbers come from the results further down."
-    return Section(title="Claims", blocks=[Table(head=head, rows=rows_of, caption=caption, kind="prose")])
+def _claims(part: str, answers: Sequence[Answer]) -> Section:
+    head = ("claim", "v1", "revision", "ours", "null, p", "n", "data", "status")
+    table = []
+    for one in answers:
+        if not one.claim.id.startswith("row-"):  # those have a table of their own
+            cells = [one.number, one.beside, one.n, _data(one.simulated)]
+            claim = one.claim.claim + (f" ({one.claim.note})" if one.claim.note else "")
+            table.append([claim, one.claim.v1, one.claim.revision, *cells, one.status])
+    return Section(title=f"Claims: {part}", blocks=[Table(head=head, rows=table, kind="prose")])
 
 
 def _interventions(found: Found) -> list[Section]:
     """The rows that are finished and those that are not, with the figures of what is there."""
     lines = intervention_lines(found)
     by_row = {one.claim.id.removeprefix("row-"): one for one in answer(found) if one.claim.id.startswith("row-")}
-    head = ("row", "strategy", "v1 (p)", "revision", "ours [95 %]", "p", "Holm", "n", "data", "judged")
+    head = ("row", "v1 (p)", "revision", "ours [95 %]", "p", "Holm", "n", "data", "judged")
     table = [
-        [name, rows()[name].label, one.claim.v1, one.claim.revision, *_line(lines.get(name))]
+        [f"{name}: {rows()[name].label}", one.claim.v1, one.claim.revision, *_line(lines.get(name))]
         for name, one in by_row.items()
     ]
     caption = (
@@ -169,11 +172,11 @@ def _result(result: Result) -> Section:
     rest = [name for name in result.numbers if name not in published]
     blocks: list = [Text(text=text, soft=number > 0) for number, text in enumerate(result.text)]
     if first and len(result.numbers) > SHOWN:
-        blocks.append(Table(head=HEAD, rows=[_number(result, name, published) for name in first], kind="even"))
+        blocks.append(Table(head=HEAD, rows=[_number(result, name, published) for name in first], kind="numbers"))
         first = []
     if table := [_number(result, name, published) for name in (*first, *rest)]:
         folded = f"{len(table)} more numbers" if len(table) > SHOWN else ""
-        blocks.append(Table(head=HEAD, rows=table, kind="even", folded=folded))
+        blocks.append(Table(head=HEAD, rows=table, kind="numbers", folded=folded))
     for file in result.pictures:
         name = file.stem.replace("_", " ")
         blocks.append(Picture.read(file.read_bytes(), str(file), alt=f"{name}, {file.parent.name}"))
@@ -188,12 +191,15 @@ def _published(result: Result) -> dict[str, tuple[str, str]]:
     for claim in claims():
         where = claim.ours or {}
         if where.get("analysis") == result.analysis and where.get("dataset", result.dataset) == result.dataset:
-            for name in matching(result, where["number"]):
+            # Several numbers may fit; the claim is about the one that stands beside it above.
+            for name in list(matching(result, where["number"]))[:1]:
                 found[name] = (claim.v1, claim.revision)
     for name, said in result.published.items():
         if name in result.numbers:
             found[name] = (_said(said.get("v1")), _said(said.get("revision")))
-    return {name: values for name, values in found.items() if any(values)}
+    # A claim in words does not fit beside numbers, and stands above.
+    short = {name: [shorten(text, 20, placeholder=" ...") for text in values] for name, values in found.items()}
+    return {name: (v1, revision) for name, (v1, revision) in short.items() if v1 or revision}
 
 
 def _number(result: Result, name: str, published: dict[str, tuple[str, str]]) -> list[str]:
