@@ -67,8 +67,8 @@ def _alignment(rng: np.random.Generator) -> dict[str, float]:
 
     v, clips = positions(rng), rng.normal(size=(9, WIDTH))[CLASS_OF] + 0.5 * rng.normal(size=(28, WIDTH))
     val, test = (clips + 0.3 * rng.normal(size=clips.shape) for _ in range(2))
-    options = {"draws": DRAWS, "seed": int(rng.integers(2**31))}
-    pc1 = class_pc1(test, v, CLASS_OF, **options)
+    seed = int(rng.integers(2**31))
+    pc1 = class_pc1(test, v, CLASS_OF, draws=DRAWS, seed=seed)
     residuals, components = residual_components(test, CLASS_OF)
     scores = residuals @ components.T
     best = max(stats.pearsonr(scores[:, j], v - _class_means(v)).pvalue * -1 for j in range(len(components)))
@@ -76,9 +76,9 @@ def _alignment(rng: np.random.Generator) -> dict[str, float]:
     plain = 2 * stats.t.sf(pc1.value * np.sqrt(7 / max(1 - pc1.value**2, 1e-12)), 7)
     return {
         "class PC1 |r|, permuted axis": pc1.p_value,
-        "V-axis cosine, permuted axis": vaxis_cosine(test, v, CLASS_OF, **options).p_value,
+        "V-axis cosine, permuted axis": vaxis_cosine(test, v, CLASS_OF, draws=DRAWS, seed=seed).p_value,
         "within-class residual |r|, picked on validation": within_class_residual(
-            val, test, v, CLASS_OF, **options
+            val, test, v, CLASS_OF, draws=DRAWS, seed=seed
         ).p_value,
         f"{BESIDE}class PC1 |r|, p of a correlation (n 9)": plain,
         f"{BESIDE}best residual component in sample, p of a correlation": -best,

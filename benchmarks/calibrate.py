@@ -8,8 +8,8 @@ Every file of ``analysis/`` with two functions takes part; a new analysis is cal
 A p-value is calibrated if at most 5 % of null cohorts fall at or below .05, within the binomial interval, and its
 distribution is nowhere above that of a uniform one; fewer is conservative and said so. Names that begin with
 ``beside: `` or ``as_published`` are statistics known to fail, the paper's own above all, shown beside those that repair
-them and not judged. A recovered number is judged by its name: ``coverage`` must hold .95 within its binomial interval,
-``cos`` or ``cosine`` reach .95; others are shown. SIMULATED throughout. The exit code is 1 if anything judged fails.
+them and not judged. A recovered number is judged by its name: ``coverage`` must reach .95 within its binomial interval
+(more is conservative), ``cos`` or ``cosine`` reach .95; others are shown. SIMULATED throughout. The exit code is 1 if anything judged fails.
 """
 
 import importlib
@@ -40,7 +40,7 @@ class Row:
         found: share at or below .05, or the recovered number.
         interval: 95 % binomial interval of a share; None for other numbers.
         ks: two-sided Kolmogorov-Smirnov p against the uniform distribution; None for recovered numbers.
-        judgement: ``uniform``, ``conservative``, ``holds``, ``shown`` or ``FAILS``.
+        judgement: ``uniform``, ``holds``, ``conservative``, ``shown`` or ``FAILS``.
     """
 
     analysis: str
@@ -86,9 +86,9 @@ def planted_row(analysis: str, name: str, value: float, *, cohorts: int) -> Row:
     if name.startswith(NOT_JUDGED):
         name = name.removeprefix(BESIDE)
     elif "coverage" in name:
-        held = stats.binomtest(round(value * cohorts), cohorts, NOMINAL, alternative="two-sided")
+        held = stats.binomtest(round(value * cohorts), cohorts, NOMINAL)
         interval = tuple(held.proportion_ci())
-        judgement = "holds" if held.pvalue >= STRICT else "FAILS"
+        judgement = "holds" if held.pvalue >= STRICT else "FAILS" if value < NOMINAL else "conservative"
     elif "cosine" in name or name.startswith("cos"):
         judgement = "holds" if value >= COSINE else "FAILS"
     return Row(
