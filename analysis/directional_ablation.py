@@ -49,7 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--draws", type=int, default=DRAWS, metavar="N", help="random directions of each kind (default %(default)s)"
     )
     parser.add_argument("--checkpoint", default="best", metavar="NAME", help="best, last or the number of a kept epoch")
-    parser.add_argument("--device", default="auto", metavar="NAME", help="auto, cpu or cuda")
+    parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"), help="(auto)")
 
 
 def main(args: argparse.Namespace) -> Findings:
@@ -98,9 +98,13 @@ def ablate(run_dir: Path, *, draws: int = DRAWS, checkpoint: str | int = "best",
         checkpoint: as in ``open_run``.
         device: as in ``open_run``.
     """
+    import torch
+
     from analysis.ablated import answers
     from command_line.reopen import open_run
 
+    if device == "cuda" and not torch.cuda.is_available():
+        raise ValueError("--device cuda: there is no GPU here; leave it out, or give cpu")
     opened = open_run(run_dir, checkpoint=checkpoint, device=device)
     targets, spec = opened.decoder.targets, opened.contents.spec
     assert targets is not None  # a decoder that was restored has its targets

@@ -9,7 +9,8 @@ A p-value is calibrated if at most 5 % of null cohorts fall at or below .05, wit
 distribution is nowhere above that of a uniform one; fewer is conservative and said so. Names that begin with
 ``beside: `` or ``as_published`` are statistics known to fail, the paper's own above all, shown beside those that repair
 them and not judged. A recovered number is judged by its name: ``coverage`` must reach .95 within its binomial interval
-(more is conservative), ``cos`` or ``cosine`` reach .95; others are shown. SIMULATED throughout. The exit code is 1 if anything judged fails.
+(more is conservative), ``cos`` or ``cosine`` reach .95; others are shown. SIMULATED throughout. The exit code is 1 if
+anything that is judged fails.
 """
 
 import importlib
