@@ -95,7 +95,7 @@ def commands() -> dict[str, str]:
     return _files_with(FUNCTIONS)
 
 
-def calibrated() -> dict[str, str]:
+def calibrations() -> dict[str, str]:
     """The same of the files that bring null and planted cohorts of their own; see ``benchmarks/calibrate.py``."""
     return _files_with(CALIBRATION)
 

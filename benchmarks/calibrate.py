@@ -21,7 +21,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from analysis.base import BESIDE, calibrated
+from analysis.base import BESIDE, calibrations
 from console.arguments import Arguments
 from console.errors import one_line_errors
 
@@ -139,7 +139,7 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--seed", type=int, default=0, help="of the first cohort")
     parser.add_argument("--only", nargs="+", metavar="NAME", help="files of analysis/; by default all that can")
     args = parser.parse_args(argv)
-    known = calibrated()
+    known = calibrations()
     if unknown := set(args.only or ()) - set(known):
         raise ValueError(f"--only {', '.join(sorted(unknown))}: no such calibration; there is {', '.join(known)}")
     if args.cohorts < 10:

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from analysis.base import BESIDE, calibrated
+from analysis.base import BESIDE, calibrations
 from benchmarks import calibrate
 from benchmarks.calibrate import main, null_row, planted_row, table
 
@@ -70,7 +70,7 @@ def test_a_new_analysis_is_calibrated_by_having_the_two_functions(tmp_path, monk
     )
     (tmp_path / "half.py").write_text('"""Half."""\ndef calibrate(*, cohorts, seed): ...\n')
     monkeypatch.setattr("analysis.base.FOLDER", tmp_path)
-    assert calibrated() == {"mine": "Mine."}
+    assert calibrations() == {"mine": "Mine."}
     p = iter([np.linspace(0.01, 1, 40), np.full(40, 0.01)])
     fake = SimpleNamespace(
         calibrate=lambda *, cohorts, seed: {"|r|": next(p)[:cohorts]},
@@ -90,7 +90,7 @@ def test_the_table_is_markdown(uniform):
     assert {line.replace("\\|", "").count("|") for line in table(rows).splitlines()} == {8}
 
 
-@pytest.mark.parametrize("name", sorted(calibrated()))
+@pytest.mark.parametrize("name", sorted(calibrations()))
 def test_every_analysis_is_calibrated_on_a_few_cohorts(name):
     """The fast subset; ``make calibrate`` is the whole."""
     rows = calibrate.rows_of(name, cohorts=10, seed=3)
