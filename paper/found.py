@@ -10,7 +10,7 @@ from typing import Any
 
 from paper.table import NAME as TABLE
 from paper.table import Table
-from records.layout import CHECKPOINTS, EPOCHS, RESULT
+from records.layout import CHECKPOINTS, EPOCHS
 
 VERDICT = "verdict.json"
 SKIPPED = {"wandb", CHECKPOINTS, EPOCHS, "__pycache__"}
@@ -123,12 +123,9 @@ def find(folders: Sequence[Path]) -> Found:
 
 
 def _files(folder: Path) -> Iterator[Path]:
-    """JSON files; a run directory holds none of these."""
+    """JSON files outside of checkpoints and W&B records."""
     for place, folders, files in os.walk(folder):
         folders[:] = sorted(name for name in folders if name not in SKIPPED and name[0] != ".")
-        if RESULT in files:
-            folders.clear()
-            continue
         yield from (Path(place) / name for name in sorted(files) if name.endswith(".json"))
 
 

@@ -96,7 +96,7 @@ def pages(found: Found, *, command: str, looked: Sequence[Path]) -> list[Section
 
 
 def _head(found: Found) -> dict[str, object]:
-    simulated = any(part.simulated for part in (*found.results, *found.tables))
+    simulated = any(result.simulated for result in found.results) or any(table.simulated for table in found.tables)
     real = sum(not result.simulated for result in found.results) + sum(not table.simulated for table in found.tables)
     counts = {status: sum(claim.status == status for claim in claims()) for status in ("revised", "withdrawn")}
     parts = [
