@@ -2,7 +2,7 @@
 PYTHON ?= python3
 PY := .venv/bin/python
 
-.PHONY: train test test-slow coverage lint docs bench bench-networks bench-vaxis bench-sweeps clean
+.PHONY: train test test-slow coverage lint docs bench bench-networks bench-vaxis bench-sweeps calibrate clean
 
 # One seed on the folds of new clips, for what survives there; --new_clips_seeds 2 or more also compare the arms on them.
 train: .venv/ready  ## the main job: a verdict on an alignment loss, on a simulated FACED cohort
@@ -38,6 +38,9 @@ bench-vaxis: .venv/ready  ## reading texts with a language model: the plain tran
 
 bench-sweeps: .venv/ready  ## trials as processes against Optuna in one process with ddp_spawn
 	$(PY) -m benchmarks.sweeps
+
+calibrate: .venv/ready  ## p-values without an effect and intervals with one, over 500 simulated cohorts an analysis
+	$(PY) -m benchmarks.calibrate --cohorts 500
 
 .venv/ready: requirements.txt requirements-dev.txt
 	@$(PYTHON) -c 'import sys; assert (3, 11) <= sys.version_info < (3, 14), "Python 3.11, 3.12 or 3.13 is needed; name one: make PYTHON=python3.12"'

@@ -1,6 +1,5 @@
 """``python -m analysis NAME RUN... [--out DIR]``: one analysis of finished runs; without a name, the list of them."""
 
-import argparse
 import difflib
 import importlib
 import sys
@@ -8,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from analysis.base import commands
+from console.arguments import Arguments
 from console.errors import one_line_errors
 
 HELP = """\
@@ -28,7 +28,7 @@ def main(args: Sequence[str] | None = None) -> None:
     known = commands()
     if not words or words[0] in ("-h", "--help"):
         print(HELP)
-        print("\n".join(f"  {name:<17} {summary}" for name, summary in known.items()))
+        print("\n".join(f"  {name:<21} {summary}" for name, summary in known.items()))
         return
     name = words[0]
     if name not in known:
@@ -41,12 +41,7 @@ def main(args: Sequence[str] | None = None) -> None:
 
 def _run(name: str, words: list[str]) -> None:
     command = importlib.import_module(f"analysis.{name}")
-    parser = argparse.ArgumentParser(
-        prog=f"python -m analysis {name}",
-        description=command.__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+    parser = Arguments(f"python -m analysis {name}", about=command.__doc__)
     # A flag that this parser does not know may have a value, which would pass for a RUN: either runs or settings.
     settings = getattr(command, "SETTINGS", False) and words[:1] not in ([], ["-h"], ["--help"]) and words[0][0] == "-"
     settings = settings or not getattr(command, "RUNS", True)  # a command on data alone may do without any word

@@ -1,7 +1,7 @@
 """What a command of ``python -m analysis`` is, what it hands back, and the file that becomes of it.
 
 A command is a file in ``analysis/`` with two functions; its name is the file's, its help the first line of its
-docstring. Files without them are libraries and are not listed::
+docstring. Files without them are libraries and are not listed. Flags are those of ``console.arguments.Arguments``::
 
     def add_arguments(parser: argparse.ArgumentParser) -> None: ...   # its own flags, beside RUN... and --out
     def main(args: argparse.Namespace) -> Findings: ...               # args.runs, args.out and its own
@@ -16,16 +16,22 @@ and, with ``--out DIR``, written to ``DIR/NAME.json``.
 import ast
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from records.files import atomic
+from records.layout import RESULT
+
+if TYPE_CHECKING:
+    from records.run import Run
 
 FORMAT = 1
 FOLDER = Path(__file__).parent
 FUNCTIONS = {"add_arguments", "main"}
+CALIBRATION = {"calibrate", "recover"}  # both in a file of analysis/: python -m benchmarks.calibrate finds it
+BESIDE = "beside: "  # begins the name of a p-value that is known not to be uniform, such as the paper's own
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,7 +72,8 @@ class Findings:
     Attributes:
         text: for the terminal.
         numbers: by name.
-        detail: more for the JSON file, beside the numbers; a record with a ``format`` of its own keeps it.
+        detail: more for the JSON file, beside the numbers; a record with a ``format`` of its own keeps it. Of it the
+            report of the paper reads ``dataset``, ``notes`` and ``published`` (number to v1, revision and note).
     """
 
     text: str
@@ -85,6 +92,15 @@ class Findings:
 
 def commands() -> dict[str, str]:
     """Names of the commands and the first lines of their docstrings, read from the source: nothing is imported."""
+    return _files_with(FUNCTIONS)
+
+
+def calibrations() -> dict[str, str]:
+    """The same of the files that bring null and planted cohorts of their own; see ``benchmarks/calibrate.py``."""
+    return _files_with(CALIBRATION)
+
+
+def _files_with(functions: set[str]) -> dict[str, str]:
     found = {}
     for path in sorted(FOLDER.glob("*.py")):
         try:
@@ -92,10 +108,28 @@ def commands() -> dict[str, str]:
         except SyntaxError as error:  # one bad file must not hide the others
             found[path.stem] = f"cannot be read: line {error.lineno}, {error.msg}"
             continue
-        functions = {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
-        if functions >= FUNCTIONS:
+        if {node.name for node in tree.body if isinstance(node, ast.FunctionDef)} >= functions:
             found[path.stem] = (ast.get_docstring(tree) or "").split("\n")[0]
     return found
+
+
+def runs_in(paths: Sequence[Path]) -> "list[Run]":
+    """The finished runs of some paths, each a run directory or a folder with runs at any depth; each run once.
+
+    Raises:
+        FileNotFoundError: no such folder, or no finished run in it.
+    """
+    from records.run import Run
+
+    found: dict[Path, Run] = {}
+    for path in paths:
+        if not path.is_dir():
+            raise FileNotFoundError(f"no folder {path}; name a run directory, or a folder of runs")
+        folders = [path] if (path / RESULT).is_file() else sorted(file.parent for file in path.rglob(RESULT))
+        if not folders:
+            raise FileNotFoundError(f"no finished run in {path} (no {RESULT}); train one, or name another folder")
+        found |= {folder.resolve(): Run.load(folder) for folder in folders if folder.resolve() not in found}
+    return list(found.values())
 
 
 def finite(value: Any) -> Any:

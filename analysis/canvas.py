@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 R = TypeVar("R")
 
+DPI = 150
 WITHOUT, WITH, CHANCE, GRID = GREY, BLUE, ORANGE, PALE
 
 
@@ -30,7 +31,7 @@ def styled(draw: Callable[P, R]) -> Callable[P, R]:
     return within
 
 
-def png(figure: "Figure", *, dpi: int = 150) -> bytes:
+def png(figure: "Figure", *, dpi: int = DPI) -> bytes:
     """The figure as a PNG on white."""
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=dpi, facecolor="white", metadata={"Software": None})

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from analysis.canvas import png
+from analysis.canvas import DPI, png
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -16,13 +16,18 @@ TEMPLATE = Path(__file__).with_name("report.html.j2")
 
 @dataclass(frozen=True, kw_only=True)
 class Table:
-    """Numbers that scroll by themselves on a narrow screen; the first row is bold unless ``kind`` is ``even``."""
+    """Numbers that scroll by themselves on a narrow screen; the first row is bold unless ``kind`` is ``even``.
+
+    ``numbers`` breaks long names in its first column; ``prose`` is for rows of words, which break and stand below each
+    other on a narrow screen. A ``folded`` table shows this line until it is opened.
+    """
 
     shape: ClassVar[str] = "table"
     head: Sequence[str]
     rows: Sequence[Sequence[str]]
     caption: str = ""
     kind: str = ""
+    folded: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,6 +70,20 @@ class Picture:
         data = base64.b64encode(png(figure)).decode()
         return cls(data=data, width=round(figure.get_figwidth() * 96), caption=caption, alt=alt)
 
+    @classmethod
+    def read(cls, content: bytes, caption: str, *, alt: str) -> "Picture":
+        """From a PNG that ``analysis.canvas.png`` made.
+
+        Raises:
+            ValueError: it is no PNG.
+        """
+        if content[:8] != b"\x89PNG\r\n\x1a\n":
+            raise ValueError(f"{alt} is not a PNG; make it again")
+        pixels = int.from_bytes(content[16:20], "big")  # width, in the header
+        return cls(
+            data=base64.b64encode(content).decode(), width=round(pixels * 96 / DPI), caption=caption, alt=alt
+        )  # fmt: skip
+
 
 Block = Table | Facts | Text | Picture
 
@@ -77,9 +96,9 @@ class Section:
     blocks: Sequence[Block] = field(default_factory=tuple)
 
 
-def render(**context: object) -> str:
-    """The page; a name that the template needs and nobody gave is an error."""
+def render(*, contents: bool = False, **context: object) -> str:
+    """The page, with a list of its sections or without; a name that the template needs and nobody gave is an error."""
     import jinja2
 
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, keep_trailing_newline=True)
-    return environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(context)
+    return environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(context | {"contents": contents})

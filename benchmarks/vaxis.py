@@ -56,7 +56,7 @@ class Limit:
 
     def __init__(self, states: HiddenStates) -> None:
         self.states = states
-        self.layers = [m for block in states._blocks for m in block.modules() if isinstance(m, nn.Linear)]
+        self.layers = [m for block in states.blocks for m in block.modules() if isinstance(m, nn.Linear)]
 
     @torch.inference_mode()
     def read(self, texts: list[str], *, readout: str) -> None:

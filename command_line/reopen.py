@@ -62,9 +62,7 @@ class OpenRun:
             ValueError: the decoder cannot read such trials, or there is no such split.
         """
         decoder, ids, values = self.decoder, [], []
-        batches = (
-            self._of(data) if isinstance(data, Tensor) else self._batches(self.data if data is None else data, split)
-        )
+        batches = self._of(data) if isinstance(data, Tensor) else self.batches(data, split=split)
         with self.precision.forward_context():
             for batch in batches:
                 batch = Batch(*(column.to(decoder.device) for column in batch))
@@ -74,9 +72,14 @@ class OpenRun:
                 values.append(found[1].cpu().numpy())
         return Trials.once(np.concatenate(ids), np.concatenate(values), n_classes=len(self.contents.spec.classes))
 
-    def _batches(self, data: L.LightningDataModule, split: str) -> Iterator[Batch]:
-        """The batches that the Trainer would give the decoder: the last bits depend on their sizes."""
-        inner = normalise_as_trained(data, self.contents)
+    def batches(self, data: L.LightningDataModule | None = None, *, split: str = "test") -> Iterator[Batch]:
+        """The batches that the Trainer would give the decoder: the last bits depend on their sizes.
+
+        Args:
+            data: as in ``predict``.
+            split: as in ``predict``.
+        """
+        inner = normalise_as_trained(self.data if data is None else data, self.contents)
         rows = self.contents.rows(inner.spec)
         inner.prepare_data()
         inner.setup("predict")

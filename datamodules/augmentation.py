@@ -42,6 +42,18 @@ class Augmentation:
         """True when an operation only makes sense along a time axis."""
         return self.time_mask > 0 or self.jitter_samples > 0
 
+    def check(self, features: str) -> None:
+        """Refuse operations along time on features that have none.
+
+        Raises:
+            ValueError: names the flags that switch them off.
+        """
+        if self.needs_time and features != "raw":
+            raise ValueError(
+                f"augmentation: time_mask and jitter_samples need raw signals, not {features}; set "
+                "--data.augmentation.time_mask 0 --data.augmentation.jitter_samples 0"
+            )
+
     def __call__(self, x: Tensor) -> Tensor:
         """Changed copy of a batch (B, C, T); zeros come last so that silenced parts carry no noise."""
         if self.jitter_samples:

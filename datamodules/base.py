@@ -101,12 +101,13 @@ class EEGDataModule(L.LightningDataModule, ABC):
             augmentation: random changes to training trials; none by default.
         """
         super().__init__()
-        if not 0 < train_fraction <= 1:
-            raise ValueError(f"--data.train_fraction must lie above 0 and at most at 1, got {train_fraction}")
-        if workers < 0:
-            raise ValueError(f"--data.workers must be 0 (this process) or more, got {workers}")
-        if not scale > 0:
-            raise ValueError(f"--data.scale must be above 0, got {scale}")
+        for name, value, fine, rule in (
+            ("train_fraction", train_fraction, 0 < train_fraction <= 1, "lie above 0 and at most at 1"),
+            ("workers", workers, workers >= 0, "be 0 (this process) or more"),
+            ("scale", scale, scale > 0, "be above 0"),
+        ):
+            if not fine:
+                raise ValueError(f"--data.{name} must {rule}, got {value}")
         by_name(self.splits, split, dataset=self.taxonomy.name)  # a typo shows before any file is read
         # The shell expands ~ neither behind --data.root= nor in a settings file.
         self.root, self.split, self.fold = os.path.expanduser(root), split, fold
@@ -122,11 +123,8 @@ class EEGDataModule(L.LightningDataModule, ABC):
         self.seed = torch.initial_seed()
         self._said = False
         self.statistics: Affine | None = None  # of a checkpoint; fitted on the training people where there is none
-        if augmentation and augmentation.needs_time and features != "raw":
-            raise ValueError(
-                f"augmentation: time_mask and jitter_samples need raw signals, not {features}; set "
-                "--data.augmentation.time_mask 0 --data.augmentation.jitter_samples 0"
-            )
+        if augmentation:
+            augmentation.check(features)
 
     def describe(
         self,
@@ -217,10 +215,9 @@ class EEGDataModule(L.LightningDataModule, ABC):
 
     def prepare_data(self) -> None:
         """Preprocess the cohort unless that has been done, and say how it differs from the official one."""
-        if not self._said:
-            self._said = True
-            for sentence in self.differences:
-                print(f"note     {sentence}", flush=True)
+        if not self._said and self.differences:
+            print("\n".join(f"note     {sentence}" for sentence in self.differences), flush=True)
+        self._said = True
         build(self._recipe, cache=self.cache, workers=self.workers, verify=self.verify)
 
     def setup(self, stage: str | None = None) -> None:
@@ -266,25 +263,16 @@ class EEGDataModule(L.LightningDataModule, ABC):
     @cached_property
     def _slices(self) -> TrialSlices:
         affine = self.statistics or normalisation.fit(
-            self.store,
-            kind=self.normalise,
-            train=self.indices["train"],
-            raw=self.features == "raw",
-            scale=self.scale,
+            self.store, kind=self.normalise, train=self.indices["train"], raw=self.features == "raw", scale=self.scale,
             channels=self.spec.channels,
-        )
+        )  # fmt: skip
         device = self.trainer.strategy.root_device if self.trainer else torch.device("cpu")
         return TrialSlices(self.store, affine=affine, residence=self.residence, device=device)
 
     def loader(self, indices: np.ndarray, *, shuffle: bool = False) -> DataLoader:
         """Batches of the given rows, for example of a subset that an analysis looks at."""
-        batches = EpochBatches(
-            indices,
-            batch_size=self.batch_size,
-            shuffle=shuffle,
-            seed=self.seed,
-            before=self.store.check_still_there,
-        )
+        there = self.store.check_still_there
+        batches = EpochBatches(indices, batch_size=self.batch_size, shuffle=shuffle, seed=self.seed, before=there)
         pin = self.residence != "device" and torch.cuda.is_available()
         # A generator of its own: starting an iterator must not move the random state that dropout and augmentation use.
         own = torch.Generator().manual_seed(self.seed)

@@ -20,8 +20,8 @@ SECTIONS = ("Formula", "Source", "Published", "Ours", "Example", "Args")
 COMMANDS = (
     "train.py", "-m datamodules", "-m datamodules.simulate", "-m vaxis", "-m vaxis extract", "-m vaxis validate",
     "-m vaxis agree", "-m vaxis ablate", "-m vaxis steer", "-m analysis", "-m paper", "-m paper interventions",
-    "-m sweeps.search", "-m sweeps.show", "-m sweeps.spaces", "-m sweeps.slurm", "-m studies.nodes",
-    "-m tracking.dashboard",
+    "-m paper report", "-m paper claims", "-m sweeps.search", "-m sweeps.show", "-m sweeps.spaces", "-m sweeps.slurm",
+    "-m studies.nodes", "-m tracking.dashboard",
 )  # fmt: skip
 
 

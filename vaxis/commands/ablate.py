@@ -1,8 +1,12 @@
-"""``python -m vaxis ablate``: what is left of valence in a model's features once the axis is projected out."""
+"""``python -m vaxis ablate``: what is left of valence in a model's features once the axis is projected out.
+
+With ``--inside N`` the axis of layer N is projected out there, at every token, while the model goes on reading.
+"""
 
 import argparse
 import json
 import sys
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,8 +15,10 @@ from records.files import atomic, cache_dir
 from vaxis.commands.extract import add_model_arguments, model_options
 
 if TYPE_CHECKING:
-    from vaxis.validity.rated_texts import Instrument
+    import numpy as np
 
+    from vaxis.validity.corpora import Corpus
+    from vaxis.validity.rated_texts import Instrument
 
 MEASURES = {
     "zero-shot, whole": "zero_shot",
@@ -36,8 +42,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--draws", type=int, default=200, help="random directions of each kind that are removed instead"
     )
+    parser.add_argument(
+        "--inside", type=int, metavar="N",
+        help="project the axis of the states after N blocks out of them, at every token, and read what the blocks "
+        "above make of the rest; 20 is where steering the bundled model first works, 200 --samples take minutes",
+    )  # fmt: skip
     add_model_arguments(parser)
-    parser.add_argument("--out", metavar="JSON", help="the results; by default in the cache")
+    parser.add_argument("--out", metavar="JSON", help="the results; by default in the cache; a folder gets ablate.json")
 
 
 def main(args: argparse.Namespace) -> int:
@@ -50,16 +61,60 @@ def main(args: argparse.Namespace) -> int:
     if args.samples < 50 or args.draws < 20:
         raise ValueError("--samples must be at least 50 and --draws at least 20")
     corpora = by_name(sample(name, args.samples) for name in args.corpora)
+    if args.inside is not None:
+        return _inside(args, list(corpora.values()))
     instrument = open_instrument(args)
     result: dict = {"model": args.llm, "readout": args.readout, "draws": args.draws, "corpora": {}}
     for corpus in tqdm(corpora.values(), desc="removing the axis", unit="corpus", disable=not sys.stderr.isatty()):
         states = instrument.read(corpus.texts)
         result["corpora"][corpus.name] = ablation(instrument.axis, states, corpus.ratings > 0, draws=args.draws)
     print(describe(result))
-    path = Path(args.out) if args.out else cache_dir() / "validity" / f"ablate-{instrument.axis.fingerprint}.json"
+    _write(result, args.out, name="ablate", fingerprint=instrument.axis.fingerprint)
+    return 0
+
+
+def _write(result: dict, out: str | None, *, name: str, fingerprint: str) -> None:
+    """Where the user asked for it, in a folder under its own name, or in the cache."""
+    path = Path(out) if out else cache_dir() / "validity" / f"{name}-{fingerprint}.json"
+    path = path if path.suffix == ".json" else path / f"{name}.json"
     with atomic(path) as partial_path:
         partial_path.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     print(f"\n{path}")
+
+
+def _inside(args: argparse.Namespace, corpora: "Sequence[Corpus]") -> int:
+    """Ablate the residual stream on every corpus."""
+    from vaxis.axis import sentence_axis
+    from vaxis.emotions import FACED
+    from vaxis.language.hidden_states import HiddenStates
+    from vaxis.language.texts import load_texts
+    from vaxis.language.upper_blocks import UpperBlocks, without
+    from vaxis.validity import inside
+
+    texts = load_texts("faced", args.sentences)
+    sentences = [sentence for group in texts.sentences.values() for sentence in group]
+    states = HiddenStates(args.llm, layer=args.layer, **model_options(args))
+    below = partial(states, readout=args.readout, layer=args.inside)
+    axis = sentence_axis(partial(states, readout=args.readout), texts.sentences, classes=FACED)
+    result: dict = {"analysis": "ablate_inside", "model": args.llm, "readout": args.readout, "layer": states.layer}
+    result |= {"inside": args.inside, "draws": args.draws, "corpora": {}}
+    for corpus in corpora:
+        upper = UpperBlocks(states, [*sentences, *corpus.texts], readout=args.readout, layer=args.inside)
+        local = sentence_axis(below, texts.sentences, classes=FACED)
+        drawn = inside.nulls(
+            local.direction, texts=below(corpus.texts), everyday=below(texts.everyday), draws=args.draws
+        )  # fmt: skip
+
+        def read(direction: "np.ndarray | None", upper: UpperBlocks = upper) -> "np.ndarray":
+            return upper(None if direction is None else without(direction))
+
+        result["corpora"][corpus.name] = {"texts": len(corpus.texts)} | inside.study(
+            read, axis=axis, sizes=[len(group) for group in texts.sentences.values()],
+            positive=corpus.ratings > 0, direction=local.direction, drawn=drawn,
+        )  # fmt: skip
+    print(describe_inside(result))
+    result["numbers"] = inside.numbers(result["corpora"])
+    _write(result, args.out, name="ablate_inside", fingerprint=axis.fingerprint)
     return 0
 
 
@@ -95,6 +150,33 @@ def describe(result: dict) -> str:
             if name in next(iter(corpora.values()))["nulls"][kind]:
                 cells = "".join(f"{_null(row['nulls'][kind][name]):<34}" for row in corpora.values())
                 lines.append(f"  {removed:<30}{cells}".rstrip())
+    return "\n".join(lines)
+
+
+def describe_inside(result: dict) -> str:
+    """The table that the command prints with ``--inside``."""
+    labels = {
+        "axis": "axis of the whole model",
+        "axis_again": "axis of the nine sentences, read again",
+        "probe": "linear probe, trained again",
+    }
+    kinds = {"isotropic": "same norm", "variance": "same variance", "random_texts": "PC1 of nine texts"}
+    lines = [
+        f"{result['model']} | the axis of layer {result['inside']} projected out of every token there, "
+        f"read at layer {result['layer']} ({result['readout']})",
+        f"AUC of valence, whole and without; what {result['draws']} other directions take instead: mean, z and p "
+        f"(at least {1 / (1 + result['draws']):.3f})",
+    ]
+    for corpus, row in result["corpora"].items():
+        lines += ["", f"{corpus}, {row['texts']} texts"]
+        for name, label in labels.items():
+            found = row[name]
+            lines.append(f"  {label:<40}{_value(found['whole'])}  ->  {_value(found['without'])}")
+            lines.append(f"    {'lost':<38}{_value(found['lost'])}")
+            for kind, null in found["nulls"].items():
+                lines.append(
+                    f"      {kinds[kind]:<36}{null['mean']:+.4f}, z {null['z']:.1f}, p {null['p']:.3f}"
+                )  # fmt: skip
     return "\n".join(lines)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -19,6 +19,22 @@ from vaxis.language.readouts import Readout, readout_of
 
 TOKEN_BUDGET = 1024  # padded tokens per forward pass; fastest of the sizes tried on two CPU cores
 MAX_TOKENS = 512  # of the text itself; the suffix comes after and is never cut
+
+
+class Padded(NamedTuple):
+    """A batch as the network takes it.
+
+    Attributes:
+        rows: which of the texts.
+        ids: (n, T) token ids, padded on the right.
+        lengths: (n,) tokens of each text.
+        mask: further inputs.
+    """
+
+    rows: list[int]
+    ids: Tensor
+    lengths: Tensor
+    mask: dict[str, Tensor]
 
 
 class HiddenStates:
@@ -54,10 +70,10 @@ class HiddenStates:
     ):
         self.readout = readout_of(readout).name
         opened = load_body(model, dtype=dtype, device=device, on_plan=on_plan)
-        self._network, self._tokenizer, self._blocks, self.plan = opened
+        self._network, self._tokenizer, self.blocks, self.plan = opened
         self.dtype, self.device = self.plan.dtype, torch.device(self.plan.device)
         config = self._network.config.get_text_config()
-        self.width, self.total = config.hidden_size, len(self._blocks)
+        self.width, self.total = config.hidden_size, len(self.blocks)
         self._name, self.layer = str(model), self.total
         self.layer = self.number_of(layer)
         self.causal = self._is_causal()
@@ -66,7 +82,7 @@ class HiddenStates:
         self._room = getattr(config, "max_position_embeddings", None) or math.inf
         self.drop_blocks_above(self.layer)
         if compile:
-            for block in self._blocks:  # one by one: they share the compiled code
+            for block in self.blocks:  # one by one: they share the compiled code
                 block.forward = torch.compile(block.forward, dynamic=True)
 
     def __call__(
@@ -103,7 +119,11 @@ class HiddenStates:
     def drop_blocks_above(self, layer: int) -> None:
         """Keep only the blocks that this layer needs."""
         self.layer = layer
-        del self._blocks[layer:]
+        del self.blocks[layer:]
+
+    def forward(self, batch: Padded) -> None:
+        """Run the network for its hooks."""
+        self._network(input_ids=batch.ids, **batch.mask)
 
     @property
     def fingerprint(self) -> str:
@@ -123,14 +143,26 @@ class HiddenStates:
             return np.mean([_unit_rms(self._run(texts, single, layers, progress)) for single in singles], axis=0)
         return self._run(texts, how, layers, progress)
 
+    def padded(self, texts: Sequence[str], how: Readout) -> Iterator[Padded]:
+        """The batches of a read-out with one landing phrase, as the network is given them.
+
+        Args:
+            texts: n non-empty texts.
+            how: the read-out.
+        """
+        heads, (tail,) = [self._encode(text, how) for text in texts], [self._tail(suffix) for suffix in how.suffixes]
+        for rows in _batches([len(head) + len(tail) for head in heads], budget=self._budget):
+            ids, lengths, mask = self._padded([heads[i] for i in rows], tail)
+            yield Padded(
+                rows, ids.to(self.device), lengths, {name: value.to(self.device) for name, value in mask.items()}
+            )
+
     def _run(self, texts: Sequence[str], how: Readout, layers: list[int], progress: bool) -> np.ndarray:
         heads, tails = [self._encode(text, how) for text in texts], [self._tail(suffix) for suffix in how.suffixes]
         more = sum(map(len, tails))
         states = np.empty((len(layers), len(heads), self.width), dtype=np.float32)
-        # Larger batches on a GPU; the CPU is fastest with what stays in its caches.
-        budget = TOKEN_BUDGET * (1 if self.device.type == "cpu" else 16)
         with tqdm(total=len(heads), desc="reading texts", unit="text", disable=not progress) as bar:
-            for rows in _batches([len(head) + more for head in heads], budget=budget):
+            for rows in _batches([len(head) + more for head in heads], budget=self._budget):
                 for depth, found in enumerate(self._batch([heads[i] for i in rows], tails, how, layers)):
                     states[depth, rows] = found
                 bar.update(len(rows))
@@ -147,13 +179,23 @@ class HiddenStates:
                 each = found[torch.arange(len(heads))[:, None], ends.to(found.device)].float().cpu().numpy()
                 yield _unit_rms(each).mean(axis=1)
             return
-        rows = [torch.tensor(head + tails[0] + self.special_tokens[1]) for head in heads]
+        padded, lengths, mask = self._padded(heads, tails[0])
+        for found in self._states(padded, layers, mask):
+            yield self.pooled(found, lengths, how).float().cpu().numpy()
+
+    def _padded(self, heads: list[list[int]], tail: list[int]) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
+        """Token ids (n, T), their numbers (n,) and the mask, where the model needs one."""
+        rows = [torch.tensor(head + tail + self.special_tokens[1]) for head in heads]
         lengths = torch.tensor([len(row) for row in rows])
         padded = nn.utils.rnn.pad_sequence(rows, batch_first=True)
         # Right padding needs no mask in a causal model: no token sees what comes after it.
         mask = {} if self.causal else {"attention_mask": (torch.arange(padded.shape[1]) < lengths[:, None]).long()}
-        for found in self._states(padded, layers, mask):
-            yield self._pooled(found, lengths, how).float().cpu().numpy()
+        return padded, lengths, mask
+
+    @property
+    def _budget(self) -> int:
+        """Larger batches on a GPU; the CPU is fastest with what stays in its caches."""
+        return TOKEN_BUDGET * (1 if self.device.type == "cpu" else 16)
 
     def _encode(self, text: str, how: Readout) -> list[int]:
         """Tokens up to the landing phrase; long texts are cut so that it and what comes after it still fit."""
@@ -196,9 +238,9 @@ class HiddenStates:
         """
         kept: dict[int, Tensor] = {}
         # Reading a block through a hook skips the final norm whatever an architecture calls it.
-        hooks = [self._blocks[n - 1].register_forward_hook(_keeper(kept, n)) for n in layers if n > 0]
+        hooks = [self.blocks[n - 1].register_forward_hook(_keeper(kept, n)) for n in layers if n > 0]
         if 0 in layers:
-            hooks.append(self._blocks[0].register_forward_pre_hook(_input_keeper(kept), with_kwargs=True))
+            hooks.append(self.blocks[0].register_forward_pre_hook(_input_keeper(kept), with_kwargs=True))
         try:
             output = self._network(
                 input_ids=ids.to(self.device), **{key: value.to(self.device) for key, value in (inputs or {}).items()}
@@ -210,7 +252,8 @@ class HiddenStates:
             kept[self.total] = output.last_hidden_state
         return [kept[n] for n in layers]
 
-    def _pooled(self, states: Tensor, lengths: Tensor, how: Readout) -> Tensor:
+    def pooled(self, states: Tensor, lengths: Tensor, how: Readout) -> Tensor:
+        """What the read-out keeps (n, width) of the states (n, T, width) of texts with so many tokens (n,)."""
         lengths = lengths.to(states.device)
         if how.pool == "last":
             return states[torch.arange(len(states), device=states.device), lengths - 1 - len(self.special_tokens[1])]
