@@ -24,8 +24,8 @@ def check_trainer(settings: Mapping[str, Any]) -> None:
         if isinstance(value, int) and value < 1:
             raise ValueError(f"--trainer.{name} {value}: must be 1 or more")
     devices = settings.get("devices")
-    number = int(str(devices)) if str(devices).lstrip("+-").isdigit() else None
-    if devices == [] or (number is not None and number < 1 and devices != -1 and devices != "-1"):
+    number = str(devices)
+    if devices == [] or (number.lstrip("+-").isdigit() and int(number) < 1 and number != "-1"):
         raise ValueError(f"--trainer.devices {devices}: must be 1 or more, a list of devices, or -1 for all of them")
 
 

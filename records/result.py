@@ -83,10 +83,7 @@ def check(result: dict[str, Any], *, file: Path) -> None:
             raise ValueError(f"{file} lacks the field test.{field}; run it again")
     for path, value in _numbers(result):
         if not (value is None or (isinstance(value, int | float) and math.isfinite(value))):
-            found = (
-                f"{value['group']!r} and no group of numbers" if isinstance(value, dict) else f"{value!r} and no number"
-            )
-            raise ValueError(f"{file}: field {path} is {found}; run it again")
+            raise ValueError(f"{file}: field {path} is {value!r} and no number; run it again")
 
 
 def _numbers(result: dict[str, Any]) -> Iterator[tuple[str, Any]]:
@@ -106,7 +103,7 @@ def _items(group: Any, path: str) -> Iterator[tuple[str, Any]]:
     if isinstance(group, dict):
         yield from ((f"{path}.{name}", value) for name, value in group.items())
     elif group is not None:
-        yield path, {"group": group}
+        yield path, {"no group": group}
 
 
 def number(value: float | None) -> float:

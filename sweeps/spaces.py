@@ -198,10 +198,11 @@ def _range(flag: str, text: Any, file: str) -> dict[str, Any]:
     if not isinstance(text, dict):
         text = {"choices": text if isinstance(text, list) else [text]}
     if "choices" in text:
-        simple = all(choice is None or isinstance(choice, bool | int | float | str) for choice in text["choices"])
-        if set(text) - {"choices", "type"} or not simple or not text["choices"]:
+        choices = text["choices"] if isinstance(text["choices"], list) else []
+        simple = all(choice is None or isinstance(choice, bool | int | float | str) for choice in choices)
+        if set(text) - {"choices", "type"} or not simple or not choices:
             raise ValueError(f"{file}: {flag}: choices must be a list of numbers, words or switches")
-        return {"type": "categorical", "choices": list(text["choices"])}
+        return {"type": "categorical", "choices": choices}
     numbers = [text.get(end) for end in ("low", "high")]
     if set(text) - {"low", "high", "log", "type"} or not all(type(n) in (int, float) for n in numbers):
         raise ValueError(f"{file}: {flag} needs low and high (numbers; write 1.0e-4, not 1e-4) and may have log: true")

@@ -214,10 +214,12 @@ def test_missing_root_and_bad_weight_are_one_line():
 def test_in_a_slurm_job_lightning_does_not_save_in_mid_epoch(monkeypatch):
     from command_line.parser import parse
 
-    for name, value in (("SLURM_NTASKS", "1"), ("SLURM_NTASKS_PER_NODE", "1"), ("SLURM_JOB_NAME", "rsa")):
+    job = {"SLURM_NTASKS": "2", "SLURM_NTASKS_PER_NODE": "1", "SLURM_JOB_NAME": "rsa"}
+    step = {"SLURM_STEP_NUM_TASKS": "2", "SLURM_PROCID": "0", "SLURM_LOCALID": "0", "SLURM_NODEID": "0"}
+    for name, value in (job | step).items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr("lightning.fabric.plugins.environments.slurm.shutil.which", lambda _: "/usr/bin/srun")
-    trainer = parse(["--config", str(ROOT / "configs" / "simulated.yaml")]).trainer
+    trainer = parse(["--config", str(ROOT / "configs" / "simulated.yaml"), "--trainer.num_nodes=2"]).trainer
     environment = trainer._accelerator_connector.cluster_environment
     assert type(environment).__name__ == "SLURMEnvironment"
     assert not environment.auto_requeue

@@ -30,7 +30,8 @@ nodes, tasks = int(os.environ["SLURM_NNODES"]), int(os.environ["SLURM_NTASKS_PER
 command = [word for word in sys.argv[1:] if not word.startswith("--kill-on")]
 running = [
     subprocess.Popen(command, env=os.environ | {
-        "SLURM_NTASKS": str(nodes * tasks), "SLURM_PROCID": str(rank), "SLURM_LOCALID": str(rank % tasks),
+        "SLURM_NTASKS": str(nodes * tasks), "SLURM_STEP_NUM_TASKS": str(nodes * tasks),
+        "SLURM_PROCID": str(rank), "SLURM_LOCALID": str(rank % tasks),
         "SLURM_NODEID": str(rank // tasks), "SLURM_NODELIST": "127.0.0.1",
     }) for rank in range(nodes * tasks)
 ]

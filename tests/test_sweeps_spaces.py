@@ -243,3 +243,10 @@ def test_seeds_are_a_number_of_them_or_these():
 def test_bad_seeds(text):
     with pytest.raises(ValueError, match="--seeds"):
         settings.seeds(text)
+
+
+@pytest.mark.parametrize("text", ["loss.weight: {choices: true}", "loss.weight: {choices: 3}", "loss.weight: []"])
+def test_choices_that_are_no_list_are_refused_by_file_and_flag(tmp_path, text):
+    (tmp_path / "space.yaml").write_text(text)
+    with pytest.raises(ValueError, match=r"space\.yaml: loss\.weight: choices must be a list"):
+        spaces._read(str(tmp_path / "space.yaml"), ["rsa"])
