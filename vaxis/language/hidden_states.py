@@ -6,35 +6,20 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from vaxis.language.batches import Padded
 from vaxis.language.model import MemoryPlan, load_body
 from vaxis.language.packing import pack
 from vaxis.language.readouts import Readout, readout_of
 
 TOKEN_BUDGET = 1024  # padded tokens per forward pass; fastest of the sizes tried on two CPU cores
 MAX_TOKENS = 512  # of the text itself; the suffix comes after and is never cut
-
-
-class Padded(NamedTuple):
-    """A batch as the network takes it.
-
-    Attributes:
-        rows: which of the texts.
-        ids: (n, T) token ids, padded on the right.
-        lengths: (n,) tokens of each text.
-        mask: further inputs.
-    """
-
-    rows: list[int]
-    ids: Tensor
-    lengths: Tensor
-    mask: dict[str, Tensor]
 
 
 class HiddenStates:

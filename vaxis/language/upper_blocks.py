@@ -7,7 +7,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from vaxis.language.hidden_states import HiddenStates, Padded
+from vaxis.language.batches import Padded
+from vaxis.language.hidden_states import HiddenStates
 from vaxis.language.readouts import readout_of
 
 Change = Callable[[Tensor], Tensor]
