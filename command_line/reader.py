@@ -13,8 +13,9 @@ from lightning.pytorch.cli import LightningArgumentParser
 
 from command_line.config_files import check_config_files
 from command_line.explain import explain
+from command_line.joining import joined
 from command_line.limits import check_trainer
-from command_line.parser import DecoderCLI, command_line, joined
+from command_line.parser import DecoderCLI, command_line
 from command_line.words import normalise
 from datamodules.base import EEGDataModule
 from datamodules.transfer import Transfer

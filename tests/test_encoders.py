@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from command_line.parser import joined
+from command_line.joining import joined
 from datamodules.simulated import SimulatedFACED
 from lightning_modules.decoder import Decoder
 from lightning_modules.heads import build_head

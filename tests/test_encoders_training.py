@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from command_line.catalogue import plugins
-from command_line.parser import joined
+from command_line.joining import joined
 from datamodules.base import EEGDataModule
 from datamodules.simulated import SimulatedFACED, SimulatedSEEDV
 from lightning_modules.decoder import Decoder
