@@ -72,10 +72,11 @@ def fill(
         raise ValueError(f"{files[0]}: gave {values.shape} and not {(rows.stop - rows.start, *x.shape[1:])}")
     values = stored(values, source=files[0], subject=name, channels=channels)
     people = People.of(values, raw=raw)
-    if people.flat.all():
+    # Channels that hold one value each are warned of (``plausibility``); here there is nothing at all.
+    if people.low.min() == people.high.max():
         raise ValueError(
-            f"{files[0]}: subject {name} has no signal: every channel holds one value throughout (the first "
-            f"{values.flat[0]:g}); get the file again or leave the subject out with --data.exclude '[{name}]'"
+            f"{files[0]}: subject {name} has no signal: every value is {values.flat[0]:g}; get the file again or leave "
+            f"the subject out with --data.exclude '[{name}]'"
         )
     x[rows] = values
     x.flush()
