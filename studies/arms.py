@@ -131,8 +131,6 @@ def prepare(
     from command_line.reader import instantiate
     from vaxis.axis import Axis
 
-    if run.epochs < 1:
-        raise ValueError(f"--trainer.max_epochs {run.epochs}: runs that are compared have one epoch or more")
     settings = run.with_loss()
     data, model, _ = instantiate(settings)
     own = data.spec.simulated and not hasattr(data, "simulation")  # a cohort on disk was drawn from the axis beside it

@@ -109,8 +109,6 @@ def _wanted(args: argparse.Namespace, rest: list[str]) -> Sweep:
     seeds = settings.seeds(args.seeds) if args.seeds else [single]
     found = _spaces(args, rest)
     epochs = RunSettings(next(iter(found["settings"].values()))).epochs
-    if epochs < 1:
-        raise ValueError(f"--trainer.max_epochs {epochs}: a trial has one epoch or more")
     return Sweep(**found, argv=rest, objectives=objectives, seeds=seeds, epochs=epochs, pruner=args.pruner, folder="")
 
 

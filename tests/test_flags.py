@@ -7,7 +7,6 @@ from command_line.settings import RunSettings
 from datamodules.simulate import main as simulate
 from losses.peft_lora import PEFTLoRA
 from networks.global_context_de import GlobalContextDE
-from studies.arms import prepare
 from studies.devices import chosen, named
 from studies.plan import Plan
 from sweeps import search, spaces, sweep
@@ -120,9 +119,11 @@ def test_numbers_and_names_of_a_search(flag):
 
 def test_runs_that_are_compared_have_an_epoch():
     for epochs in (0, -1):
-        run = RunSettings.parse([*SMALL, f"--trainer.max_epochs={epochs}"])
-        with pytest.raises(ValueError, match="one epoch or more"):
-            prepare(run, planted=True)
+        words = [*SMALL, f"--trainer.max_epochs={epochs}"]
+        with pytest.raises(ValueError, match=f"max_epochs {epochs}: must be 1 or more"):
+            RunSettings.parse(words)
+        with pytest.raises(ValueError, match=f"max_epochs {epochs}: must be 1 or more"):
+            spaces.build(["rsa"], argv=words)
 
 
 def test_a_value_of_the_space_that_the_loss_refuses_is_told_before_the_search(tmp_path):
