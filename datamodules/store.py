@@ -5,7 +5,6 @@ mebibyte of the array. Disks and copies do lose bits, and a decoder trains on wh
 """
 
 import errno
-import fcntl
 import hashlib
 import json
 import os
@@ -34,6 +33,7 @@ from datamodules.plausibility import People, check_finite
 from datamodules.pool import pool
 from datamodules.trials import Trials
 from records.files import atomic
+from records.lock import hold
 
 __all__ = ["Recipe", "Store", "build", "check_finite"]  # all that a data set of one's own needs
 
@@ -205,7 +205,7 @@ def _tell_of_old_stores(dataset: str, cache: Path) -> None:
 def _one_builder(path: Path) -> Iterator[None]:
     """Hold a lock that the kernel releases when its holder dies, however it dies."""
     with open(path, "w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+        hold(file)
         yield
 
 
