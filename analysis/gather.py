@@ -5,8 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from analysis.arms import strategy
 from records.layout import CONFIG, RESULT
 from records.run import Run
@@ -66,10 +64,8 @@ def gather(folders: Sequence[Path]) -> Gathered:
 def recipe(run: Run) -> dict[str, str]:
     """Flat settings of the run without strategy, seed and whatever is said of files: equal for runs of one recipe."""
     flat = {name: str(run.result.get(name)) for name in _FIELDS}
-    file = run.files.config
-    settings = yaml.safe_load(file.read_text(encoding="utf-8")) if file.is_file() else {}
     for section in _SECTIONS:
-        value: Any = settings
+        value: Any = run.settings
         for key in section.split("."):
             value = (value or {}).get(key)
         _flatten(value, section, into=flat)

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 
-from records.reading import read_yaml
+from records.reading import DamagedFile, read_yaml
 
 FLAGS = ("-c", "--config")
+REMEDY = "--config takes a YAML file of settings, as configs/ has them"
 
 
 def config_files(words: Sequence[str]) -> list[str]:
@@ -26,7 +27,9 @@ def check_config_files(words: Sequence[str]) -> None:
         DamagedFile: it is no YAML mapping; names the file and the line.
     """
     for file in config_files(words):
-        read_yaml(Path(file), remedy="--config takes a YAML file of settings, as configs/ has them", flag="--config")
+        content = read_yaml(Path(file), remedy=REMEDY, flag="--config")
+        if lists := [name for name, value in content.items() if isinstance(value, list)]:
+            raise DamagedFile(f"--config: {file}: '{lists[0]}' is a list and no setting or group of them; {REMEDY}")
 
 
 def with_files(message: str) -> str:

@@ -126,7 +126,7 @@ class Run:
                 raise DamagedFile(f"{file}, line {line}: {error}; run it again") from error
         return {name: _per_epoch(values) for name, values in logged.items()}
 
-    @property
+    @cached_property
     def settings(self) -> dict[str, Any]:
         """config.yaml: what the run was asked, every default filled in; empty where the file is gone."""
         file = self.files.config

@@ -167,6 +167,9 @@ def test_a_settings_file_is_named_when_it_or_a_value_in_it_is_wrong(tmp_path, mo
     file.write_text("data:\n  snr: [\n")
     with pytest.raises(DamagedFile, match=r"--config: .*mine\.yaml cannot be read as YAML \(line 3"):
         check_config_files(["fit", "--config", str(file)])
+    file.write_text("residual_gradient: []\n")
+    with pytest.raises(DamagedFile, match=r"mine\.yaml: 'residual_gradient' is a list"):
+        check_config_files(["fit", f"--config={file}"])
     monkeypatch.setattr(sys, "argv", ["train.py", "fit", f"--config={file}", "--config", '{"a": 1}'])
     assert with_files("snr must be >= 0") == f"snr must be >= 0 (settings: {file} and the flags)"
     assert with_files(f"{file} is wrong") == f"{file} is wrong"
