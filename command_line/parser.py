@@ -229,6 +229,7 @@ def joined(model: Decoder, data: EEGDataModule, source: EEGDataModule | None) ->
             f"{type(network).__name__} reads {' or '.join(network.reads)}, --data.features is {features}; change "
             "either: --network emod reads raw, --network global_context_de reads de and psd"
         )
+    network.check(data.spec)  # what a run cannot do is said before its data are prepared for an hour
     return joint
 
 

@@ -83,7 +83,7 @@ class Network(nn.Module, ABC):
         """Tokens (B, C', N, D) of a batch (B, C, T) of raw EEG or (B, C, 5) of band features."""
 
     def check(self, spec: DataSpec) -> None:
-        """Refuse data that the encoder cannot read; the first line of a ``build``.
+        """Refuse data that the encoder cannot read: before they are prepared, and in the first line of a ``build``.
 
         Raises:
             ValueError: names the flag to change and its value.

@@ -66,6 +66,10 @@ class Braindecode(Network):
         self.model_name, self.pretrained, self.options = model, pretrained, dict(options or {})
         self.keeps_electrodes = model.lower() in [name.lower() for name in KEEP_ELECTRODES]
 
+    def check(self, spec: DataSpec) -> None:
+        super().check(spec)
+        model_class(self.model_name)  # an absent library or model, too, is said before data are prepared
+
     def build(self, spec: DataSpec) -> None:
         self.check(spec)
         self.channels = list(spec.channels)

@@ -8,7 +8,11 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from command_line.parser import joined
+from datamodules.simulated import SimulatedFACED
+from lightning_modules.decoder import Decoder
 from lightning_modules.heads import build_head
+from losses.none import NoAlignment
 from networks.cbramod import LEFT_OUT, RENAMED, CBraMod
 from networks.de_linear import DELinear
 from networks.de_mlp import DEMLP
@@ -303,6 +307,14 @@ def test_cbramod_names_the_flag_that_is_wrong(spec, message):
     with pytest.raises(ValueError, match=message) as error:
         CBraMod().build(spec)
     assert "\n" not in str(error.value)
+
+
+def test_what_an_encoder_cannot_read_is_refused_before_data_are_prepared(tmp_path):
+    data = SimulatedFACED(root=str(tmp_path / "cohort"), features="raw", sampling_rate=250, cache=str(tmp_path))
+    decoder = Decoder(network=CBraMod(), loss=NoAlignment())
+    with pytest.raises(ValueError, match=r"set data\.sampling_rate to 200"):
+        joined(decoder, data, None)
+    assert not (tmp_path / "cohort").exists()
 
 
 @pytest.mark.parametrize(("network", "needed"), [(EEGNet, 32), (EEGConformer, 99)])
