@@ -185,10 +185,12 @@ def test_a_chosen_class_starts_from_its_own_defaults(kind):
             "loss": ["--loss", plugin.name],
             "data": ["--data", plugin.name],
         }
-        words = words[kind] + (["--data.features", "raw"] if plugin.name == "emod" else [])
-        chosen = parse(normalise(words)).config[kind]
         module, cls = plugin.class_path.rsplit(".", 1)
-        signature = inspect.signature(getattr(__import__(module, fromlist=[cls]), cls).__init__)
+        own = getattr(__import__(module, fromlist=[cls]), cls)
+        raw = kind == "network" and "de" not in own.reads
+        words = words[kind] + (["--data.features", "raw", "--data.sampling_rate", "200"] if raw else [])
+        chosen = parse(normalise(words)).config[kind]
+        signature = inspect.signature(own.__init__)
         for name, parameter in signature.parameters.items():
             if parameter.default is not parameter.empty and name != "features":
                 value = chosen.init_args[name]
