@@ -71,7 +71,8 @@ def crossed(differences: np.ndarray, *, level: float = 0.95) -> Crossed:
     # Never below what seeds alone or people alone say: the difference of estimates can be too small by chance.
     total = max(of_seeds + of_people - of_rest, of_seeds, of_people)
     weighed = float((squares**2 / freedom).sum())
-    df = total**2 / weighed if weighed else math.nan
+    # Below one degree of freedom (two seeds, three people) Student's t has quantiles that say nothing.
+    df = max(total**2 / weighed, 1.0) if weighed else math.nan
     error = math.sqrt(total / (seeds * people))
     t = mean / error if error else math.nan
     half = float(stats.t.ppf(0.5 + level / 2, df)) * error if error else 0.0
