@@ -116,6 +116,9 @@ class DecoderCLI(LightningCLI):
         parser.link_arguments("loss", "model.loss", apply_on="instantiate")
         parser.link_arguments("network", "model.network", apply_on="instantiate")
 
+    def _parse_ckpt_path(self) -> None:
+        """Lightning reads ``--ckpt_path`` here for hyper-parameters, which ours have not; who needs it reads it checked."""
+
     def before_instantiate_classes(self) -> None:
         if self.subcommand is None:
             self.config.trainer.logger = False  # only parsed: nothing is to be logged

@@ -53,7 +53,8 @@ class PEFTLoRA(_PEFT):
 
     def insert(self, network: nn.Module) -> None:
         found = sites(network, roles=("mixing",))
-        largest = max(min(getattr(site.module, site.name).shape) for site in found)
+        # Convolutions are adapted as matrices of their outputs and everything else.
+        largest = max(min(getattr(site.module, site.name).flatten(1).shape) for site in found)
         if self.rank > largest:
             raise ValueError(
                 f"rank {self.rank} is above the full rank of every weight that it would adapt ({largest} at most); set "

@@ -30,7 +30,9 @@ def add(texts: Iterable[str]) -> None:
 @contextmanager
 def listening() -> Iterator[None]:
     """Keep what is warned of within, by ``warnings`` or by a logger of the project; it is shown as before."""
-    shown, handler = warnings.showwarning, _Handler(logging.WARNING)
+    # Where nobody has set up logging, Python shows warnings by itself, but no more once there is a handler.
+    handler = _Handler(show=not logging.getLogger().handlers)
+    shown = warnings.showwarning
     _heard.clear()
 
     def show(message: Warning | str, category: type[Warning], *place: object, **more: object) -> None:
@@ -48,6 +50,12 @@ def listening() -> Iterator[None]:
 
 
 class _Handler(logging.Handler):
+    def __init__(self, *, show: bool) -> None:
+        super().__init__(logging.WARNING)
+        self.show = show
+
     def emit(self, record: logging.LogRecord) -> None:
+        if self.show and logging.lastResort:
+            logging.lastResort.handle(record)
         if record.name.split(".")[0] in ROOMS:
             add([record.getMessage()])

@@ -19,6 +19,9 @@ ADVICE = ("allow_pickle", "weights_only", "trust")
 LONGEST = 120  # characters of a library's own words; beyond, its readers stop reading too
 
 
+DEEPEST = 50  # levels of a mapping or list; settings have seven
+
+
 class DamagedFile(ValueError):
     """A file that cannot be read as what it should be; the message names it, what is wrong, and what to do."""
 
@@ -117,7 +120,19 @@ def _mapping(content: Any, has: Collection[str]) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise ValueError(f"it is {'empty' if content is None else f'a {type(content).__name__}'} and no mapping")
     _lacks(content, has, "the field")
+    _check_depth(content)
     return content
+
+
+def _check_depth(content: Any) -> None:
+    """Refuse a YAML alias that holds itself, and what nobody nests by hand: whoever walks it later would not end."""
+    level = [content]
+    for _ in range(DEEPEST):
+        level = [part for node in level for part in (node.values() if isinstance(node, dict) else node)]
+        level = list({id(part): part for part in level if isinstance(part, (dict, list))}.values())
+        if not level:
+            return
+    raise ValueError(f"it is nested deeper than {DEEPEST} levels, or without end")
 
 
 def _lacks(found: Collection[str], has: Collection[str], kind: str) -> None:

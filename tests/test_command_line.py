@@ -214,6 +214,13 @@ def test_missing_root_and_bad_weight_are_one_line():
     assert "error: weight must be >= 0, got -1.0" in run("fit", "--loss", "rsa", "--loss.weight", "-1").stderr
 
 
+def test_a_checkpoint_that_is_none_is_refused_without_torchs_advice(tmp_path):
+    words = ["--config", "configs/simulated.yaml", f"--data.cache={tmp_path}", f"--data.root={tmp_path / 'cohort'}"]
+    said = run("fit", *words, f"--run_dir={tmp_path / 'run'}", "--ckpt_path", "README.md").stderr
+    assert "error: README.md cannot be read as the checkpoint of a run" in said
+    assert "weights_only" not in said
+
+
 def test_in_a_slurm_job_lightning_does_not_save_in_mid_epoch(monkeypatch):
     from command_line.parser import parse
 

@@ -43,6 +43,15 @@ def checkpoint(path, **changes):
     return path
 
 
+@pytest.mark.parametrize("content", ["a: &a\n  b: *a\n", "a: " + "[" * 200 + "]" * 200])
+def test_yaml_without_end_is_refused_when_it_is_read(content, tmp_path):
+    """Whoever walks it later would not end, and would not know the file."""
+    file = tmp_path / "config.yaml"
+    file.write_text(content)
+    with pytest.raises(DamagedFile, match=r"config\.yaml .*nested"):
+        read_yaml(file, remedy="mend it")
+
+
 @pytest.mark.parametrize("name", READERS)
 @pytest.mark.parametrize(
     "content",

@@ -8,6 +8,7 @@ import sys
 import pytest
 import torch
 
+from records.lock import TAKEN
 from tests.runs import SMALL, TWO_RANKS, killed_after, train, weights
 
 EXACT = ("--network.dropout=0", "--trainer.max_epochs=2")
@@ -49,7 +50,7 @@ class TestRun:
 
     def test_a_finished_run_is_not_overwritten(self, finished, cache):
         done = train(*SMALL, "--loss", "rsa", f"--run_dir={finished}", cache=cache, check=False)
-        assert done.returncode == 1
+        assert done.returncode == TAKEN
         assert "finished run" in done.stderr
 
     def test_saved_config_repeats_the_run(self, finished, cache, tmp_path):
