@@ -117,7 +117,7 @@ class DecoderCLI(LightningCLI):
         parser.link_arguments("network", "model.network", apply_on="instantiate")
 
     def _parse_ckpt_path(self) -> None:
-        """Lightning reads ``--ckpt_path`` here for hyper-parameters, which ours have not; who needs it reads it checked."""
+        """Lightning reads ``--ckpt_path`` here for hyper-parameters, which ours lack; who needs it reads it checked."""
 
     def before_instantiate_classes(self) -> None:
         if self.subcommand is None:
