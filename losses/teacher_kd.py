@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from losses._checkpoint import load_part
+from losses._vote import Vote, runs_at
 from losses.base import Batch, Learner, Output, Phase
 from losses.vaxis_mse import VAxisMSE
 
@@ -38,7 +39,8 @@ class TeacherKD(VAxisMSE):
         weight: factor of the distillation.
         temperature: T, of the logits of both.
         ce_weight: factor of the labels for the student.
-        teacher: checkpoint or folder of a run with the same network; by default a first phase trains it.
+        teacher: checkpoint or folder of a run with the same network; a folder of several such runs, whose vote teaches
+            (ten distilled into one); by default a first phase trains it.
         teacher_weight: factor of the axis regression in that phase.
         teacher_epochs: length of that phase; by default that of the run.
     """
@@ -63,11 +65,13 @@ class TeacherKD(VAxisMSE):
 
     def prepare(self, decoder: Learner) -> None:
         learner = nn.Sequential(decoder.network, decoder.classifier)
-        self.teacher = copy.deepcopy(learner).requires_grad_(False).eval()
         self.start = {name: value.clone() for name, value in learner.state_dict().items()}
-        if self.path:
-            for part, prefix in zip(self.teacher, ("network.", "classifier.")):
-                load_part(part, self.path, prefix=prefix, flag="--loss.teacher")
+        runs = runs_at(self.path) if self.path else []
+        teachers = [copy.deepcopy(learner).requires_grad_(False).eval() for _ in range(max(1, len(runs)))]
+        for teacher, run in zip(teachers, runs):
+            for part, prefix in zip(teacher, ("network.", "classifier.")):
+                load_part(part, run, prefix=prefix, flag="--loss.teacher")
+        self.teacher: nn.Module = teachers[0] if len(teachers) == 1 else Vote(teachers)
 
     def phases(self, epochs: int) -> tuple[Phase, ...]:
         student = Phase(name="student", epochs=epochs, trains=lambda name: not name.startswith("loss.head."))

@@ -140,6 +140,23 @@ class TestTeacherKD:
             )
             assert not model.loss.head.weight.requires_grad  # in no phase: DDP would wait for it
 
+    def test_a_folder_of_runs_teaches_with_its_vote(self, targets, tmp_path):
+        runs = []
+        for seed, steps in ((1, 2), (2, 4), (3, 6)):
+            run = decoder_with(VAxisMSE(), targets)
+            train_steps(run, count=steps)
+            (tmp_path / f"s{seed}" / "checkpoints").mkdir(parents=True)
+            saved(run, tmp_path / f"s{seed}" / "checkpoints" / "best.ckpt")
+            runs.append(run.eval())
+        (tmp_path / "notes").mkdir()  # no run
+        model = decoder_with(TeacherKD(teacher=str(tmp_path), temperature=1.0), targets)
+        mean = torch.stack([run(trials().x).softmax(dim=1) for run in runs]).mean(dim=0)
+        torch.testing.assert_close(model.loss.teacher(trials().x).softmax(dim=1), mean)
+        assert not [name for name in model.state_dict() if name.startswith("loss.teacher")]
+        before = model.loss.teacher(trials().x)
+        train_steps(model)
+        torch.testing.assert_close(model.loss.teacher(trials().x), before, rtol=0, atol=0)
+
     def test_what_is_no_teacher_is_said_with_file_and_fix(self, targets, tmp_path):
         def refused(path, kind=ValueError) -> str:
             with pytest.raises(kind) as error:
