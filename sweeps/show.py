@@ -53,7 +53,8 @@ def load(name: str, *, storage: str | None = None, folder: str = "runs/sweeps") 
     path = Path(name) if os.path.lexists(Path(name) / "study.db") else Path(folder) / name
     if storage is None and not os.path.lexists(path / "study.db"):
         known = sorted(file.parent.name for file in Path(folder).glob("*/study.db"))
-        raise FileNotFoundError(f"no study {name} in {folder} (there: {', '.join(known) or 'none'}); or name --storage")
+        there = ", ".join(known) or "none"
+        raise FileNotFoundError(f"no study {name} in {folder} (there: {there}): no {path}/study.db; or name --storage")
     try:
         return Store(storage or f"sqlite:///{(path / 'study.db').absolute()}").study(path.name)
     except KeyError:

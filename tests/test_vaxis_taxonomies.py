@@ -1,5 +1,6 @@
 """Classes of a user's own, several sentences a class, the layer chosen from sentences alone; and the command's help."""
 
+import os
 import subprocess
 import sys
 from dataclasses import replace
@@ -169,6 +170,9 @@ def test_errors_are_one_line(capsys, tmp_path):
     assert capsys.readouterr().err.count("\n") == 1
     assert main(["extract", "--llm", "nowhere", "--out", str(tmp_path / "x.npz")]) == 1
     assert "no such folder or file" in capsys.readouterr().err
+    os.mkfifo(tmp_path / "m.gguf")  # whoever opens it waits for somebody to write
+    assert main(["extract", "--llm", str(tmp_path / "m.gguf"), "--out", str(tmp_path / "x.npz")]) == 1
+    assert "m.gguf is neither a file nor a folder" in capsys.readouterr().err
 
 
 def test_classes_that_are_those_of_faced_get_our_sentence_sets(mine):
