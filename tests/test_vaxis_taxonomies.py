@@ -172,7 +172,7 @@ def test_errors_are_one_line(capsys, tmp_path):
     assert "no such folder or file" in capsys.readouterr().err
     os.mkfifo(tmp_path / "m.gguf")  # whoever opens it waits for somebody to write
     assert main(["extract", "--llm", str(tmp_path / "m.gguf"), "--out", str(tmp_path / "x.npz")]) == 1
-    assert "m.gguf is neither a file nor a folder" in capsys.readouterr().err
+    assert "m.gguf is neither file nor folder" in capsys.readouterr().err
 
 
 def test_classes_that_are_those_of_faced_get_our_sentence_sets(mine):

@@ -160,9 +160,7 @@ def find(model: str | Path) -> dict[str, Any]:
             f"--llm {model}: no such folder or file, and not a Hugging Face id; give bundled, a path, or owner/name"
         )
     if local and not (path.is_file() or path.is_dir()):
-        raise ValueError(
-            f"--llm {model} is neither a file nor a folder (a pipe or a device?); give a path, or owner/name"
-        )
+        raise ValueError(f"--llm {model} is neither file nor folder (a pipe or a device?); give a path or owner/name")
     offline = local or bool(os.environ.get("HF_HUB_OFFLINE"))
     if not offline:
         print(f"looking for {model} in the local cache and on the Hugging Face hub", file=sys.stderr, flush=True)
