@@ -4,6 +4,7 @@ import errno
 import os
 import platform
 import shutil
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -27,7 +28,7 @@ def atomic(path: str | Path) -> Iterator[Path]:
     except OSError as error:
         raise _unwritable(path, error) from error
     # Machines that share a folder count processes alike.
-    partial = path.with_name(f".{path.name}.{platform.node()}-{os.getpid()}.partial")
+    partial = path.with_name(f".{path.name}.{platform.node()}-{os.getpid()}-{threading.get_native_id()}.partial")
     try:
         with room_named(path):  # within the other block: what was written still takes its room
             yield partial

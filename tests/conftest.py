@@ -1,6 +1,8 @@
 """Shared by all tests: a small axis with known positions, and runs that touch neither network nor W&B."""
 
 import os
+import signal
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +21,11 @@ ROOT = Path(__file__).resolve().parents[1]
 os.environ.setdefault("WANDB_MODE", "disabled")
 os.environ["OMP_NUM_THREADS"] = "1"
 torch.set_num_threads(1)  # on a busy machine several threads round differently from call to call
+
+
+# A shell that starts the tests in the background lets them ignore Ctrl-C, and whatever they start inherits that.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN and threading.current_thread() is threading.main_thread():
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def make_axis(taxonomy: str = "faced", *, width: int = 16, seed: int = 0) -> Axis:
