@@ -27,6 +27,7 @@ OF_A_TRAINING = (
     "optimizer_states",
     "lr_schedulers",
     "phase",
+    "pytorch-lightning_version",
 )
 
 
