@@ -140,6 +140,14 @@ class Axis:
             raise ValueError(
                 f"{path} has axis format {header['format']}, this version reads {FORMAT}; extract it again"
             )
+        try:
+            return cls._of(arrays, header, path=path)
+        except (KeyError, TypeError, AttributeError, IndexError) as error:
+            lacks = f"it lacks {error}" if isinstance(error, KeyError) else str(error)
+            raise ValueError(f"{path} is no whole axis artifact ({lacks}); extract it again") from error
+
+    @classmethod
+    def _of(cls, arrays: dict[str, np.ndarray], header: dict[str, Any], *, path: Path) -> "Axis":
         positions = {k.removeprefix("positions_"): v for k, v in arrays.items() if k.startswith("positions_")}
         own = Taxonomy.from_lists(header["own_classes"]) if "own_classes" in header else None
         if own is None and header["taxonomy"] not in TAXONOMIES:

@@ -1,0 +1,30 @@
+"""An axis artifact that is not whole is refused by name."""
+
+import json
+
+import numpy as np
+import pytest
+
+from vaxis.axis import Axis
+
+
+@pytest.mark.parametrize("part", ["centroids", "direction", "mean"])
+def test_an_artifact_without_a_part_is_refused_by_name(axis, tmp_path, part):
+    file = axis.save(tmp_path / "a.npz")
+    with np.load(file) as whole:
+        arrays = {name: whole[name] for name in whole.files if name != part}
+    np.savez(file, **arrays)
+    with pytest.raises(ValueError, match=r"a\.npz is no whole axis artifact \(it lacks"):
+        Axis.load(file)
+
+
+@pytest.mark.parametrize("change", [{"taxonomy": []}, {"explained_variance": None}, {"own_classes": 3}])
+def test_an_artifact_whose_header_is_of_other_types_is_refused_by_name(axis, tmp_path, change):
+    file = axis.save(tmp_path / "a.npz")
+    with np.load(file) as whole:
+        arrays = dict(whole)
+    header = json.loads(str(arrays["header"])) | change
+    arrays["header"] = np.array(json.dumps({k: v for k, v in header.items() if v is not None}))
+    np.savez(file, **arrays)
+    with pytest.raises(ValueError, match=r"a\.npz"):
+        Axis.load(file)
