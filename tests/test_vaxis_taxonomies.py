@@ -170,6 +170,9 @@ def test_errors_are_one_line(capsys, tmp_path):
     assert capsys.readouterr().err.count("\n") == 1
     assert main(["extract", "--llm", "nowhere", "--out", str(tmp_path / "x.npz")]) == 1
     assert "no such folder or file" in capsys.readouterr().err
+    os.mkfifo(tmp_path / "s.yaml")
+    assert main(["extract", "--sentences", str(tmp_path / "s.yaml"), "--out", str(tmp_path / "x.npz")]) == 1
+    assert "s.yaml is no regular file" in capsys.readouterr().err
     os.mkfifo(tmp_path / "m.gguf")  # whoever opens it waits for somebody to write
     assert main(["extract", "--llm", str(tmp_path / "m.gguf"), "--out", str(tmp_path / "x.npz")]) == 1
     assert "m.gguf is neither file nor folder" in capsys.readouterr().err

@@ -100,6 +100,8 @@ def read_yaml(path: Path, what: str) -> dict:
     Raises:
         ValueError: unreadable, or no mapping; says of which ``what``.
     """
+    if path.exists() and not (path.is_file() or path.is_dir()):  # opening a pipe waits for its other end, for ever
+        raise ValueError(f"{what} {path} is no regular file")
     try:
         # libyaml's loader is ten times faster, and these files are read at every start.
         content = yaml.load(path.read_text(encoding="utf-8"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
