@@ -9,6 +9,11 @@ from pathlib import Path
 from records.reading import DamagedFile, read_yaml
 
 FLAGS = ("-c", "--config")
+NUMBERS = (
+    "seed_everything",
+    "online",
+    "weights_only",
+)  # the settings of the first level that are a number or yes or no
 REMEDY = "--config takes a YAML file of settings, as configs/ has them"
 
 
@@ -30,6 +35,8 @@ def check_config_files(words: Sequence[str]) -> None:
         content = read_yaml(Path(file), remedy=REMEDY, flag="--config")
         if lists := [name for name, value in content.items() if isinstance(value, list)]:
             raise DamagedFile(f"--config: {file}: '{lists[0]}' is a list and no setting or group of them; {REMEDY}")
+        if numbers := [k for k, value in content.items() if isinstance(value, (int, float)) and k not in NUMBERS]:
+            raise DamagedFile(f"--config: {file}: '{numbers[0]}' is a number and no group of settings; {REMEDY}")
 
 
 def with_files(message: str) -> str:

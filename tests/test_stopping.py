@@ -198,3 +198,12 @@ def test_a_damaged_mark_of_a_cohort_is_named(tmp_path, content):
     (tmp_path / MARK).write_text(content)
     with pytest.raises(DamagedFile, match=f"{MARK} cannot be read"):
         claim(tmp_path, dataset="faced", parameters={"seed": 0})
+
+
+def test_a_number_in_the_place_of_a_group_of_settings_is_refused_by_file(tmp_path):
+    file = tmp_path / "c.yaml"
+    file.write_text("effective_rank: 3\n")
+    with pytest.raises(DamagedFile, match=r"c\.yaml: 'effective_rank' is a number"):
+        check_config_files(["fit", "--config", str(file)])
+    file.write_text("seed_everything: 3\nonline: true\n")
+    check_config_files(["fit", "--config", str(file)])

@@ -13,7 +13,7 @@ from tests.conftest import ROOT
 from tests.words_model import GOOD
 from vaxis.__main__ import COMMANDS, main
 from vaxis.axis import Axis
-from vaxis.emotions import load_taxonomy
+from vaxis.emotions import FACED, load_taxonomy
 from vaxis.language.extraction import default_path, ensure_axis, extract
 from vaxis.language.layer_choice import choose_layer, held_out_auc
 from vaxis.language.texts import load_texts
@@ -173,6 +173,10 @@ def test_errors_are_one_line(capsys, tmp_path):
     os.mkfifo(tmp_path / "s.yaml")
     assert main(["extract", "--sentences", str(tmp_path / "s.yaml"), "--out", str(tmp_path / "x.npz")]) == 1
     assert "s.yaml is no regular file" in capsys.readouterr().err
+    lines = dict.fromkeys(FACED.classes, "A line.") | {"joy": 5}
+    (tmp_path / "mine.yaml").write_text(f"sentences: {lines}\n")
+    assert main(["extract", "--sentences", str(tmp_path / "mine.yaml"), "--out", str(tmp_path / "x.npz")]) == 1
+    assert "mine.yaml" in capsys.readouterr().err
     os.mkfifo(tmp_path / "m.gguf")  # whoever opens it waits for somebody to write
     assert main(["extract", "--llm", str(tmp_path / "m.gguf"), "--out", str(tmp_path / "x.npz")]) == 1
     assert "m.gguf is neither file nor folder" in capsys.readouterr().err

@@ -124,6 +124,10 @@ def _checked(found: object, kind: Taxonomy, path: Path, key: str) -> Iterator[tu
         raise ValueError(f"{path}: '{key}' needs one entry for each of {', '.join(kind.classes)}; found {names}")
     for name in kind.classes:
         sentences = [found[name]] if isinstance(found[name], str) else found[name]
-        if not sentences or not all(isinstance(s, str) and s.strip() for s in sentences):
+        if (
+            not isinstance(sentences, list)
+            or not sentences
+            or not all(isinstance(s, str) and s.strip() for s in sentences)
+        ):
             raise ValueError(f"{path}: {key}.{name} must be a sentence or a list of sentences")
         yield name, list(sentences)
