@@ -25,7 +25,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
 from networks.base import Network
-from networks.braindecode import Braindecode, library
+from networks.braindecode import Braindecode, installed
 from networks.list import encoders
 from networks.shapes import trials_of
 from records.files import atomic
@@ -39,7 +39,7 @@ def rows() -> dict[str, Callable[[], Network]]:
     """Every encoder by name, each port behind ours."""
     found: dict[str, Callable[[], Network]] = {}
     try:
-        library()
+        installed()
         ports = PORTS
     except ValueError as error:
         print(f"ports are left out: {error}", file=sys.stderr)

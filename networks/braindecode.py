@@ -133,7 +133,7 @@ class Braindecode(Network):
         return [Adaptable(m, "weight", "mixing") for m in layers if m.in_features <= m.out_features] + narrow
 
 
-def library() -> Any:
+def installed() -> Any:
     """``braindecode.models``.
 
     Raises:
@@ -152,7 +152,9 @@ def model_class(name: str) -> Any:
         ValueError: braindecode is absent or has no such model; lists those it has.
     """
     known = {
-        n.lower(): kind for n, kind in vars(library()).items() if inspect.isclass(kind) and issubclass(kind, nn.Module)
+        n.lower(): kind
+        for n, kind in vars(installed()).items()
+        if inspect.isclass(kind) and issubclass(kind, nn.Module)
     }
     if name.lower() not in known:
         names = ", ".join(sorted(kind.__name__ for kind in known.values()))

@@ -7,6 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
+from command_line.reader import instantiate
+from command_line.settings import RunSettings
+from command_line.words import normalise
+from datamodules.base import EEGDataModule
 from datamodules.faced_ratings import RATING_ITEMS
 from vaxis.emotions import FACED
 
@@ -215,3 +219,31 @@ def _event(onset: float, duration: float, clip: int | None) -> dict:
     row = {"onset": onset, "duration": duration, "trial_type": "Film" if clip else "Experiment start"}
     row |= {"emotion_label": "\\" if label == "neutral" else label.capitalize(), "video_index": clip or "n/a"}
     return row | {item.capitalize(): rating(clip, i) if clip else "n/a" for i, item in enumerate(RATING_ITEMS)}
+
+
+NAMES = ("sub000", "sub080", "sub100")
+
+
+def data_of(*words: str) -> EEGDataModule:
+    """The data module that ``train.py fit`` would make of these flags, its store open."""
+    data = instantiate(RunSettings.parse(normalise(["--data", "FACED", *words])))[0]
+    data.prepare_data()
+    data.setup()
+    return data
+
+
+def flags(root: Path, cache: Path, *words: str, people: tuple[str, ...] = NAMES) -> list[str]:
+    return [
+        f"--data.root={root}",
+        f"--data.cache={cache}",
+        f"--data.subjects=[{','.join(people)}]",
+        "--data.batch_size=4",
+        *words,
+    ]
+
+
+def trials_of(data: EEGDataModule, person: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Values (n, C, ...), clips (n,) counted from 1 and places (n,) of a person's trials."""
+    table = data.store.trials
+    rows = table.rows(data.subjects.index(person))
+    return np.asarray(data.store.x[rows]), table.stimulus[rows] + 1, table.window[rows]

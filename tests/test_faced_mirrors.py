@@ -10,43 +10,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from command_line.reader import instantiate
-from command_line.settings import RunSettings
-from command_line.words import normalise
 from datamodules.cutting import Cut
 from datamodules.downloads import HUB_FACED
 from datamodules.faced import FACED
 from eeg.bands import FACED_BANDS
 from tests.conftest import ROOT
-from tests.mirror_files import COMMON, formula, rating, write_hub
+from tests.mirror_files import COMMON, NAMES, data_of, flags, formula, rating, trials_of, write_hub
 
 PEOPLE = {0: [(11, 2), (8, 4), (28, 3)], 80: [(28, 3), (17, 12)], 100: [(5, 3), (11, 1), (20, 5)]}
-NAMES = ("sub000", "sub080", "sub100")
-
-
-def data_of(*words: str) -> FACED:
-    """The data module that ``train.py fit`` would make of these flags, its store open."""
-    data = instantiate(RunSettings.parse(normalise(["--data", "FACED", *words])))[0]
-    data.prepare_data()
-    data.setup()
-    return data
-
-
-def flags(root: Path, cache: Path, *words: str, people: tuple[str, ...] = NAMES) -> list[str]:
-    return [
-        f"--data.root={root}",
-        f"--data.cache={cache}",
-        f"--data.subjects=[{','.join(people)}]",
-        "--data.batch_size=4",
-        *words,
-    ]
-
-
-def trials_of(data: FACED, person: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Values (n, C, ...), clips (n,) counted from 1 and places (n,) of a person's trials."""
-    table = data.store.trials
-    rows = table.rows(data.subjects.index(person))
-    return np.asarray(data.store.x[rows]), table.stimulus[rows] + 1, table.window[rows]
 
 
 @pytest.fixture(scope="module")

@@ -184,7 +184,7 @@ def test_importing_the_networks_does_not_import_the_library():
 
 def real() -> bool:
     try:
-        braindecode.library()
+        braindecode.installed()
     except ValueError:
         return False
     return True

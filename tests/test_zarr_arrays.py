@@ -1,7 +1,6 @@
 """Zarr arrays are read as their specification says, by a reader of our own."""
 
 import gzip
-import importlib.util
 import json
 from pathlib import Path
 
@@ -12,13 +11,10 @@ from datamodules.zarr_arrays import attributes, open_array
 from tests.mirror_files import write_array
 
 VALUES = np.random.default_rng(0).normal(size=(7, 3, 40)).astype(np.float32)
-needs_zstd = pytest.mark.skipif(
-    not importlib.util.find_spec("backports.zstd"), reason="pip install -r requirements-dev.txt"
-)
 
 
 @pytest.mark.parametrize("version", [2, 3])
-@pytest.mark.parametrize("compressor", [None, "gzip", pytest.param("zstd", marks=needs_zstd)])
+@pytest.mark.parametrize("compressor", [None, "gzip", "zstd"])
 @pytest.mark.parametrize("block", [1, 3, 7, 10])
 def test_blocks_come_back_whole_and_the_last_one_without_its_padding(tmp_path, version, compressor, block):
     write_array(tmp_path / "a", VALUES, block=block, version=version, compressor=compressor)
