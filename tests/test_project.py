@@ -12,6 +12,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from command_line.catalogue import plugins
+from records import layout
 from tests.conftest import ROOT
 
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
@@ -120,6 +121,12 @@ def test_no_file_is_longer_than_a_few_screens():
     for path in [*MODULES, *(ROOT / "tests").glob("*.py")]:
         lines = len(path.read_text().splitlines())
         assert lines <= 300, f"{path.relative_to(ROOT)} has {lines} lines"
+
+
+def test_no_run_was_written_beside_the_code():
+    """A run of a test or a trial command without a folder of its own would be committed with the next change."""
+    left = {layout.RESULT, layout.SUMS, layout.METRICS, layout.PREDICTIONS, layout.CHECKPOINTS, layout.CONFIG, layout.LOCK}
+    assert not left & {path.name for path in ROOT.iterdir()}
 
 
 def test_checkpoints_and_pickles_are_loaded_safely():
