@@ -8,6 +8,7 @@ import argparse
 import json
 import math
 import re
+import shlex
 import subprocess
 import sys
 from dataclasses import asdict, replace
@@ -52,7 +53,7 @@ def _run(args: argparse.Namespace, rest: list[str]) -> None:
         if not args.no_none:
             train_none(Sweep.of(study), on=on, study=study.study_name)
     finally:
-        _summary(study, study.study_name, args.storage)
+        _summary(study, args)
     if args.confirm:
         from sweeps.confirm import confirm
 
@@ -189,7 +190,7 @@ def _spaces(args: argparse.Namespace, rest: list[str]) -> dict:
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def _summary(study: optuna.Study, name: str, storage: str | None) -> None:
+def _summary(study: optuna.Study, args: argparse.Namespace) -> None:
     trials = study.get_trials(deepcopy=False)
     counts = {state.name.lower(): sum(t.state == state for t in trials) for state in TrialState}
     print(f"\n{len(trials)} trials: " + ", ".join(f"{n} {state}" for state, n in counts.items() if n))
@@ -199,9 +200,18 @@ def _summary(study: optuna.Study, name: str, storage: str | None) -> None:
     best = max((t for t in trials if t.state == TrialState.COMPLETE), key=lambda t: t.values[0])
     print(f"best {sweep.objectives[0]} {best.values[0]:.4f} (trial {best.number})")
     print(f"again    {sweep.shell(best.params, seed=sweep.seeds[0])}")
-    shown = f" --storage {storage}" if storage and "@" not in storage else ""
-    print(f"pictures python -m sweeps.show {name}{shown}")
+    print(f"pictures {shown(study.study_name, storage=args.storage, folder=args.folder)}")
     print(*closing(sweep, best=best.values, params=best.params), sep="\n")
+
+
+def shown(name: str, *, storage: str | None, folder: str | None) -> str:
+    """The command that shows the study, to be pasted: with the place that the search was given, without a password."""
+    words = ["python", "-m", "sweeps.show", name]
+    if storage:
+        words += ["--storage", "URL" if "@" in storage else storage]
+    elif folder:
+        words += ["--folder", folder]
+    return shlex.join(words)
 
 
 if __name__ == "__main__":

@@ -1,13 +1,14 @@
 """What is said and drawn of a study that is finished."""
 
 import json
+import shlex
 import sys
 
 import optuna
 import pytest
 from matplotlib import image
 
-from sweeps import show
+from sweeps import search, show
 from sweeps.sweep import Sweep
 
 WEIGHT = {"type": "float", "low": 0.1, "high": 1.0}
@@ -91,3 +92,14 @@ def test_text_only_needs_no_matplotlib(folder, capsys, monkeypatch):
     show.main([str(folder), "--no_pictures"])
     assert "again" in capsys.readouterr().out
     assert not list(folder.glob("*.png"))
+
+
+@pytest.mark.parametrize("place", [{"folder": "a folder"}, {"storage": "sqlite:///{}/study.db"}])
+def test_the_command_that_a_search_ends_with_finds_its_study(place, folder, tmp_path, monkeypatch):
+    (tmp_path / "a folder").symlink_to(folder.parent)
+    monkeypatch.chdir(tmp_path)
+    place = {"folder": None, "storage": None} | {key: value.format(folder) for key, value in place.items()}
+    python, dash_m, module, *words = shlex.split(search.shown("mine", **place))
+    assert [python, dash_m, module] == ["python", "-m", show.__name__]
+    show.main([*words, "--no_pictures"])
+    assert "pass" not in search.shown("mine", storage="postgresql://me:pass@there/x", folder=None)
