@@ -271,6 +271,8 @@ def command_line(kind: type[DecoderCLI], *, run: bool, **options: Any) -> Decode
     warnings.filterwarnings("ignore", message=".*isinstance.treespec, LeafSpec.*")
     warnings.filterwarnings("ignore", message=".*does not have many workers.*")
     warnings.filterwarnings("ignore", message=".*in eval mode at the start of training.*")  # frozen parts
+    # A run that goes on finds its own checkpoints; it has said so, and a verdict would count it as a warning.
+    warnings.filterwarnings("ignore", message="Checkpoint directory .* exists and is not empty")
     # The confusion matrix is summed over ranks, so what comes of it is equal on all of them already.
     warnings.filterwarnings("ignore", message=".*when logging on epoch level in distributed setting.*")
     return kind(

@@ -129,6 +129,7 @@ def test_killed_run_resumes_to_the_same_weights(ranks, cache, finished, tmp_path
     whole, resumed = (json.loads((f / "result.json").read_text()) for f in (expected, run_dir))
     assert resumed["test"] == whole["test"]
     assert resumed["residual_gradient"] == whole["residual_gradient"]
+    assert resumed["warnings"] == whole["warnings"], "that a run goes on is nothing to warn of in its result"
     rows = (run_dir / "metrics.csv").read_text().splitlines()
     header = rows[0].split(",")
     scored = [row.split(",") for row in rows[1:] if row.split(",")[header.index("val/balanced_accuracy")]]
