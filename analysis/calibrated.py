@@ -209,10 +209,11 @@ def _numbers(point: Point, simulated: bool) -> dict[str, Number]:
         "gain_vote": point.vote - plain_vote,
         "one_minus_plain_vote": one - plain_vote,
     }
-    return {name: _over_people(values, simulated) for name, values in pairs.items()}
+    return {name: over_people(values, simulated=simulated) for name, values in pairs.items()}
 
 
-def _over_people(values: np.ndarray, simulated: bool) -> Number:
+def over_people(values: np.ndarray, *, simulated: bool) -> Number:
+    """Mean of one value a person, with Student's interval and p against 0."""
     from scipy import stats
 
     half = float(stats.t.ppf(0.975, len(values) - 1) * stats.sem(values)) if len(values) > 1 else float("nan")

@@ -55,6 +55,7 @@ class Cliff:
         support: AICc of each less that of the constant: 95 % interval over seeds.
         grid: bases at which the models are drawn.
         interactions: by strategy.
+        interaction: of their mean.
         left_out: points with fewer than two pairs.
     """
 
@@ -68,6 +69,7 @@ class Cliff:
     support: dict[str, tuple[float, float]]
     grid: np.ndarray
     interactions: list[Interaction]
+    interaction: Interaction | None
     left_out: list[str]
 
     @property
@@ -138,34 +140,51 @@ def cliff(
         support={name: _ends(values) for name, values in support.items() if np.isfinite(values).all()},
         grid=grid,
         interactions=interactions(points),
+        interaction=over_strategies(points),
         left_out=list(left_out),
     )
 
 
 def interactions(points: Sequence[Point]) -> list[Interaction]:
     """Each strategy under the recipes with the lowest and the highest base that it was tried under."""
-    from scipy import stats
-
     found = []
     for name in dict.fromkeys(p.strategy for p in points):
         own = sorted((p for p in points if p.strategy == name), key=lambda p: float(p.base.mean()))
-        low, high = own[0], own[-1]
-        if low is high or not (low.delta.std() and high.delta.std()):
-            continue
-        test = stats.ttest_ind(high.delta, low.delta, equal_var=False)
-        ends = test.confidence_interval(0.95)
-        found.append(
-            Interaction(
-                strategy=name,
-                low=low.recipe,
-                high=high.recipe,
-                value=float(high.delta.mean() - low.delta.mean()),
-                interval=(float(ends.low), float(ends.high)),
-                p=float(test.pvalue),
-                n=len(low.delta) + len(high.delta),
-            )
-        )
-    return found
+        found.append(_welch(name, own[0].recipe, own[0].delta, own[-1].recipe, own[-1].delta))
+    return [one for one in found if one is not None]
+
+
+def over_strategies(points: Sequence[Point]) -> Interaction | None:
+    """One interaction for all strategies: between the lowest and the highest base, seed by seed the mean over those
+    strategies that both recipes have; None where they share none on the same number of seeds.
+    """
+    ordered = sorted(points, key=lambda p: float(p.base.mean()))
+    low, high = ({p.strategy: p.delta for p in points if p.recipe == end.recipe} for end in (ordered[0], ordered[-1]))
+    shared = [name for name in low if name in high]
+    if not shared or any(len({len(own[name]) for name in shared}) > 1 for own in (low, high)):
+        return None
+    # The strategies of a recipe share its base runs, so their differences are no independent values: average first.
+    means = [np.mean([own[name] for name in shared], axis=0) for own in (low, high)]
+    return _welch(" and ".join(shared), ordered[0].recipe, means[0], ordered[-1].recipe, means[1])
+
+
+def _welch(strategy: str, low: str, below: np.ndarray, high: str, above: np.ndarray) -> Interaction | None:
+    """Differences under the higher base minus those under the lower; None for one recipe, or without a spread."""
+    from scipy import stats
+
+    if low == high or not (below.std() and above.std()):
+        return None
+    test = stats.ttest_ind(above, below, equal_var=False)
+    ends = test.confidence_interval(0.95)
+    return Interaction(
+        strategy=strategy,
+        low=low,
+        high=high,
+        value=float(above.mean() - below.mean()),
+        interval=(float(ends.low), float(ends.high)),
+        p=float(test.pvalue),
+        n=len(below) + len(above),
+    )
 
 
 def answer(result: Cliff) -> list[str]:

@@ -24,6 +24,7 @@ def calibrate(*, cohorts: int, seed: int) -> dict[str, list[float]]:
             p = {
                 f"{name}_mean": reading.whole.p_value,
                 f"accuracy_{name}_axes": reading.axes.p,
+                f"accuracy_{name}_robust": reading.robust.p,
                 f"accuracy_{name}_within": reading.within.p,
                 f"accuracy_{name}_between": reading.between.p,
                 f"as_published_accuracy_{name}": reading.published.p,

@@ -4,7 +4,8 @@ from functools import cache
 
 import numpy as np
 
-from analysis.ensembling import Residuals, agreement, regression, selected
+from analysis.base import BESIDE
+from analysis.ensembling import Residuals, agreement, mixing, regression, selected
 from analysis.made_up import voters
 from analysis.pools import Pool
 from measures.votes import Blend, Estimate, compare
@@ -28,12 +29,19 @@ def calibrate(*, cohorts: int, seed: int) -> dict[str, list[float]]:
         residuals = Residuals(test=rows, val=rng.random(n), likeness=_likeness(rng, n))
         result = regression(pool, residuals, draws=199, seed=int(rng.integers(2**31)))
         assert result is not None  # ten members
+        kappa = agreement(pool, draws=199, seed=int(rng.integers(2**31)))
+        assert kappa.same_seed is not None  # both kinds have the same seeds
+        varied = voters(rng, spread=SPREAD).pool()
+        _, replaced = mixing(varied)[list(varied.groups)[1]]
         p = {
             "residual_contribution_shuffled": result.shuffled.p,
             "residual_contribution_within": result.within.p,
             "residual_contribution_axes": result.axes.p,
-            "kappa_within_minus_across": agreement(pool, draws=199, seed=int(rng.integers(2**31))).gap_p,
-            "difference": _difference(voters(rng, spread=SPREAD).pool()).p,
+            "kappa_within_minus_across": kappa.gap_p,
+            "kappa_same_seed_minus_others": kappa.same_seed.p,
+            "difference": _difference(varied).p,
+            "replaced": replaced.p,
+            f"{BESIDE}residual_contribution_published": result.published.p,
         }
         chosen = selected(pool, residuals, m=5)
         p |= {f"chosen {name}": s.p for name, s in chosen.items() if "published" not in name}

@@ -111,7 +111,8 @@ class Voters:
 
     def pool(self) -> Pool:
         """Validation and test people, and runs without folders."""
-        runs = [Run(Path(f"made up/{k}"), {"loss": "none", "simulated": True}) for k in range(len(self.kinds))]
+        seeds = [int((self.kinds[:k] == kind).sum()) for k, kind in enumerate(self.kinds)]
+        runs = [Run(Path(f"made up/{k}"), {"loss": "none", "simulated": True, "seed": s}) for k, s in enumerate(seeds)]
         groups = {f"kind {kind}": np.flatnonzero(self.kinds == kind).tolist() for kind in np.unique(self.kinds)}
         return Pool(
             runs=runs,

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from analysis.cliff import interactions
+from analysis.cliff import interactions, over_strategies
 from measures.errors_in_variables import Point, slope
 from measures.steps import models
 
@@ -47,7 +47,8 @@ def calibrate(*, cohorts: int, seed: int) -> dict[str, list[float]]:
         cohorts: how many.
         seed: of the generator.
     """
-    found: dict[str, list[float]] = {"slope": [], "as_published_slope": [], "interaction": []}
+    names = ("slope", "as_published_slope", "interaction of a strategy", "interaction")
+    found: dict[str, list[float]] = {name: [] for name in names}
     for rng in np.random.default_rng(seed).spawn(cohorts):
         drawn = points(rng)
         fitted = slope(drawn, draws=499, seed=int(rng.integers(2**31)))
@@ -56,7 +57,10 @@ def calibrate(*, cohorts: int, seed: int) -> dict[str, list[float]]:
         found["as_published_slope"].append(slope(points(rng, spread=0.01, seeds=3), draws=9).p_published)
         # Recipes far apart and without effects of their own: which is the lower one is then no matter of luck.
         apart = points(rng, spread=0.2, recipe_sd=0.0)
-        found["interaction"].append(interactions(apart)[0].p)
+        found["interaction of a strategy"].append(interactions(apart)[0].p)
+        whole = over_strategies(apart)
+        assert whole is not None  # every recipe has both strategies on as many seeds
+        found["interaction"].append(whole.p)
     return found
 
 
