@@ -73,7 +73,8 @@ class Findings:
         text: for the terminal.
         numbers: by name.
         detail: more for the JSON file, beside the numbers; a record with a ``format`` of its own keeps it. Of it the
-            report of the paper reads ``dataset``, ``notes`` and ``published`` (number to v1, revision and note).
+            report of the paper reads ``dataset``, ``notes``, ``published`` (number to v1, revision and note) and
+            ``roles`` (what a number is to its name, where names follow from the runs at hand).
     """
 
     text: str

@@ -32,7 +32,8 @@ PUBLISHED: dict[str, dict[str, dict[str, Any]]] = {
         "residual_amplified_lost_isotropic": {"v1": 0.0047, "revision": None, "note": ""},
     },
     "seedv": {
-        "residual_removed_lost_isotropic": {"v1": 0.0173, "revision": None, "note": "mean z 23.6"},
+        # Its axis is constant within classes, so there is no residual: the best component of all.
+        "best_pc_removed_lost_isotropic": {"v1": 0.0173, "revision": None, "note": "mean z 23.6"},
     },
 }
 NAMES = {

@@ -22,10 +22,12 @@ from analysis.ensembles_check import calibrate as calibrate
 from analysis.ensembles_check import recover as recover
 from analysis.ensembles_text import text
 from analysis.ensembling import (
+    ROLES,
     Agreement,
     Bar,
     Regression,
     Residuals,
+    add_aligned,
     agreement,
     bars,
     growth,
@@ -42,13 +44,13 @@ from measures.clustered import Association
 from measures.votes import Estimate
 from records.run import Run
 
-# arXiv 2606.00129, section 5, and the archive beside its revision of September 2026.
+# arXiv 2606.00129, section 5, and the archive beside its revision of September 2026; by role or name of the number.
 PUBLISHED: dict[str, dict[str, dict[str, Any]]] = {
     "faced": {
-        "bar[5 x 100]": {"v1": 0.6798, "revision": 0.6798, "note": ""},
-        "bar[10 x 100]": {"v1": None, "revision": 0.6838, "note": "archive"},
-        "bar[5 x 150]": {"v1": None, "revision": 0.6919, "note": "archive"},
-        "bar[5 x 100 + 5 x 150]": {"v1": 0.6948, "revision": 0.6948, "note": ""},
+        "half": {"v1": 0.6798, "revision": 0.6798, "note": "5 x 100"},
+        "whole": {"v1": None, "revision": 0.6838, "note": "10 x 100, archive"},
+        "half of longer": {"v1": None, "revision": 0.6919, "note": "5 x 150, archive"},
+        "mixed": {"v1": 0.6948, "revision": 0.6948, "note": "5 x 100 + 5 x 150"},
         "residual_contribution_published": {"v1": 0.743, "revision": None, "note": "10 members, p .014"},
     }
 }
@@ -70,6 +72,8 @@ class Ensembles:
         bars: votes at their cost.
         differences: between them.
         missing: what bars lack.
+        aligned: the gain of adding every run with a strategy at once.
+        roles: names of the numbers that are half a vote, a whole one, and so on, whatever their members and epochs.
     """
 
     pool: Pool
@@ -83,6 +87,8 @@ class Ensembles:
     bars: list[Bar]
     differences: dict[str, Estimate]
     missing: list[str]
+    aligned: Estimate | None
+    roles: dict[str, str]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -121,8 +127,9 @@ def main(args: argparse.Namespace) -> Findings:
         numbers=numbers(result, simulated=found.simulated),
         detail={
             "dataset": found.runs[0].result["dataset"],
-            "published": PUBLISHED.get(found.runs[0].result["dataset"], {}),
+            "published": _published(found.runs[0].result["dataset"], result.roles, members=args.members),
             "notes": result.missing,
+            "roles": result.roles,
             "members": [str(run.path) for run in plain.runs],
             "selected": {name: [str(plain.runs[m].path) for m in s.members] for name, s in result.selected.items()},
         },
@@ -153,7 +160,7 @@ def ensembles(
         )
     if members < 2:
         raise ValueError(f"--members is {members}; a vote has two or more")
-    found, differences, missing = bars(everything, members=members)
+    found = bars(everything, members=members)
     curves = {name: growth(plain.votes["test"], own) for name, own in plain.groups.items()}
     if len(plain.groups) > 1:
         curves["all of them"] = growth(plain.votes["test"], range(n))
@@ -166,9 +173,11 @@ def ensembles(
         size=size,
         agreement=agreement(everything, draws=draws),
         mixing=mixing(everything),
-        bars=found,
-        differences=differences,
-        missing=missing,
+        bars=found.made,
+        differences=found.differences,
+        missing=found.missing,
+        aligned=add_aligned(everything),
+        roles=found.roles,
     )
 
 
@@ -199,6 +208,8 @@ def numbers(result: Ensembles, *, simulated: bool) -> dict[str, Number]:
     for name, (added, replaced) in result.mixing.items():
         rows[f"added[{name}]"] = _estimate(added, simulated=simulated, p=True)
         rows[f"replaced[{name}]"] = _estimate(replaced, simulated=simulated, p=True)
+    if result.aligned:
+        rows["added_all_aligned"] = _estimate(result.aligned, simulated=simulated, p=True)
     for (first, second), estimate in result.agreement.blocks.items():
         rows[f"kappa[{first} | {second}]"] = _estimate(estimate, simulated=simulated)
     kappa = result.agreement
@@ -231,6 +242,12 @@ def numbers(result: Ensembles, *, simulated: bool) -> dict[str, Number]:
         for name in ("published", "shuffled", "within", "axes"):
             rows[f"residual_contribution_{name}"] = _association(getattr(found, name), simulated=simulated)
     return {name: number for name, number in rows.items() if number}
+
+
+def _published(dataset: str, roles: dict[str, str], *, members: int) -> dict[str, dict[str, Any]]:
+    """What was published of votes of ten and five, by the name of our number; nothing beside votes of other sizes."""
+    said = PUBLISHED.get(dataset, {})
+    return {roles.get(name, name): value for name, value in said.items() if members == 10 or name not in ROLES}
 
 
 def _estimate(found: Estimate, *, simulated: bool, p: bool = False) -> Number | None:

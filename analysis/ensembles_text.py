@@ -44,6 +44,8 @@ def _mixing(result: "Ensembles") -> list[str]:
         lines.append(f"  {_short(name)}")
         lines.append(f"    added whole                   {_difference(added)}")
         lines.append(f"    in the place of half          {_difference(replaced)}")
+    if result.aligned:
+        lines.append(f"  every run with a strategy added {_difference(result.aligned)}")
     return lines
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 
@@ -11,6 +12,8 @@ from analysis.selection import Judge, Selected, by_diversity, by_vote, highest
 from measures.base import NAN
 from measures.clustered import Association, against_axes, as_published, pair_bootstrap, pearson, two_sided, within
 from measures.votes import Blend, Estimate, Members, compare, contributions, jackknife_error, kappas
+
+ROLES = ("half", "whole", "half of longer", "mixed", "whole of longer")  # of the bars, in their order
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,6 +92,22 @@ class Bar:
     cost: int
     accuracy: Estimate
     blend: Blend
+
+
+class Bars(NamedTuple):
+    """Votes at their cost.
+
+    Attributes:
+        made: those for which there are members enough.
+        differences: between them, by what they ask.
+        missing: what the others lack.
+        roles: ``half``, ``whole``, ``mixed``, ... to the name of the number, whatever its members and epochs.
+    """
+
+    made: list[Bar]
+    differences: dict[str, Estimate]
+    missing: list[str]
+    roles: dict[str, str]
 
 
 def growth(votes: Members, members: Sequence[int]) -> list[Estimate]:
@@ -205,6 +224,15 @@ def _gap(kappa: np.ndarray, label: np.ndarray) -> float:
     return float(kappa[pairs & same].mean() - kappa[pairs & ~same].mean())
 
 
+def add_aligned(pool: Pool) -> Estimate | None:
+    """The gain of adding every run with a strategy to the base at once; None where there is none."""
+    aligned = {name: len(own) for name, own in pool.groups.items() if name not in pool.plain}
+    if not aligned or not pool.plain:
+        return None
+    base = {pool.base: len(pool.groups[pool.base])}
+    return compare(pool.votes["test"], Blend(pool.groups, base), Blend(pool.groups, base | aligned))
+
+
 def mixing(pool: Pool) -> dict[str, tuple[Estimate, Estimate]]:
     """Each other group mixed into the base: the gain of adding it whole, and of replacing half of the base by it."""
     votes, base, found = pool.votes["test"], pool.base, {}
@@ -220,17 +248,18 @@ def mixing(pool: Pool) -> dict[str, tuple[Estimate, Estimate]]:
     return found
 
 
-def bars(pool: Pool, *, members: int) -> tuple[list[Bar], dict[str, Estimate], list[str]]:
+def bars(pool: Pool, *, members: int) -> Bars:
     """Votes of half and all of ``members`` at two lengths of training, their differences, and what is missing.
 
     Of each pair of neighbouring lengths of the largest family without a strategy; more runs than are needed are
-    averaged over subsets.
+    averaged over subsets. Of several pairs the one with most bars has the roles, the shortest of equals.
     """
     family = pool.families[pool.base]
     names = sorted((n for n in pool.groups if pool.families[n] == family), key=lambda n: pool.lengths[n])
     if len(names) < 2:
-        return [], {}, []
+        return Bars([], {}, [], {})
     half, made, differences, missing = members // 2, {}, {}, []
+    roles: dict[str, str] = {}
     for short, long in pairwise(names):
         e, f = pool.lengths[short], pool.lengths[long]
         plan = {
@@ -250,6 +279,7 @@ def bars(pool: Pool, *, members: int) -> tuple[list[Bar], dict[str, Estimate], l
                 accuracy = pool.votes["test"].over_people(blend.hits(pool.votes["test"]))
                 cost = sum(count * pool.lengths[name] for name, count in take.items())
                 made[label] = Bar(label=label, cost=cost, accuracy=accuracy, blend=blend)
+        here = {role: f"bar[{label}]" for role, label in zip(ROLES, plan) if label in made}
         a, b, c, d, whole = plan
         for says, first, second in (
             ("longer members", a, c),
@@ -261,4 +291,6 @@ def bars(pool: Pool, *, members: int) -> tuple[list[Bar], dict[str, Estimate], l
             if first in made and second in made:
                 key = f"{says}: {second} minus {first}"
                 differences[key] = compare(pool.votes["test"], made[first].blend, made[second].blend)
-    return list(made.values()), differences, missing
+                here[says] = f"difference[{key}]"
+        roles = here if len(here) > len(roles) else roles
+    return Bars(list(made.values()), differences, missing, roles)

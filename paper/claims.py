@@ -4,7 +4,6 @@ import json
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
-from fnmatch import fnmatchcase
 from functools import cache
 from pathlib import Path
 from textwrap import shorten
@@ -12,6 +11,7 @@ from typing import Any, Literal, get_args
 
 import yaml
 
+from analysis.base import finite
 from analysis.interventions import InterventionResult, compare
 from analysis.verdict_text import p_text
 from console.arguments import Arguments
@@ -20,6 +20,8 @@ from paper.rows import rows
 from records.files import atomic
 
 FILE = Path(__file__).with_name("claims.yaml")
+COUNTS = ("rows-negative", "rows-holm", "rows-positive")  # claims about how many rows are significant
+LEVEL = 0.05
 Status = Literal["published", "revised", "withdrawn", "ours"]
 
 
@@ -36,7 +38,8 @@ class Claim:
         v1: value of the published version, as printed.
         revision: value of the authors' revision; empty where it is silent.
         note: what to know before comparing.
-        ours: where our number is: ``analysis``, ``number`` (``*`` stands for anything), ``dataset``.
+        ours: where our number is: ``analysis``, its ``number`` or, where the name follows from the runs, its ``role``,
+            and ``dataset``.
     """
 
     id: str
@@ -57,13 +60,13 @@ class Answer:
     Attributes:
         claim: the claim.
         value: our number; None where there is none.
-        more: how many others fit the claim as well.
-        source: file and name of it.
+        name: of the number in its file.
+        source: its file.
     """
 
     claim: Claim
     value: Value | None = None
-    more: int = 0
+    name: str = ""
     source: str = ""
 
     @property
@@ -76,10 +79,12 @@ class Answer:
         """Our number with its interval; empty where there is none."""
         if self.value is None:
             return ""
-        more = f" and {self.more} more" if self.more else ""
+        if self.claim.id in COUNTS:
+            return f"{self.value.value:.0f} {self.name}"
         number = "not defined" if math.isnan(self.value.value) else f"{self.value.value:.3f}"
         ends = self.value.interval
-        return number + (f" [{ends[0]:.3f}, {ends[1]:.3f}]" if ends else "") + more
+        role = f" ({self.name})" if "role" in (self.claim.ours or {}) else ""
+        return number + (f" [{ends[0]:.3f}, {ends[1]:.3f}]" if ends and math.isfinite(ends[0]) else "") + role
 
     @property
     def beside(self) -> str:
@@ -151,10 +156,13 @@ def intervention_lines(found: Found) -> dict[str, InterventionResult]:
     return lines
 
 
-def matching(result: Result, pattern: str) -> dict[str, Value]:
-    """Numbers of a result whose name fits a pattern in which only ``*`` means something."""
-    escaped = pattern.replace("[", "[[]").replace("?", "[?]")
-    return {name: value for name, value in result.numbers.items() if fnmatchcase(name, escaped)}
+def number_of(claim: Claim, result: Result) -> str | None:
+    """Name of the one number of a result that a claim is about; None where the result has none."""
+    where = claim.ours or {}
+    if result.analysis != where.get("analysis") or where.get("dataset", result.dataset) != result.dataset:
+        return None
+    name = result.roles.get(where["role"], "") if "role" in where else where["number"]
+    return name if name in result.numbers else None
 
 
 def main(argv: Sequence[str]) -> int:
@@ -197,7 +205,8 @@ def line(one: Answer) -> str:
 
 
 def _own(one: Answer) -> dict[str, Any]:
-    return {"ours": one.ours, "simulated": one.simulated, "source": one.source}
+    value = None if one.value is None else finite(asdict(one.value))
+    return {"ours": one.ours, "value": value, "name": one.name, "simulated": one.simulated, "source": one.source}
 
 
 def _claim(entry: dict[str, Any]) -> Claim:
@@ -208,18 +217,27 @@ def _claim(entry: dict[str, Any]) -> Claim:
     return Claim(**entry)
 
 
+def _counted(claim: Claim, lines: dict[str, InterventionResult]) -> Answer:
+    """How many of the paper's own rows are significant, of those that are finished; a count has no interval."""
+    own = [line for name, line in lines.items() if rows()[name].group == "paper" and math.isfinite(line.measured.p)]
+    if not own:
+        return Answer(claim=claim)
+    sign = 1 if claim.id == "rows-positive" else -1
+    found = [line for line in own if (line.p_holm if claim.id == "rows-holm" else line.measured.p) < LEVEL]
+    count = sum(sign * line.measured.mean > 0 for line in found)
+    value = Value(value=count, n=len(own), simulated=any(line.simulated for line in own))
+    return Answer(claim=claim, value=value, name=f"of {len(own)} rows", source="tables of interventions")
+
+
 def _answer(claim: Claim, results: Sequence[Result], lines: dict[str, InterventionResult]) -> Answer:
+    if claim.id in COUNTS:
+        return _counted(claim, lines)
     if line := lines.get(claim.id.removeprefix("row-")) if claim.id.startswith("row-") else None:
         d = line.measured
         ends = (d.low, d.high) if math.isfinite(d.low) else None
         own = Value(value=d.mean, n=d.n, simulated=bool(line.simulated), p_value=d.p, interval=ends)
-        return Answer(claim=claim, value=own, source=str(line.asked.treated))
-    where = claim.ours or {}
+        return Answer(claim=claim, value=own, name="change", source=str(line.asked.treated))
     for result in results:
-        wanted = where.get("dataset", "")
-        if result.analysis != where.get("analysis") or (wanted and result.dataset != wanted):
-            continue
-        if values := matching(result, where["number"]):
-            name, value = next(iter(values.items()))
-            return Answer(claim=claim, value=value, more=len(values) - 1, source=f"{result.file}: {name}")
+        if name := number_of(claim, result):
+            return Answer(claim=claim, value=result.numbers[name], name=name, source=str(result.file))
     return Answer(claim=claim)

@@ -60,6 +60,7 @@ class Result:
         file: where its numbers are.
         dataset: that it is about; empty where the file does not say.
         numbers: by name.
+        roles: what a number is, to its name, where names follow from the runs (``mixed``: ``bar[5 x 30 + 5 x 45]``).
         published: by name of the number, the ``v1``, ``revision`` and ``note`` that the file itself states.
         text: what else a reader must see first.
         pictures: PNG files beside it that begin with its name.
@@ -69,6 +70,7 @@ class Result:
     file: Path
     dataset: str
     numbers: dict[str, Value]
+    roles: dict[str, str] = field(default_factory=dict)
     published: dict[str, dict[str, Any]] = field(default_factory=dict)
     text: tuple[str, ...] = ()
     pictures: tuple[Path, ...] = ()
@@ -143,6 +145,7 @@ def _result(file: Path) -> Result | None:
         file=file,
         dataset=str(content.get("dataset") or ""),
         numbers={name: Value.of(number) for name, number in content["numbers"].items()},
+        roles=content.get("roles") or {},
         published=content.get("published") or {},
         text=tuple(content.get("notes") or ()),
         pictures=tuple(sorted(file.parent.glob(f"{file.stem}*.png"))),
@@ -164,6 +167,12 @@ def _verdict(content: dict[str, Any], file: Path) -> Result:
         numbers[f"change_{other['name']}"] = row(
             own["mean"], pairs, p_value=own["p"], interval=(own["low"], own["high"])
         )  # fmt: skip
+    for other in content.get("others") or ():
+        own, null = other["paired"], {name: other[name] for name in ("null_mean", "null_95")}
+        if own["low"] is not None:
+            numbers[f"change_of_{other['name']}"] = row(
+                own["mean"], pairs, p_value=own["p"], interval=(own["low"], own["high"]), **null
+            )  # fmt: skip
     if clips := content.get("new_clips"):
         chance = clips["chance"]
         for name in ("seen", "new"):

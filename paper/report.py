@@ -20,7 +20,7 @@ from analysis.interventions_figure import forest
 from analysis.page import Picture, Section, Table, Text, render
 from analysis.verdict_text import SIMULATED, p_text
 from console.arguments import Arguments
-from paper.claims import Answer, answer, claims, intervention_lines, matching
+from paper.claims import Answer, answer, claims, intervention_lines, number_of
 from paper.found import Found, Result, Value, find, folders
 from paper.markdown import markdown
 from paper.rows import GROUPS, curves, rows
@@ -189,11 +189,8 @@ def _published(result: Result) -> dict[str, tuple[str, str]]:
     """v1 and revision of the numbers of a result: those its file states, and those of the claims."""
     found = {}
     for claim in claims():
-        where = claim.ours or {}
-        if where.get("analysis") == result.analysis and where.get("dataset", result.dataset) == result.dataset:
-            # Several numbers may fit; the claim is about the one that stands beside it above.
-            for name in list(matching(result, where["number"]))[:1]:
-                found[name] = (claim.v1, claim.revision)
+        if name := number_of(claim, result):
+            found[name] = (claim.v1, claim.revision)
     for name, said in result.published.items():
         if name in result.numbers:
             found[name] = (_said(said.get("v1")), _said(said.get("revision")))

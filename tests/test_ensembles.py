@@ -174,13 +174,12 @@ def test_groups_are_runs_that_differ_in_their_seed_alone(folder):
 
 def test_bars_have_their_cost_and_say_what_is_missing(folder):
     everything = pool(gather([folder]).runs)
-    found, differences, missing = bars(everything, members=4)
-    costs = {bar.label: bar.cost for bar in found}
+    found = bars(everything, members=4)
+    costs = {bar.label: bar.cost for bar in found.made}
     assert costs == {"2 x 10": 20, "4 x 10": 40, "2 x 15": 30, "2 x 10 + 2 x 15": 50, "4 x 15": 60}
-    assert differences["longer members: 2 x 15 minus 2 x 10"].low > 0
-    assert not missing
-    _, _, missing = bars(everything, members=10)
-    assert "10 x 15 needs 6 more runs of 15 epochs" in missing
+    assert found.differences["longer members: 2 x 15 minus 2 x 10"].low > 0
+    assert not found.missing
+    assert "10 x 15 needs 6 more runs of 15 epochs" in bars(everything, members=10).missing
 
 
 def test_worse_members_hurt_the_vote_they_are_mixed_into(folder):
@@ -213,6 +212,9 @@ def test_command_writes_numbers_and_a_picture(folder, tmp_path, capsys):
         found["numbers"]
     )
     assert len(found["selected"]["greedy vote"]) == 6
+    assert found["roles"]["mixed"] == "bar[2 x 10 + 2 x 15]"
+    assert "half" not in found["published"]  # published of five members, these are two
+    assert found["numbers"]["added_all_aligned"]["value"] < 0
     assert (tmp_path / "ensembles.png").stat().st_size > 30_000
 
 

@@ -11,7 +11,7 @@ from analysis.base import Findings, Number
 from analysis.canvas import empty, png
 from paper import report
 from paper.__main__ import main
-from paper.claims import answer, claims, line, matching
+from paper.claims import answer, claims, line
 from paper.found import Found, Result, Value, find
 from paper.rows import rows
 from paper.table import Table
@@ -114,6 +114,8 @@ def test_a_finished_row_of_a_table_is_ours(folder):
     assert one.value.value == pytest.approx(-0.0967, abs=1e-3)
     assert (one.value.n, one.simulated) == (3, True)
     assert of(find([folder]), "row-9").value is None
+    assert of(find([folder]), "rows-negative").number == "1 of 1 rows"
+    assert of(find([folder]), "rows-positive").number == "0 of 1 rows"
 
 
 def test_a_verdict_gives_the_change_its_controls_and_what_new_clips_leave(folder):
@@ -140,13 +142,6 @@ def test_results_inside_a_run_are_found_but_not_its_records(folder):
         shutil.copy(folder / "real" / "eeg_map.json", inside / place / "eeg_map.json")
     found = [result.file.parent.name for result in find([folder]).results]
     assert sorted(found) == ["own", "real", "seedv", "simulated", "v"]
-
-
-def test_brackets_in_a_pattern_are_brackets():
-    value = Value(value=1.0, n=1, simulated=True)
-    result = Result(analysis="a", file=Path("a"), dataset="", numbers={"bar[5 x 30]": value, "bar5": value})
-    assert list(matching(result, "bar[5 x *")) == ["bar[5 x 30]"]
-    assert not matching(result, "bar[5]")
 
 
 def test_the_page_holds_everything_and_loads_nothing(folder, tmp_path, capsys):
@@ -208,6 +203,7 @@ def test_claims_are_one_line_each_and_go_to_a_file(folder, tmp_path, capsys):
     saved = {claim["id"]: claim for claim in json.loads((tmp_path / "claims.json").read_text())["claims"]}
     assert saved["eeg-ridge"]["ours"].startswith("0.222")
     assert saved["eeg-ridge"]["simulated"] is False
+    assert (saved["eeg-ridge"]["value"]["value"], saved["eeg-ridge"]["name"]) == (0.222, "ridge.axis.clip_out")
     assert saved["eeg-po3"]["ours"] == ""
     main(["claims", "--runs", str(folder), "--status", "withdrawn"])
     assert "eeg-ridge" not in capsys.readouterr().out

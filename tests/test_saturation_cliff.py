@@ -1,12 +1,13 @@
 """Difference against base when both share their error: slopes, models, interactions and the answer in words."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from analysis.__main__ import main
-from analysis.cliff import answer, cliff, interactions, points_of
+from analysis.cliff import answer, cliff, interactions, over_strategies, points_of
 from analysis.gather import gather
 from analysis.saturation_cliff_check import calibrate, points, recover
 from measures.errors_in_variables import Moments, Point, slope
@@ -114,6 +115,25 @@ def test_interaction_is_welch_between_the_ends():
     (found,) = interactions(drawn)
     known = stats.ttest_ind(drawn[2].delta, drawn[0].delta, equal_var=False)
     assert (found.low, found.high, found.p) == ("r0", "r2", pytest.approx(known.pvalue))
+
+
+def test_interaction_of_all_strategies_averages_them_seed_by_seed():
+    from scipy import stats
+
+    rng = np.random.default_rng(0)
+    deltas = {(name, k): rng.normal(size=5) for name in "ab" for k in range(2)}
+    drawn = [
+        Point(recipe=f"r{k}", strategy=name, base=np.full(5, 0.5 + 0.1 * k), treated=0.5 + 0.1 * k + delta)
+        for (name, k), delta in deltas.items()
+    ]
+    means = [(deltas["a", k] + deltas["b", k]) / 2 for k in range(2)]
+    found = over_strategies([*drawn, Point(recipe="r1", strategy="c", base=np.full(5, 0.6), treated=rng.random(5))])
+    assert found.strategy == "a and b"  # c was tried under one of the two
+    assert found.value == pytest.approx(means[1].mean() - means[0].mean())
+    assert found.p == pytest.approx(stats.ttest_ind(means[1], means[0], equal_var=False).pvalue)
+    assert over_strategies(drawn[:1]) is None
+    short = replace(drawn[0], base=drawn[0].base[:3], treated=drawn[0].treated[:3])
+    assert over_strategies([short, *drawn[1:]]) is None  # seeds that cannot be averaged
 
 
 def test_p_values_are_uniform_without_a_dependence():

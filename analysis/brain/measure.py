@@ -12,7 +12,7 @@ from analysis.brain.decoding import beside_random_axes, in_sample_noise, ridge
 from analysis.brain.maps import Map, cell_map, map_stats
 from analysis.brain.orders import Orders, Stat, correlations, orders
 from analysis.brain.persons import persons
-from analysis.brain.reliability import reliability
+from analysis.brain.reliability import class_share_of_ratings, reliability
 from analysis.brain.time_course import time_course
 from analysis.brain.together import information, links, theta_gamma
 from analysis.brain.trial_level import trial_level
@@ -74,6 +74,7 @@ def measure(
     course, curves = time_course(cohort, axis)
     stats |= course | links(cohort, axis, seed=seed) | information(cohort, axis) | theta_gamma(cohort, axis)
     stats |= reliability(cohort, draws=fewer, seed=seed)
+    stats |= class_share_of_ratings(cohort)
     if "human_valence" in positions:
         r = correlations(axis.rows, positions["human_valence"])
         stats["axis.with_human_valence"] = Stat.of(r, n=len(v), two_sided=True)

@@ -2,8 +2,10 @@
 
 import numpy as np
 
+from analysis.brain.axes import class_share
 from analysis.brain.cohort import Cohort
 from analysis.brain.orders import Stat
+from measures.votes import jackknife_error
 
 SPLITS = 50
 FEWEST = 4  # people that can be halved
@@ -25,6 +27,29 @@ def reliability(cohort: Cohort, *, draws: int, seed: int) -> dict[str, Stat]:
     found["reliability.eeg"] = Stat.of(np.nanmean(eeg, axis=1), n=cohort.people)
     found["reliability.eeg_best_cell"] = Stat.of(np.nanmax(eeg, axis=1), n=cohort.people)
     return found
+
+
+def class_share_of_ratings(cohort: Cohort) -> dict[str, Stat]:
+    """Share of the variance of the clips' mean human valence that lies between classes, for other people.
+
+    What is found within classes can only speak of the rest. The interval leaves one person out at a time, on the logit
+    of the share, so that it ends below 1.
+    """
+    from scipy import stats
+    from scipy.special import expit, logit
+
+    told = cohort.ratings
+    if told is None or len(told) < FEWEST:
+        return {}
+    share = class_share(told.mean(axis=0), cohort.class_of)
+    without = np.array(
+        [class_share(np.delete(told, p, axis=0).mean(axis=0), cohort.class_of) for p in range(len(told))]
+    )
+    if not 0 < without.min() <= without.max() < 1:
+        return {}  # ratings that are the same for all clips of a class, which no person gives
+    half = float(stats.t.ppf(0.975, len(told) - 1)) * jackknife_error(logit(without))
+    ends = (float(expit(logit(share) - half)), float(expit(logit(share) + half)))
+    return {"human_valence.class_share": Stat(value=share, n=len(told), interval=ends)}
 
 
 def spearman_brown(r: float) -> float:

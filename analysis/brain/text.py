@@ -32,7 +32,8 @@ SECTIONS = {
     "links.": "Gamma of eight electrodes together (network: null is any eight electrodes)",
     "information.": "Mutual information with the axis, mean over cells, nats",
     "theta_gamma.": "Theta phase with gamma amplitude",
-    "axis.": "The axis and what people said",
+    "axis.": "The axis and what people said (class share: of the variance between clips; interval: other people)",
+    "human_valence.": "",
 }
 WIDTH = 44
 

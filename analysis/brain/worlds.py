@@ -76,6 +76,7 @@ def draw(*, seed: tuple[int, ...], axis: float = 0.0, evoked: bool = True, peopl
         x=x,
         course=course,
         links=links,
+        network=_network(people, seed=seed),
         coupling=coupling,
         ratings=ratings,
     )
@@ -104,6 +105,13 @@ def _axis(rng: np.random.Generator, class_of: np.ndarray) -> np.ndarray:
     within -= np.array([within[class_of == k].mean() for k in class_of])
     v = rng.standard_normal(class_of.max() + 1)[class_of] + within
     return (v - v.mean()) / v.std()
+
+
+def _network(people: int, *, seed: tuple[int, ...]) -> np.ndarray:
+    """(P, C, C) correlations in which no eight electrodes are special; of a generator of its own."""
+    rng, shape = np.random.default_rng([*seed, 37]), (len(CHANNELS), len(CHANNELS))
+    common, own = 0.3 * rng.standard_normal(shape), 0.2 * rng.standard_normal((people, *shape))
+    return np.tanh(0.4 + common + common.T + own + own.transpose(0, 2, 1))
 
 
 def _valence(rng: np.random.Generator) -> np.ndarray:

@@ -114,6 +114,7 @@ def _inside(args: argparse.Namespace, corpora: "Sequence[Corpus]") -> int:
         )  # fmt: skip
     print(describe_inside(result))
     result["numbers"] = inside.numbers(result["corpora"])
+    result["roles"] = inside.roles(result["corpora"])
     _write(result, args.out, name="ablate_inside", fingerprint=axis.fingerprint)
     return 0
 

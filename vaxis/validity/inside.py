@@ -135,6 +135,12 @@ def numbers(corpora: dict[str, dict]) -> dict[str, dict]:
     return rows
 
 
+def roles(corpora: dict[str, dict]) -> dict[str, str]:
+    """Measure and null to the name of the number for the corpus that the paper reads, else the first one."""
+    corpus = "sst2" if "sst2" in corpora else next(iter(corpora))
+    return {f"{name}_lost_{kind}": f"{corpus}_{name}_lost_{kind}" for name in MEASURES for kind in KINDS}
+
+
 def _scores(
     states: np.ndarray, *, axis: Axis, sizes: Sequence[int], positive: np.ndarray, penalty: float
 ) -> dict[str, np.ndarray]:
