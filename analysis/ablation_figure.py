@@ -7,7 +7,7 @@ import numpy as np
 
 from analysis.ablated import ACTIONS
 from analysis.ablation_effects import NULLS, Effect, RunEffects
-from analysis.canvas import empty, styled
+from analysis.canvas import empty, head, styled
 from figures.style import BLUE, GREY, ORANGE, PALE
 
 if TYPE_CHECKING:
@@ -18,10 +18,10 @@ SHADES = {"isotropic": PALE, "variance": GREY, "permuted": ORANGE}
 
 
 @styled
-def picture(effects: Sequence[RunEffects], found: dict[tuple[str, str], Effect]) -> "Figure":
+def picture(effects: Sequence[RunEffects], found: dict[tuple[str, str], Effect], *, simulated: bool) -> "Figure":
     """A panel an action: a row a direction, violins of the nulls over draws, and the direction with its interval."""
     names = list(dict.fromkeys(name for name, _ in found))
-    figure, panels = empty(1, len(ACTIONS), width=9.6, height=0.9 + 1.15 * len(names))
+    figure, panels = empty(1, len(ACTIONS), width=9.6, height=1.2 + 1.15 * len(names))
     for axes, action in zip(panels, ACTIONS, strict=True):
         for row, name in enumerate(names):
             key, effect = (name, action), found[name, action]
@@ -46,4 +46,6 @@ def picture(effects: Sequence[RunEffects], found: dict[tuple[str, str], Effect])
         axes.set_xlabel("change of balanced accuracy")
         axes.set_title(f"direction {action}")
     figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=2, frameon=False)
+    people = len(effects[0].people)
+    head(figure, f"{len(effects)} runs, {people} test people; bars: 95 % of the null", simulated=simulated)
     return figure

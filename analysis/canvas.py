@@ -31,6 +31,12 @@ def styled(draw: Callable[P, R]) -> Callable[P, R]:
     return within
 
 
+def head(figure: "Figure", what: str, *, simulated: bool) -> None:
+    """A line above all panels: what was read, and whether anybody was recorded. A picture travels without its page."""
+    kind = "SIMULATED data, no person was recorded: " if simulated else ""
+    figure.suptitle(kind + what, fontsize=10, x=0.01, ha="left")
+
+
 def png(figure: "Figure", *, dpi: int = DPI) -> bytes:
     """The figure as a PNG on white."""
     buffer = io.BytesIO()

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from analysis.canvas import empty, styled
+from analysis.canvas import empty, head, styled
 from analysis.converging import MEASURES, Convergence, Readings
 from figures.style import BLUE, GREEN, GREY, ORANGE, PALE, PINK, SKY
 from measures.clustered import pearson
@@ -17,7 +17,7 @@ COLOURS = (BLUE, ORANGE, GREEN, PINK, SKY, "#f0e442", "#222222")
 
 
 @styled
-def figure(result: Convergence) -> "Figure":
+def figure(result: Convergence, *, simulated: bool) -> "Figure":
     """A row a measure: accuracy against alignment; how alike checkpoints are; the correlation beside both its nulls."""
     drawn, axes = empty(len(result.readings), 3, width=13, height=4.1 * len(result.readings))
     for row, (name, found) in enumerate(result.readings.items()):
@@ -27,6 +27,8 @@ def figure(result: Convergence) -> "Figure":
         _null(null, result, found)
     handles, labels = axes[0].get_legend_handles_labels()
     drawn.legend(handles, labels, loc="outside lower center", ncols=2)
+    kept = len(result.checkpoints) - result.finals
+    head(drawn, f"{result.finals} runs" + (f" and {kept} kept epochs" if kept else ""), simulated=simulated)
     return drawn
 
 
@@ -53,7 +55,7 @@ def _alike(ax: "Axes", result: Convergence, found: Readings) -> None:
         shown = ax.imshow(np.corrcoef(rows), cmap="RdBu_r", vmin=-1, vmax=1, interpolation="nearest")
     ax.figure.colorbar(shown, ax=ax, shrink=0.8, label="correlation over axes without meaning")
     ax.grid(visible=False)
-    ax.set(xlabel="checkpoint", ylabel="checkpoint")
+    ax.set(xlabel="checkpoint, recipe by recipe", ylabel="checkpoint, recipe by recipe")
     ax.set_title(f"{len(rows)} checkpoints are worth {found.effective:.1f}")
 
 
@@ -71,6 +73,5 @@ def _null(ax: "Axes", result: Convergence, found: Readings) -> None:
     ax.plot(r, density, color=ORANGE, lw=2, label=f"{len(last)} independent runs")
     ax.axvline(found.published.r, color=BLUE, lw=2, label="here")
     ax.set(xlabel="correlation with accuracy", ylabel="density", xlim=(-1, 1))
-    ax.set_title(f"p {found.published.p:.2g} counted, {found.axes.p:.2g} honest")
-    ax.margins(y=0.25)
-    ax.legend(loc="upper left", fontsize=8)
+    ax.set_title(f"p {found.published.p:.2g} as published, {found.axes.p:.2g} beside its null")
+    ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.13), ncols=3, fontsize=8, columnspacing=1, handlelength=1.3)

@@ -77,7 +77,7 @@ def main(args: argparse.Namespace) -> Findings:
         from analysis.canvas import png
 
         with atomic(args.out / "directional_ablation.png") as partial:
-            partial.write_bytes(png(picture(effects, found)))
+            partial.write_bytes(png(picture(effects, found, simulated=simulated)))
     return Findings(
         text=_text(effects, found, simulated=simulated),
         numbers=_numbers(found, n=len(runs), simulated=simulated),

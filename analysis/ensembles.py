@@ -121,7 +121,7 @@ def main(args: argparse.Namespace) -> Findings:
         from analysis.ensembles_figure import figure
 
         args.out.mkdir(parents=True, exist_ok=True)
-        figure(result).savefig(args.out / "ensembles.png", dpi=150, facecolor="white")
+        figure(result, simulated=found.simulated).savefig(args.out / "ensembles.png", dpi=150, facecolor="white")
     return Findings(
         text=note + text(result, simulated=found.simulated),
         numbers=numbers(result, simulated=found.simulated),

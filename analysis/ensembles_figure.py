@@ -1,10 +1,11 @@
 """Picture of ensembles: growth, cost, contribution against residual, chosen sets, agreement, mixing."""
 
+from textwrap import wrap
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from analysis.canvas import empty, styled
+from analysis.canvas import empty, head, styled
 from analysis.convergence_figure import COLOURS
 from figures.style import BLUE, GREY, ORANGE, PALE
 
@@ -16,15 +17,17 @@ if TYPE_CHECKING:
 
 
 @styled
-def figure(result: "Ensembles") -> "Figure":
+def figure(result: "Ensembles", *, simulated: bool) -> "Figure":
     """Six panels."""
-    drawn, axes = empty(2, 3, width=15, height=9)
+    drawn, axes = empty(2, 3, width=15, height=9.4)
     _growth(axes[0], result)
     _bars(axes[1], result)
     _selected(axes[2], result)
     _contribution(axes[3], result)
     _kappa(axes[4], result)
     _mixing(axes[5], result)
+    people = len(result.pool.votes["test"].support)
+    head(drawn, f"votes of {len(result.pool.runs)} runs on {people} test people", simulated=simulated)
     return drawn
 
 
@@ -70,11 +73,12 @@ def _selected(ax: "Axes", result: "Ensembles") -> None:
     if names:
         spread = result.selected[names[0]].random_95 - result.selected[names[0]].random_test
         ax.axvspan(-spread, spread, color=PALE, zorder=0, label="95 % of random sets")
-    ax.set_yticks(places, names, fontsize=8)
-    ax.set_ylim(-4, len(names) - 0.5)
-    ax.set_xlabel("accuracy of the vote minus that of random sets")
+    ax.set_yticks(places, [_wrapped(name, 22) for name in names], fontsize=8)
+    ax.set_ylim(-0.5, len(names) - 0.5)
+    ax.locator_params(axis="x", nbins=5)
+    ax.set_xlabel("balanced accuracy of the vote minus that of random sets")
     ax.set_title(f"{result.size} of {len(result.plain.runs)} members, by rule")
-    ax.legend(fontsize=8, loc="lower left")
+    ax.legend(fontsize=8, loc="upper center", bbox_to_anchor=(0.35, -0.14), ncols=2, columnspacing=1)
 
 
 def _contribution(ax: "Axes", result: "Ensembles") -> None:
@@ -94,9 +98,11 @@ def _contribution(ax: "Axes", result: "Ensembles") -> None:
     x = np.array([found.residual.min(), found.residual.max()])
     ax.plot(x, y.mean() + found.slope * (x - found.residual.mean()), color=GREY, lw=1)
     ax.axhline(0, color="#444444", lw=1)
-    ax.set(xlabel="within-class residual |r| of the member", ylabel="vote of all minus vote without it")
+    ax.set(xlabel="within-class residual |r| of the member", ylabel="balanced accuracy, vote of all minus without it")
     published, honest = found.published, found.axes
-    ax.set_title(f"What a member adds: r {published.r:+.2f}, p {published.p:.2g} counted, {honest.p:.2g} honest")
+    ax.set_title(
+        f"What a member adds: r {published.r:+.2f}\np {published.p:.2g} as published, {honest.p:.2g} beside its null"
+    )
 
 
 def _kappa(ax: "Axes", result: "Ensembles") -> None:
@@ -109,7 +115,7 @@ def _kappa(ax: "Axes", result: "Ensembles") -> None:
         ax.axhline(edge - 0.5, color="white", lw=1.5)
         ax.axvline(edge - 0.5, color="white", lw=1.5)
     middle = edges - np.diff([0, *edges]) / 2 - 0.5
-    ax.set_yticks(middle, [_short(name, 26) for name in result.pool.groups], fontsize=7)
+    ax.set_yticks(middle, [_wrapped(name, 16) for name in result.pool.groups], fontsize=7)
     ax.set_xticks([])
     ax.grid(visible=False)
     ax.figure.colorbar(shown, ax=ax, shrink=0.8, label="Cohen's kappa")
@@ -129,17 +135,22 @@ def _mixing(ax: "Axes", result: "Ensembles") -> None:
         half = np.nan_to_num(np.array([(e.high - e.low) / 2 for e in found]))
         ax.errorbar(values, places + 0.12 - 0.24 * side, xerr=half, fmt="o", capsize=3, color=colour, label=label)
     ax.axvline(0, color="#444444", lw=1)
-    ax.set_yticks(places, [_short(name, 34) for name in result.mixing], fontsize=8)
-    ax.set_ylim(-1, len(result.mixing) - 0.5)
-    ax.locator_params(axis="x", nbins=6)
-    ax.set_xlabel("change of test accuracy (95 %: people, runs)")
-    ax.legend(fontsize=8, loc="lower right")
+    ax.set_yticks(places, [_wrapped(name, 16) for name in result.mixing], fontsize=8)
+    ax.set_ylim(-0.6, len(result.mixing) - 0.4)
+    ax.locator_params(axis="x", nbins=5)
+    ax.set_xlabel("change of test balanced accuracy\n(95 %: people and runs)")
+    ax.legend(fontsize=8, loc="upper center", bbox_to_anchor=(0.4, -0.2), ncols=2, columnspacing=1)
 
 
 def _nothing(ax: "Axes", why: str) -> None:
     ax.text(0.5, 0.5, why, ha="center", va="center", transform=ax.transAxes, color=GREY)
     ax.set_xticks([])
     ax.set_yticks([])
+
+
+def _wrapped(name: str, width: int) -> str:
+    """On at most three lines: a long label beside the axis takes its width from the panel."""
+    return "\n".join(wrap(name, width, max_lines=3, placeholder=" …"))
 
 
 def _short(name: str, width: int) -> str:

@@ -38,7 +38,7 @@ def main(args: argparse.Namespace) -> Findings:
         from analysis.saturation_cliff_figure import figure
 
         args.out.mkdir(parents=True, exist_ok=True)
-        figure(result).savefig(args.out / "saturation_cliff.png", dpi=150, facecolor="white")
+        figure(result, simulated=found.simulated).savefig(args.out / "saturation_cliff.png", dpi=150, facecolor="white")
     return Findings(
         text=found.note + text(result, simulated=found.simulated),
         numbers=numbers(result, simulated=found.simulated),

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from analysis.canvas import empty, styled
+from analysis.canvas import CHANCE, empty, head, styled
 from analysis.cliff import PUBLISHED_SLOPE, Cliff
 from analysis.convergence_figure import COLOURS
 from figures.style import BLUE, GREY, ORANGE
@@ -15,13 +15,21 @@ if TYPE_CHECKING:
 
 
 @styled
-def figure(result: Cliff) -> "Figure":
+def figure(result: Cliff, *, simulated: bool) -> "Figure":
     """Three panels."""
-    drawn, (points, slopes, models) = empty(1, 3, width=15, height=4.8)
+    drawn, (points, slopes, models) = empty(1, 3, width=15, height=5.6)
     _points(points, result)
     _slopes(slopes, result)
     _models(models, result)
-    drawn.legend(*points.get_legend_handles_labels(), loc="outside lower center", ncols=4, fontsize=8)
+    handles, labels = points.get_legend_handles_labels()
+    # The recipes have numbers in the panel and names here.
+    nothing = points.plot([], [], ls="none")[0]
+    named = [f"{number}: {name}" for number, name in enumerate(result.recipes, start=1)]
+    drawn.legend(
+        [*handles, *[nothing] * len(named)], [*labels, *named], loc="outside lower left", ncols=4, fontsize=8
+    )  # fmt: skip
+    strategies = len({p.strategy for p in result.points})
+    head(drawn, f"{strategies} strategies under {len(result.recipes)} recipes", simulated=simulated)
     return drawn
 
 
@@ -58,8 +66,10 @@ def _points(ax: "Axes", result: Cliff) -> None:
                 fontsize=7,
             )
     ax.axhline(0, color="#444444", lw=1)
-    ax.set(xlabel="base: test balanced accuracy without the loss", ylabel="difference with the loss")
-    ax.set_title("Recipes, numbered by their base (95 %; base: 1 se)")
+    ax.set(
+        xlabel="base: test balanced accuracy without the loss", ylabel="balanced accuracy, with minus without the loss"
+    )
+    ax.set_title("Recipes by their base (95 %; base: 1 se)")
 
 
 def _slopes(ax: "Axes", result: Cliff) -> None:
@@ -88,6 +98,12 @@ def _slopes(ax: "Axes", result: Cliff) -> None:
             ax.plot([value], [place], "D", color=colour, ms=7)
         if ends and np.isfinite(ends[0]):
             ax.plot(ends, [place, place], color=colour, lw=2)
+    for label, own in (("errors taken out", found), ("errors out, matched strategies", result.matched)):
+        if own is not None and np.isfinite(own.null_95):
+            place = next(k for k, row in enumerate(rows[::-1]) if row[0] == label) - 0.22
+            ax.plot([own.null_mean, own.null_95], [place, place], color=CHANCE, lw=3, alpha=0.55, solid_capstyle="butt")
+    ax.plot([], [], color=CHANCE, lw=3, alpha=0.55, label="null, mean to 95 %: bases dealt to recipes anew")
+    ax.legend(fontsize=8, loc="upper center", bbox_to_anchor=(0.4, -0.2))
     ax.axvline(0, color="#444444", lw=1)
     ax.set_yticks(range(len(rows)), [label for label, *_ in rows[::-1]])
     ax.set_ylim(-0.6, len(rows) - 0.4)
@@ -109,4 +125,4 @@ def _models(ax: "Axes", result: Cliff) -> None:
         ax.plot(result.grid, fit.shape, color=COLOURS[k], lw=1.8, label=says, ls="-" if np.isfinite(gain) else ":")
     ax.axhline(0, color="#444444", lw=1)
     ax.set(xlabel="base, error taken out", ylabel="difference, at the mean strategy")
-    ax.legend(fontsize=8)
+    ax.legend(fontsize=8, loc="upper center", bbox_to_anchor=(0.5, -0.13), ncols=2, columnspacing=1)

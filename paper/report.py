@@ -28,6 +28,7 @@ from records.files import atomic
 
 SHOWN = 30  # rows of a table that are shown; a longer one is folded, with the published numbers above it
 HEAD = ("number", "ours", "v1", "revision", "null mean", "null 95 %", "p", "95 % interval", "n", "data")
+CLAIM = ("claim", "v1", "revision", "ours", "null, p", "n", "data", "status")
 
 
 def main(argv: Sequence[str]) -> int:
@@ -120,14 +121,14 @@ def _head(found: Found) -> dict[str, object]:
 
 
 def _claims(part: str, answers: Sequence[Answer]) -> Section:
-    head = ("claim", "v1", "revision", "ours", "null, p", "n", "data", "status")
-    table = []
-    for one in answers:
-        if not one.claim.id.startswith("row-"):  # those have a table of their own
-            cells = [one.number, one.beside, one.n, _data(one.simulated)]
-            claim = one.claim.claim + (f" ({one.claim.note})" if one.claim.note else "")
-            table.append([claim, one.claim.v1, one.claim.revision, *cells, one.status])
-    return Section(title=f"Claims: {part}", blocks=[Table(head=head, rows=table, kind="prose")])
+    own = [_claim(one) for one in answers if not one.claim.id.startswith("row-")]  # rows have a table of their own
+    return Section(title=f"Claims: {part}", blocks=[Table(head=CLAIM, rows=own, kind="prose")])
+
+
+def _claim(one: Answer) -> list[str]:
+    claim = one.claim.claim + (f" ({one.claim.note})" if one.claim.note else "")
+    ours = [one.number, one.beside, one.n, _data(one.simulated)]
+    return [claim, one.claim.v1, one.claim.revision, *ours, one.status]
 
 
 def _interventions(found: Found) -> list[Section]:
@@ -244,9 +245,18 @@ def _to_wandb(out: Path, found: Found, pictures: dict[str, Path], *, project: st
         for name, value in result.numbers.items()
         if math.isfinite(value.value)
     }
+    rows = [
+        [result.analysis, result.file.parent.name, *_number(result, name, published)]
+        for result in found.results
+        for published in [_published(result)]
+        for name in result.numbers
+    ]
+    told = [[one.claim.about, *_claim(one)] for one in answer(found)]
+    tables = {"numbers": (("analysis", "folder", *HEAD), rows), "claims": (("about", *CLAIM), told)}
     simulated = any(result.simulated for result in found.results) or any(table.simulated for table in found.tables)
     return log_figures(
-        out, pictures=pictures, numbers=numbers, config={"simulated": simulated}, project=project, online=online
+        out, pictures=pictures, numbers=numbers, tables=tables, config={"simulated": simulated}, project=project,
+        online=online,
     )  # fmt: skip
 
 

@@ -231,3 +231,10 @@ def test_pictures_reach_wandb_offline_without_a_server(folder, tmp_path, monkeyp
     assert list((tmp_path / "out" / "wandb").glob("offline-run-*/*.wandb"))
     media = list((tmp_path / "out" / "wandb").rglob("*.png"))
     assert len(media) == 3
+    tables = {
+        file.name.split("_")[0]: json.loads(file.read_text()) for file in (tmp_path / "out").rglob("*.table.json")
+    }
+    assert tables["numbers"]["columns"][2:] == list(report.HEAD)  # each number beside its null
+    row = next(row for row in tables["numbers"]["data"] if row[1:4] == ["real", "ridge.axis.clip_out", "0.2220"])
+    assert row[6:9] == ["-0.1000", "0.5000", "0.015"]
+    assert len(tables["claims"]["data"]) == len(claims())

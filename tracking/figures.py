@@ -1,7 +1,7 @@
 """Pictures and numbers of a report as one W&B run: what a page shows, beside the runs it is made from."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ def log_figures(
     *,
     pictures: Mapping[str, Path],
     numbers: Mapping[str, float],
+    tables: Mapping[str, tuple[Sequence[str], Sequence[Sequence[str]]]],
     config: Mapping[str, Any],
     project: str = "vaxis-align",
     online: bool = False,
@@ -23,6 +24,7 @@ def log_figures(
         folder: of the report; the record lies in its ``wandb``.
         pictures: PNG files by name.
         numbers: summary of the run.
+        tables: head and rows by name, so that each number stands beside its null in W&B as well.
         config: what runs are filtered by.
         project: W&B project.
         online: send it now; otherwise it waits for ``wandb sync``.
@@ -41,6 +43,8 @@ def log_figures(
         run.summary.update(dict(numbers))
         for name, file in pictures.items():
             run.log({f"report/{name}": wandb.Image(str(file))})
+        for name, (head, rows) in tables.items():
+            run.log({f"report/{name}": wandb.Table(columns=list(head), data=[list(row) for row in rows])})
     if not reason:
         return f"W&B: {len(pictures)} pictures in project {project}"
     if online:
