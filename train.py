@@ -24,6 +24,10 @@ def main(args: list[str] | None = None) -> None:
             from command_line.parser import run
 
             run(normalise(argv))
+        elif argv[:1] == ["pretrain"]:
+            from command_line.pretrain import main as pretrain
+
+            pretrain(argv[1:])
         elif argv and argv[0] in SUBCOMMANDS:
             from command_line.evaluate import evaluate
 

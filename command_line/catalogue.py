@@ -6,8 +6,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-BASES = {"loss": "AlignmentLoss", "network": "Network", "data": "EEGDataModule", "callback": "Callback"}
-FOLDERS = {"loss": "losses", "network": "networks", "data": "datamodules", "callback": "callbacks"}
+BASES = {
+    "loss": "AlignmentLoss",
+    "network": "Network",
+    "data": "EEGDataModule",
+    "callback": "Callback",
+    "objective": "Objective",
+}
+FOLDERS = {
+    "loss": "losses",
+    "network": "networks",
+    "data": "datamodules",
+    "callback": "callbacks",
+    "objective": "lightning_modules/objectives",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,7 +38,7 @@ class Plugin:
 
 
 def plugins(kind: str) -> list[Plugin]:
-    """Plug-ins of a kind (``loss``, ``network``, ``data`` or ``callback``), sorted by name."""
+    """Plug-ins of a kind (a key of ``FOLDERS``), sorted by name."""
     bases: dict[str, list[str]] = {}
     found: list[tuple[Path, ast.ClassDef]] = []
     for path in sorted((ROOT / FOLDERS[kind]).glob("*.py")):
@@ -73,7 +85,7 @@ def _is_plugin(name: str, root: str, bases: dict[str, list[str]]) -> bool:
 def _plugin(kind: str, path: Path, node: ast.ClassDef) -> Plugin:
     summary = (ast.get_docstring(node) or "").split("\n")[0]
     name = node.name if kind == "data" else path.stem
-    return Plugin(name=name, class_path=f"{FOLDERS[kind]}.{path.stem}.{node.name}", summary=summary)
+    return Plugin(name=name, class_path=f"{FOLDERS[kind].replace('/', '.')}.{path.stem}.{node.name}", summary=summary)
 
 
 def class_path(kind: str, name: str) -> str:

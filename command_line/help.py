@@ -14,6 +14,7 @@ Does your alignment loss beat saturation?
   python train.py fit --loss.help NAME                        the flags of one loss (also --network.help, --data.help)
   python train.py fit --help                                  every flag
   python train.py validate | test | predict RUN_DIR           scores or predictions of a trained run, from its folder
+  python train.py pretrain --objective NAME ...               an encoder learns before there are labels; pretrain --help
 
 The paper's table: python -m paper interventions   Sweeps: python -m sweeps.search   The axis: python -m vaxis
 

@@ -15,6 +15,7 @@ from lightning_modules import control as control_targets
 from lightning_modules.heads import HeadName, build_head
 from lightning_modules.optimisation import Optimisation, configure
 from lightning_modules.phases import PhasedModule
+from lightning_modules.pretraining import check_apart
 from lightning_modules.step import training_losses
 from losses.base import AlignmentLoss, LossSpec, Output
 from losses.none import NoAlignment
@@ -92,6 +93,7 @@ class Decoder(PhasedModule):
             source = data.source and Axis.load(data.source.axis_path)
             self.control_axis = control_targets.axis_of(self.control)
             self.build_on(Axis.load(self.axis), spec=data.spec, source=source, epochs=self._run.max_epochs)
+            check_apart((getattr(self.network, "weights", None), getattr(self.loss, "pretrained", None)), data)
             self.trainer.fit_loop.max_epochs = sum(phase.epochs for phase in self.phases)
             if self._run.fast_dev_run:
                 self.trainer.fit_loop.epoch_loop.max_steps *= len(self.phases)
@@ -288,6 +290,7 @@ class Decoder(PhasedModule):
         recipe = configure(
             self.optimisation,
             encoder_params=[p for name, p in trained if name.startswith("network.")],
+            encoder_names=[name for name, _ in trained if name.startswith("network.")],
             other_params=[p for name, p in trained if not name.startswith("network.")],
             steps_per_epoch=max(1, steps // max(1, self._run.max_epochs)),
             epochs=self.phase.epochs,

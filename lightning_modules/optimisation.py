@@ -1,8 +1,9 @@
 """Optimiser and learning-rate schedule: linear warm-up, then a cosine."""
 
 import math
+import re
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -30,6 +31,9 @@ class Optimisation:
         warmup_epochs: length of the linear warm-up, in epochs; may be a fraction, 0 for none.
         min_lr: learning rate at the end of the cosine, the same for all parameters.
         encoder_lr_scale: learning rate of the network relative to ``lr``; heads and alignment always have ``lr``.
+        layer_decay: each block of the network learns at this share of the rate of the block above it, and what comes
+            before the first block at one share less; 1 gives all the same. BEiT's rule (arXiv 2106.08254), which
+            LaBraM fine-tunes EEG with at 0.65 (arXiv 2405.18765).
     """
 
     algorithm: Literal["adamw", "adam"] = "adamw"
@@ -39,6 +43,7 @@ class Optimisation:
     warmup_epochs: float = 2
     min_lr: float = 0.0
     encoder_lr_scale: float = 1.0
+    layer_decay: float = 1.0
 
     def __post_init__(self) -> None:
         for name in ("weight_decay", "warmup_epochs", "min_lr", "encoder_lr_scale"):
@@ -46,10 +51,13 @@ class Optimisation:
                 raise ValueError(f"optimisation.{name} must be >= 0, got {getattr(self, name)}")
         if not self.lr > 0:
             raise ValueError(f"optimisation.lr must be > 0, got {self.lr}")
+        if not 0 < self.layer_decay <= 1:
+            raise ValueError(f"optimisation.layer_decay must be above 0 and at most 1, got {self.layer_decay}")
         if self.algorithm not in ALGORITHMS:
             raise ValueError(f"optimisation.algorithm must be one of {sorted(ALGORITHMS)}, got '{self.algorithm}'")
 
 
+BLOCK = re.compile(r"^network\.blocks\.(\d+)\.")  # where an encoder keeps its layers, in order
 ALGORITHMS = {"adamw": torch.optim.AdamW, "adam": torch.optim.Adam}
 
 
@@ -60,6 +68,7 @@ def configure(
     other_params: Iterable[Parameter],
     steps_per_epoch: int,
     epochs: int,
+    encoder_names: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Optimiser and per-step schedule, in the form a LightningModule returns.
 
@@ -69,6 +78,7 @@ def configure(
         other_params: parameters of head and alignment strategy.
         steps_per_epoch: optimiser steps an epoch.
         epochs: length of the cosine including the warm-up.
+        encoder_names: of the parameters of the network in the decoder, which ``layer_decay`` tells the depth by.
     """
     total, warmup = epochs * steps_per_epoch, round(optimisation.warmup_epochs * steps_per_epoch)
     if warmup >= total:
@@ -77,11 +87,19 @@ def configure(
             "rate is not kept for any epoch; lower model.optimisation.warmup_epochs",
             stacklevel=2,
         )
-    rates = {"encoder": optimisation.lr * optimisation.encoder_lr_scale, "other": optimisation.lr}
-    params = {"encoder": list(encoder_params), "other": list(other_params)}
+    encoder, rest = list(encoder_params), list(other_params)
+    shares = layer_shares(encoder_names, decay=optimisation.layer_decay) if encoder else {}
     groups: list[dict[str, Any]] = [
-        {"params": params[name], "lr": rate, "name": name} for name, rate in rates.items() if params[name]
+        {
+            "params": [encoder[i] for i in rows] if rows else encoder,
+            "lr": optimisation.lr * optimisation.encoder_lr_scale * share,
+            "name": name,
+        }
+        for name, (share, rows) in (shares or {"encoder": (1.0, [])}).items()
+        if encoder
     ]
+    if rest:
+        groups.append({"params": rest, "lr": optimisation.lr, "name": "other"})
     optimizer = ALGORITHMS[optimisation.algorithm](
         groups, betas=optimisation.betas, weight_decay=optimisation.weight_decay
     )
@@ -91,6 +109,25 @@ def configure(
     ]
     scheduler = LambdaLR(optimizer, schedule)
     return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
+
+
+def layer_shares(names: Sequence[str], *, decay: float) -> dict[str, tuple[float, list[int]]]:
+    """Name of a group to its share of the encoder's learning rate and the rows of its parameters; empty without decay.
+
+    Block i of ``blocks`` is layer i + 1, all else (tokeniser, positions, electrode tables) layer 0. The last block has
+    the share ``decay``: the whole is one geometric row down from the head, which has 1.
+
+    Raises:
+        ValueError: the network has no blocks.
+    """
+    if decay == 1:
+        return {}
+    depth = [int(found[1]) + 1 if (found := BLOCK.match(name)) else 0 for name in names]
+    top = max(depth, default=0) + 1
+    if top == 1:
+        raise ValueError("model.optimisation.layer_decay needs a network with blocks that learn; set it to 1")
+    rows = {layer: [i for i, found in enumerate(depth) if found == layer] for layer in sorted(set(depth))}
+    return {f"encoder {layer}": (decay ** (top - layer), found) for layer, found in rows.items()}
 
 
 def warmup_cosine(*, warmup: int, total: int, floor: float) -> Callable[[int], float]:

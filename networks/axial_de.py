@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from eeg.batch import DataSpec
 from networks.base import Adaptable, Network
+from networks.weights import load_own
 
 
 class Block(nn.Module):
@@ -47,15 +48,18 @@ class AxialDE(Network):
         depth: number of blocks.
         expansion: hidden width of the feed-forward, in multiples of ``dim``.
         dropout: probability that a trial loses a feature of the output of a feed-forward, in all its tokens.
+        weights: of ``train.py pretrain``; random without.
     """
 
     reads = ("de", "psd")
 
-    def __init__(self, *, dim: int = 32, depth: int = 1, expansion: int = 2, dropout: float = 0.1) -> None:
+    def __init__(
+        self, *, dim: int = 32, depth: int = 1, expansion: int = 2, dropout: float = 0.1, weights: str | None = None
+    ) -> None:
         super().__init__()
         if dim < 1 or expansion < 1 or depth < 0:
             raise ValueError(f"network needs dim, expansion >= 1 and depth >= 0, got {dim}, {expansion}, {depth}")
-        self.dim, self.depth, self.expansion, self.dropout = dim, depth, expansion, dropout
+        self.dim, self.depth, self.expansion, self.dropout, self.weights = dim, depth, expansion, dropout, weights
 
     def build(self, spec: DataSpec) -> None:
         if spec.features == "raw":
@@ -80,6 +84,8 @@ class AxialDE(Network):
                 for _ in range(self.depth)
             )
         )
+        if self.weights:
+            self.loaded = load_own(self, self.weights)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.blocks(self.factor * torch.addcmul(self.offset, x[..., None], self.gain))

@@ -104,8 +104,8 @@ class CBraMod(Network):
     Args:
         depth: number of blocks, 12 as published.
         dropout: on attention, feed-forward and spectrum; 0.1 as published.
-        weights: path of the authors' ``pretrained_weights.pth`` or of braindecode's port of it, which has the same
-            names; random without.
+        weights: path of the authors' ``pretrained_weights.pth``, of braindecode's port of it, which has the same
+            names, or of a file of ``train.py pretrain``; random without.
 
     Attributes:
         loaded: names of the parameters that came from the file.

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from eeg.batch import DataSpec
 from networks._attention import SelfAttention
 from networks.base import Adaptable, Network
+from networks.weights import load_own
 
 KERNEL, POOL, STRIDE = 25, 75, 15  # samples
 
@@ -40,16 +41,19 @@ class EEGConformer(Network):
         depth: number of transformer blocks.
         heads: of the attention.
         dropout: on tokens, attention and feed-forward, 0.5 in the paper.
+        weights: of ``train.py pretrain``; random without.
     """
 
     reads = ("raw",)
     keeps_electrodes = False
 
-    def __init__(self, *, dim: int = 40, depth: int = 6, heads: int = 10, dropout: float = 0.5) -> None:
+    def __init__(
+        self, *, dim: int = 40, depth: int = 6, heads: int = 10, dropout: float = 0.5, weights: str | None = None
+    ) -> None:
         super().__init__()
         if dim < 1 or heads < 1 or dim % heads:
             raise ValueError(f"network.dim must be a multiple of network.heads {heads}, got {dim}")
-        self.dim, self.depth, self.heads, self.dropout = dim, depth, heads, dropout
+        self.dim, self.depth, self.heads, self.dropout, self.weights = dim, depth, heads, dropout, weights
 
     def build(self, spec: DataSpec) -> None:
         self.check(spec)
@@ -69,6 +73,8 @@ class EEGConformer(Network):
         self.blocks = nn.Sequential(
             *(Block(dim=self.dim, heads=self.heads, dropout=self.dropout) for _ in range(self.depth))
         )
+        if self.weights:
+            self.loaded = load_own(self, self.weights)
 
     def forward(self, x: Tensor) -> Tensor:
         maps = self.stem(x[:, None])  # (B, D, 1, N)

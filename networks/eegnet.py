@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from eeg.batch import DataSpec
 from networks.base import Adaptable, Network
+from networks.weights import load_own
 
 POOLS = (4, 8)  # samples a step, of the first and the second block
 
@@ -42,6 +43,7 @@ class EEGNet(Network):
         kernel: length of the first filter in samples.
         separable_kernel: length of the second, in samples of the pooled signal.
         dropout: 0.25 across people and 0.5 within one, in the paper.
+        weights: of ``train.py pretrain``; random without.
     """
 
     reads = ("raw",)
@@ -55,12 +57,13 @@ class EEGNet(Network):
         kernel: int = 64,
         separable_kernel: int = 16,
         dropout: float = 0.25,
+        weights: str | None = None,
     ) -> None:
         super().__init__()
         if min(temporal, spatial, kernel, separable_kernel) < 1:
             raise ValueError("network needs temporal, spatial, kernel and separable_kernel of at least 1")
         self.temporal, self.dim, self.dropout = temporal, temporal * spatial, dropout
-        self.kernels = (kernel, separable_kernel)
+        self.kernels, self.weights = (kernel, separable_kernel), weights
 
     def build(self, spec: DataSpec) -> None:
         self.check(spec)
@@ -83,6 +86,8 @@ class EEGNet(Network):
             *self._rest(dim, POOLS[1]),
         )
         self.blocks = nn.Sequential(first, second)
+        if self.weights:
+            self.loaded = load_own(self, self.weights)
 
     def _rest(self, dim: int, pool: int) -> list[nn.Module]:
         return [_norm(dim), nn.ELU(), nn.AvgPool2d((1, pool)), nn.Dropout(self.dropout)]

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from eeg.batch import DataSpec
 from eeg.montage import FACED_CHANNELS, SEEDV_CHANNELS, canonical
 from networks.base import Adaptable, Network
-from networks.weights import load_strictly, read_weights
+from networks.weights import load_strictly, pretraining_of, read_weights
 
 TOKENS_PER_SECOND = 5
 MAX_TOKENS = 50  # length of the released relative-position table: trials of up to 10 s
@@ -125,8 +125,8 @@ class EMOD(Network):
             time and features instead of attending along time; their weights, and the numbers of arXiv 2606.00129,
             belong to it. ``proper`` attends along time: another model, the one to prefer for science.
         dropout: dropout probability, 0.1 in the authors' pretraining and 0.25 in their fine-tuning.
-        weights: path to a checkpoint with the authors' parameter names (their licence is unstated, so none is shipped);
-            a network deeper than the file keeps its further blocks random.
+        weights: path to a checkpoint with the authors' parameter names (their licence is unstated, so none is shipped),
+            or of ``train.py pretrain``; a network deeper than the file keeps its further blocks random.
 
     Attributes:
         loaded: names of the parameters that came from the file.
@@ -146,8 +146,6 @@ class EMOD(Network):
         super().__init__()
         if dim <= 0 or dim % HEAD_DIM:
             raise ValueError(f"network.dim must be a positive multiple of {HEAD_DIM}, got {dim}")
-        if weights and time_axis_layout != "released":
-            raise ValueError("network.weights were trained with time_axis_layout 'released'; set that, or drop weights")
         self.depth, self.dim, self.dropout, self.weights = depth, dim, dropout, weights
         self.time_axis_layout = time_axis_layout
         self.loaded: tuple[str, ...] = ()
@@ -218,6 +216,10 @@ def load_released(network: EMOD, path: str) -> tuple[str, ...]:
         FileNotFoundError: no such file.
         ValueError: the file is not a state dict, or of another architecture; names the first tensor that differs.
     """
+    # Of one shape in both layouts, so no load would notice; the authors' were trained with theirs.
+    trained = pretraining_of(path).get("network", {}).get("time_axis_layout", "released")
+    if network.time_axis_layout != trained:
+        raise ValueError(f"network.weights were trained with time_axis_layout '{trained}'; set that, or drop weights")
     state = read_weights(path, renamed=RENAMED, dropped=HEADS)
     held = {name.split(".")[1] for name in state if name.startswith("blocks.")}
     random = list(range(len(held), network.depth)) if held else []

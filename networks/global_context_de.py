@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from eeg.batch import DataSpec
 from networks.base import Adaptable, Network
+from networks.weights import load_own
 
 
 class Context(nn.Module):
@@ -37,15 +38,16 @@ class GlobalContextDE(Network):
         dim: token width D.
         hidden: width of the perceptron.
         dropout: probability that a trial loses a hidden unit of the perceptron.
+        weights: of ``train.py pretrain``; random without.
     """
 
     reads = ("de", "psd")
 
-    def __init__(self, *, dim: int = 32, hidden: int = 64, dropout: float = 0.1) -> None:
+    def __init__(self, *, dim: int = 32, hidden: int = 64, dropout: float = 0.1, weights: str | None = None) -> None:
         super().__init__()
         if dim < 1 or hidden < 1:
             raise ValueError(f"network needs dim and hidden >= 1, got {dim} and {hidden}")
-        self.dim, self.hidden, self.dropout = dim, hidden, dropout
+        self.dim, self.hidden, self.dropout, self.weights = dim, hidden, dropout, weights
 
     def build(self, spec: DataSpec) -> None:
         if spec.features == "raw":
@@ -59,6 +61,8 @@ class GlobalContextDE(Network):
         # A list of one: strategies that fine-tune the last blocks of an encoder look for ``blocks``.
         context = Context(features=self.factor, hidden=self.hidden, dim=self.dim, dropout=self.dropout)
         self.blocks = nn.ModuleList([context])
+        if self.weights:
+            self.loaded = load_own(self, self.weights)
 
     def forward(self, x: Tensor) -> Tensor:
         own = torch.addcmul(self.offset, x[..., None], self.factor * self.gain)

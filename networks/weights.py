@@ -4,6 +4,7 @@ import re
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -12,7 +13,9 @@ from records.reading import check_archive, refusing
 
 FLAG = "--network.weights"
 NESTED = ("state_dict", "model_state_dict", "model", "module")  # where training scripts put it in what they save
-WRAPPERS = r"^(?:module\.|_orig_mod\.)+"  # names that data parallelism and torch.compile put in front
+# Names that data parallelism and torch.compile put in front, and our own checkpoints before the encoder.
+WRAPPERS = r"^(?:module\.|_orig_mod\.|network\.)+"
+PRETRAINING = "pretraining"  # where a file of train.py pretrain says how it came about
 
 
 def read_weights(path: str | Path, *, renamed: Mapping[str, str], dropped: tuple[str, ...] = ()) -> dict[str, Tensor]:
@@ -85,20 +88,41 @@ def load_strictly(
     raise ValueError(f"{FLAG}: {path} does not fit {type(network).__name__}: {wrong}; {fix}")
 
 
-def _tensors(path: Path) -> dict[str, Tensor]:
-    """The state dict of a file, taken out of what it is nested in."""
+def load_own(network: nn.Module, path: str | Path) -> tuple[str, ...]:
+    """Copy what ``train.py pretrain`` wrote for a network of this kind; returns the names of its tensors.
+
+    Raises:
+        FileNotFoundError: no such file.
+        ValueError: it is of another network, or of data of another shape.
+    """
+    fix = "pretrain it with the --network and --data of this run: python train.py pretrain"
+    return load_strictly(network, read_weights(path, renamed={}), path=path, fix=fix)
+
+
+def pretraining_of(path: str | Path) -> dict[str, Any]:
+    """What a file of ``train.py pretrain`` says of itself; empty for weights that came from elsewhere."""
+    content = _content(Path(path))
+    about = content.get(PRETRAINING) if isinstance(content, dict) else None
+    return about if isinstance(about, dict) else {}
+
+
+def _content(path: Path) -> object:
+    """What is in a file, of plain values and tensors."""
     if not path.exists():
         raise FileNotFoundError(f"{FLAG}: no file at {path}; give the path of a checkpoint")
-    content: object
     with refusing(path, what="a state dict of tensors", remedy="save model.state_dict() and give that", flag=FLAG):
         if path.suffix == ".safetensors":
             from safetensors.torch import load_file
 
-            content = load_file(path)
-        else:
-            if zipfile.is_zipfile(path):  # what older torch wrote is a bare pickle, without checksums
-                check_archive(path)
-            content = torch.load(path, map_location="cpu", weights_only=True)
+            return load_file(path)
+        if zipfile.is_zipfile(path):  # what older torch wrote is a bare pickle, without checksums
+            check_archive(path)
+        return torch.load(path, map_location="cpu", weights_only=True)
+
+
+def _tensors(path: Path) -> dict[str, Tensor]:
+    """The state dict of a file, taken out of what it is nested in."""
+    content = _content(path)
     for key in NESTED:
         if isinstance(content, dict) and isinstance(inner := content.get(key), dict):
             content = inner

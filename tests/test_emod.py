@@ -148,8 +148,9 @@ def test_deeper_emod_keeps_its_further_blocks_random(tmp_path, caplog):
 
 
 def test_emod_refuses_unfit_weights(tmp_path):
-    with pytest.raises(ValueError, match="released"):
-        EMOD(time_axis_layout="proper", weights="any.ckpt")
+    theirs = released_file(tmp_path / "theirs.ckpt", make(EMOD, RAW, depth=1, dim=16))
+    with pytest.raises(ValueError, match="trained with time_axis_layout 'released'"):
+        make(EMOD, RAW, depth=1, dim=16, time_axis_layout="proper", weights=theirs)
     with pytest.raises(FileNotFoundError, match=r"network\.weights"):
         make(EMOD, RAW, weights=str(tmp_path / "absent.ckpt"))
     (tmp_path / "text.ckpt").write_text("not weights")

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 import torch
 import yaml
-from torch.nn import Linear
+from torch.nn import Linear, Sequential
 
-from lightning_modules.optimisation import Optimisation, configure
+from lightning_modules.optimisation import Optimisation, configure, layer_shares
 
 CONFIGS = Path(__file__).resolve().parents[1] / "configs"
 
@@ -107,3 +107,24 @@ def test_recipe_files_say_what_was_published(name):
     numbers = (made.algorithm, made.weight_decay, made.warmup_epochs, made.min_lr, made.encoder_lr_scale)
     assert (*numbers, config["data"]["batch_size"]) == RECIPES[name]
     assert (made.lr, config["model"]["label_smoothing"], config["trainer"]["max_epochs"]) == (1e-3, 0.1, 100)
+
+
+def test_blocks_learn_in_a_geometric_row_down_from_the_head():
+    encoder = Sequential(Linear(1, 1), Sequential(Linear(1, 1), Linear(1, 1)))
+    names = ["network.patches.weight", "network.patches.bias"]
+    names += [f"network.blocks.{block}.{kind}" for block in (0, 1) for kind in ("weight", "bias")]
+    made = configure(
+        Optimisation(lr=1.0, encoder_lr_scale=0.5, layer_decay=0.1),
+        encoder_params=encoder.parameters(),
+        encoder_names=names,
+        other_params=Linear(1, 1).parameters(),
+        steps_per_epoch=9,
+        epochs=9,
+    )
+    groups = {group["name"]: group for group in made["optimizer"].param_groups}
+    wanted = {"encoder 0": 0.0005, "encoder 1": 0.005, "encoder 2": 0.05, "other": 1.0}
+    assert {name: group["initial_lr"] for name, group in groups.items()} == pytest.approx(wanted)
+    assert [len(group["params"]) for group in groups.values()] == [2, 2, 2, 2]
+    assert groups["encoder 2"]["params"][0] is encoder[1][1].weight
+    with pytest.raises(ValueError, match="needs a network with blocks"):
+        layer_shares(names[:2], decay=0.1)

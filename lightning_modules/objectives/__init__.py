@@ -1,0 +1,1 @@
+"""What encoders learn before there are labels to decode: one objective a file."""
