@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from lightning_modules.objectives.base import Objective
 
 ENCODER = "encoder.ckpt"
+SETTINGS = "pretraining.yaml"  # of its start; a config.yaml would make the folder a run that never finished
 ABOUT = "pretraining.json"  # what the file says of itself, for people
 ACCEPTED = (  # flags of the Trainer that mean here what they mean to a run
     *("accelerator", "devices", "precision", "max_epochs", "gradient_clip_val", "gradient_clip_algorithm"),
@@ -124,7 +125,6 @@ def _pretrain(settings: "RunSettings", chosen: Any) -> None:
     from command_line.settings import RunSettings
     from lightning_modules.checkpointing import resumable
     from records.files import atomic
-    from records.layout import RunDirectory
     from records.lock import Taken, lock
 
     parser, config = chosen
@@ -132,11 +132,11 @@ def _pretrain(settings: "RunSettings", chosen: Any) -> None:
     network, objective = (content[kind]["class_path"].split(".")[-2] for kind in ("network", "objective"))
     folder = Path(settings.run_dir or f"runs/pretrain-{network}-{objective}-s{settings.seed}")
     held = lock(folder)
-    file, files = folder / ENCODER, RunDirectory(folder)
+    file = folder / ENCODER
     if file.exists():
         raise Taken(f"{folder} holds a finished pretraining; delete it or name another folder with --run_dir")
-    last = resumable(folder, content)
-    RunSettings(content).save(files.config)
+    last = resumable(folder, content, config=SETTINGS)
+    RunSettings(content).save(folder / SETTINGS)
     if last:
         print(f"resuming {folder} from its last complete epoch", flush=True)
     about = _trained(settings, parser.instantiate(config)["objective"], content, folder=folder, last=last)

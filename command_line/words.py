@@ -24,12 +24,14 @@ def normalise(argv: list[str]) -> list[str]:
     """The same command with names resolved and flags in the order that the parser needs; idempotent.
 
     The parser applies flags left to right, so settings files come first, then the choice of classes, then their
-    arguments: the order in which a user wrote them stops to matter.
+    arguments: the order in which a user wrote them stops to matter. A choice of data also stands before the files: a
+    recipe sets batches or units of whatever data there are, and a class that is chosen later forgets what was set.
     """
     subcommand, rest = (argv[:1], argv[1:]) if argv[:1] and argv[0] in SUBCOMMANDS else ([], argv)
     files: list[str] = []
     choices: list[str] = []
     others: list[str] = []
+    data = ""
     position = 0
     while position < len(rest):
         flag, equals, value = rest[position].partition("=")
@@ -45,13 +47,16 @@ def normalise(argv: list[str]) -> list[str]:
                 others.append(f"--network.model={model}")
             if kind in NAMED and value:
                 value = class_path(NAMED[kind], value)
-            target = files if kind not in NAMED else choices
-            target.extend([flag, value] if value else [flag])
+            if flag == "--data" and value:
+                data = value
+            else:
+                (files if kind not in NAMED else choices).extend([flag, value] if value else [flag])
             position += 1 if equals or not follows else 2
         else:
             others.append(flag + equals + value)
             position += 1
-    return [*subcommand, *files, *choices, *others]
+    chosen = ["--data", data] if data else []
+    return [*subcommand, *(chosen if files else []), *files, *choices, *chosen, *others]
 
 
 def _composed(names: list[str], argv: list[str]) -> list[str]:

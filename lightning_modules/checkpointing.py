@@ -11,7 +11,7 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning_modules import contents
 from lightning_modules.kept_epochs import KeptEpochs
 from records.files import atomic
-from records.layout import RunDirectory
+from records.layout import CONFIG, RunDirectory
 from records.lock import Taken
 from records.reading import read_yaml
 
@@ -91,8 +91,13 @@ class RunCheckpoint(ModelCheckpoint):
         self.validated = True
 
 
-def resumable(run_dir: Path, settings: dict) -> Path | None:
+def resumable(run_dir: Path, settings: dict, *, config: str = CONFIG) -> Path | None:
     """The last checkpoint of an interrupted run with these settings; None where there is none.
+
+    Args:
+        run_dir: folder of the run.
+        settings: resolved, of now.
+        config: name of the file with those that it was started with.
 
     Raises:
         ValueError: the run is finished, was started with other settings, or its checkpoint is damaged.
@@ -104,7 +109,7 @@ def resumable(run_dir: Path, settings: dict) -> Path | None:
     if not last.exists():
         return None
     remedy = "delete the folder to start this run again, or name another with --run_dir"
-    started = read_yaml(files.config, remedy=remedy)
+    started = read_yaml(run_dir / config, remedy=remedy)
     if other := differences(flat(started), flat(settings)):
         raise ValueError(
             f"{run_dir} was started with other settings ({'; '.join(other[:3])}); repeat those, delete the folder, or "

@@ -30,7 +30,8 @@ class Optimisation:
         weight_decay: on all parameters, biases and norms too, as PyTorch does; no recipe says otherwise.
         warmup_epochs: length of the linear warm-up, in epochs; may be a fraction, 0 for none.
         min_lr: learning rate at the end of the cosine, the same for all parameters.
-        encoder_lr_scale: learning rate of the network relative to ``lr``; heads and alignment always have ``lr``.
+        encoder_lr_scale: learning rate of the network relative to ``lr``; heads and alignment always have ``lr``. 0
+            freezes the network: it runs as in evaluation, and no gradient of it is computed.
         layer_decay: each block of the network learns at this share of the rate of the block above it, and what comes
             before the first block at one share less; 1 gives all the same. BEiT's rule (arXiv 2106.08254), which
             LaBraM fine-tunes EEG with at 0.65 (arXiv 2405.18765).

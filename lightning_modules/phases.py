@@ -7,6 +7,7 @@ from lightning.pytorch.utilities.rank_zero import rank_zero_only
 from torch import nn
 from torch.nn import Parameter
 
+from lightning_modules.optimisation import Optimisation
 from losses.base import AlignmentLoss, Phase
 
 
@@ -19,7 +20,7 @@ class PhasedModule(L.LightningModule):
     sees the same parameters throughout.
 
     Attributes:
-        loss, network, classifier, seed: of the decoder, which makes them; this class reads them.
+        loss, network, classifier, optimisation, seed: of the decoder, which makes them; this class reads them.
         phases: in order.
         phase_index: which one training is in, or goes on with after this epoch.
         in_last_phase: whether the epoch that runs belongs to the last phase, where the checkpoint is chosen.
@@ -28,20 +29,28 @@ class PhasedModule(L.LightningModule):
     loss: AlignmentLoss
     network: nn.Module
     classifier: nn.Module
+    optimisation: Optimisation
     seed: int
 
     def plan(self, phases: tuple[Phase, ...]) -> None:
         """Take the phases; called when all parameters exist.
 
         Raises:
-            ValueError: one of several has no epochs.
+            ValueError: one of several has no epochs, or the strategy adapts an encoder that is to stay as it is.
         """
         if short := [phase for phase in phases if len(phases) > 1 and phase.epochs < 1]:
             raise ValueError(f"{self.loss.name}: phase {short[0].name} needs an epoch at least, got {short[0].epochs}")
         self.phases, self.in_last_phase = phases, len(phases) == 1
         self.go_to(0)
+        frozen = not self.optimisation.encoder_lr_scale
+        if frozen and self.loss.structural:
+            raise ValueError(
+                f"model.optimisation.encoder_lr_scale 0 freezes the encoder, which --loss {self.loss.name} adapts; set "
+                "it to 1"
+            )
         for name, parameter in self.named_parameters():
-            if parameter.requires_grad and not any(_trains(phase, name) for phase in phases):
+            rests = frozen and name.startswith("network.")
+            if parameter.requires_grad and (rests or not any(_trains(phase, name) for phase in phases)):
                 parameter.requires_grad_(False)
 
     @property
@@ -110,7 +119,9 @@ class PhasedModule(L.LightningModule):
         """Parameters of the encoder that the phase leaves alone, and where each has its value from."""
         trained = {name for name, _ in self.trained_parameters()}
         names = [n for n, _ in self.named_parameters() if n.startswith("network.") and n not in trained]
-        return {name: self.loss.origin(name) or "random start" for name in names}
+        given = {f"network.{name}" for name in getattr(self.network, "loaded", ())}
+        file = getattr(self.network, "weights", None)
+        return {n: self.loss.origin(n) or (file if n in given else None) or "random start" for n in names}
 
     def _announce(self) -> None:
         resting = self.resting()

@@ -3,8 +3,8 @@
 import json
 import math
 import shlex
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,9 +14,24 @@ from paper import training
 if TYPE_CHECKING:
     import argparse
 
+    from command_line.settings import RunSettings
     from paper.recipes import Single
 
 FORMAT = 1
+# Settings that say where things lie and how they are computed; the weights are a point of their own.
+NO_MATTER = (
+    *(
+        "data.class_path",
+        "data.init_args.root",
+        "data.init_args.cache",
+        "data.init_args.workers",
+        "data.init_args.axis",
+    ),
+    *("data.init_args.residence", "data.init_args.verify", "data.init_args.mirror", "network.init_args.weights"),
+    *("model.axis", "seed_everything", "group", "online", "project", "checkpoint.keep_every"),
+    *("trainer.devices", "trainer.accelerator", "trainer.default_root_dir", "trainer.logger"),
+    "trainer.enable_progress_bar",
+)
 ABOUT = """\
 A published decoder by its own recipe and seeds, beside its published number.
 
@@ -100,7 +115,8 @@ def _run(single: "Single", args: "argparse.Namespace", words: Sequence[str], *, 
     arms, simulated = training.train({single.name: run}, args, seeds)
     arm = arms[single.name]
     runs = [Run.load(arm.run_dir(seed)) for seed in seeds]
-    differs = _differences(single, run, simulated=simulated)
+    mirror = any(r.result.get("differences") for r in runs)
+    differs = _differences(single, run, seeds=seeds, simulated=simulated, mirror=mirror)
     sentence, interval = answer(single, [r.score("balanced_accuracy") for r in runs], differs=differs)
     scores = {str(r.seed): r.score("balanced_accuracy") for r in runs}
     content = {"format": FORMAT, "analysis": "reproduce", "name": single.name, "command": command, "sentence": sentence,
@@ -112,12 +128,35 @@ def _run(single: "Single", args: "argparse.Namespace", words: Sequence[str], *, 
     return f"\n{sentence}\nprotocol: {single.protocol}\nwritten  {file}"
 
 
-def _differences(single: "Single", run, *, simulated: bool) -> list[str]:
-    """What is known to differ from the protocol of the source."""
+def _differences(
+    single: "Single", run: "RunSettings", *, seeds: Sequence[int], simulated: bool, mirror: bool
+) -> list[str]:
+    """What is known to differ from the protocol of the source: data, weights, seeds, and what flags changed."""
+    from command_line.settings import RunSettings
+    from command_line.words import normalise
+
     found = ["the data are SIMULATED"] if simulated else []
+    if mirror:
+        found.append("the files are a mirror of FACED and not its Processed_data")
     own = run.value("network.init_args") or {}
     if single.weights and not own.get("weights"):
         found.append("trained from scratch, without the pretrained weights")
+    if len(seeds) < len(single.seeds):
+        found.append(f"{len(seeds)} seeds instead of {len(single.seeds)}")
+    recipe = RunSettings.parse(normalise(shlex.split(single.flags)))
+    before, now = (_flat(settings.content) for settings in (recipe, run))
+    # Of another data module only what both have can be compared; the rest is where its files are.
+    for name in before.keys() & now.keys() if before["data.class_path"] != now["data.class_path"] else now:
+        if before.get(name) != now[name] and not name.startswith(NO_MATTER):
+            found.append(f"{name.replace('init_args.', '')} {now[name]} instead of {before.get(name)}")
+    return found
+
+
+def _flat(content: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested settings as one level of dotted names."""
+    found: dict[str, Any] = {}
+    for name, value in content.items():
+        found |= _flat(value, f"{prefix}{name}.") if isinstance(value, dict) else {f"{prefix}{name}": value}
     return found
 
 

@@ -12,6 +12,7 @@ from jsonargparse import Namespace
 
 from command_line.catalogue import class_path, plugins
 from command_line.help import short_help
+from command_line.settings import RunSettings
 from command_line.words import normalise, option
 from tests.conftest import ROOT
 
@@ -38,6 +39,9 @@ def test_help_lists_every_plugin_and_imports_nothing_heavy():
     assert "FACED" in short_help()
 
 
+FACED = "datamodules.faced.FACED"
+
+
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
@@ -46,6 +50,10 @@ def test_help_lists_every_plugin_and_imports_nothing_heavy():
         (
             ["fit", "--loss.weight", "5", "--loss", "rsa", "--config", "a.yaml"],
             ["fit", "--config", "a.yaml", "--loss", "losses.rsa.RSA", "--loss.weight", "5"],
+        ),
+        (
+            ["--config", "a.yaml", "--data.fold", "1", "--data", "FACED"],
+            ["--data", FACED, "--config", "a.yaml", "--data", FACED, "--data.fold", "1"],
         ),
         (["--loss=RSA", "-c=a.yaml"], ["-c", "a.yaml", "--loss", "losses.rsa.RSA"]),
         (["fit", "--loss", "mine.My", "--seed", "3"], ["fit", "--loss", "mine.My", "--seed_everything", "3"]),
@@ -197,6 +205,16 @@ def test_a_chosen_class_starts_from_its_own_defaults(kind):
                 value = vars(value) if isinstance(value, Namespace) else value
                 default = parameter.default if not is_dataclass(parameter.default) else asdict(parameter.default)
                 assert value == default or tuple(value) == tuple(default), f"{plugin.name}.{name}"
+
+
+def test_a_recipe_sets_batches_and_units_of_data_that_are_chosen_beside_it():
+    words = ["--config", "configs/cbramod.yaml", "--data", "FACED", "--data.root", "DIR"]
+    run = RunSettings.parse(words)
+    assert run.value("data.class_path") == FACED
+    assert (run.value("data.features"), run.value("data.scale"), run.value("data.batch_size")) == ("raw", 100, 64)
+    assert RunSettings.parse([*words, "--data.batch_size", "32"]).value("data.batch_size") == 32
+    of_its_class = RunSettings.parse(["--config", "configs/simulated.yaml", "--data", "FACED", "--data.root", "DIR"])
+    assert of_its_class.value("data.batch_size") == 128
 
 
 def test_a_loss_on_the_command_line_forgets_the_arguments_of_the_one_in_a_file(tmp_path):

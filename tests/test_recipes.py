@@ -2,17 +2,20 @@
 
 import itertools
 import json
+import shlex
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+from command_line.settings import RunSettings
+from command_line.words import normalise
 from paper.__main__ import main
 from paper.augmentations import arms
 from paper.cascade import Trained, settings_of
 from paper.cascade_table import tabulate
 from paper.recipes import rungs, singles, words_of
-from paper.reproduce import answer
+from paper.reproduce import _differences, answer
 from tests.member_runs import draw, write_member
 
 SEEDS = (42, 123, 456, 789, 2025)
@@ -104,3 +107,40 @@ def test_each_augmentation_is_dropped_once_and_band_features_have_none_in_time()
     for words in band.values():
         assert not words or "--data.augmentation.time_mask=0" in words
     assert raw["no augmentation"] == []
+
+
+def test_what_a_user_changed_of_a_recipe_is_said():
+    single = singles()["cbramod"]
+    words = ["--data.n_subjects", "6", "--trainer.max_epochs", "2", "--run_dir", "x", "--network.weights", "a.pth"]
+    run = RunSettings.parse(normalise([*shlex.split(single.flags), *words]))
+    found = _differences(single, run, seeds=(1, 2), simulated=True, mirror=False)
+    assert found[0] == "the data are SIMULATED"
+    assert "2 seeds instead of 5" in found
+    assert sorted(found[2:]) == ["data.n_subjects 6 instead of 123", "trainer.max_epochs 2 instead of 50"]
+    real = RunSettings.parse(normalise([*shlex.split(single.flags), "--data", "FACED", "--data.root", "DIR"]))
+    assert _differences(single, real, seeds=single.seeds, simulated=False, mirror=True) == [
+        "the files are a mirror of FACED and not its Processed_data",
+        "trained from scratch, without the pretrained weights",
+    ]
+
+
+@pytest.mark.parametrize("name", singles())
+def test_each_published_decoder_is_a_run_of_train_py(name):
+    single = singles()[name]
+    run = RunSettings.parse(normalise(shlex.split(single.flags)))
+    assert run.value("data.features") == "raw"
+    assert run.value("data.sampling_rate") == (200 if name == "cbramod" else 250)
+    assert ("validation kappa" in single.protocol) is (run.value("checkpoint.monitor") == "val/kappa")
+
+
+def test_fine_tuning_recipes_stack_on_a_pretrained_cbramod():
+    found = {}
+    for name in ("layerwise", "frozen", "lora"):
+        words = ["--config", "configs/cbramod.yaml", "--config", f"configs/finetune_{name}.yaml"]
+        found[name] = RunSettings.parse(normalise([*words, "--network.weights", "w.pth"]))
+    assert found["layerwise"].value("model.optimisation.layer_decay") == 0.65
+    assert found["frozen"].value("model.optimisation.encoder_lr_scale") == 0
+    assert found["frozen"].value("model.head") == "flatten_mlp"
+    assert found["lora"].value("loss.pretrained") == "network"
+    assert not found["lora"].plain
+    assert found["lora"].value("model.optimisation.lr") == 5e-4
