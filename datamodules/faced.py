@@ -7,31 +7,24 @@ from typing import Any, Literal
 
 import numpy as np
 
-from datamodules import unpickling
 from datamodules.base import EEGDataModule
+from datamodules.faced_files import BANDS, CLIP_SECONDS, CLIPS, SAMPLING_RATE, SHAPES, read_pieces, read_subject
 from datamodules.faced_mirrors import ClipPart, FacedMirror, Mirror, folder_of, open_mirror
 from datamodules.faced_ratings import Labels, felt, ratings, reported
 from datamodules.folders import files_of_recordings, only_file, source_folder
 from datamodules.splits import SEEN, Roles, loso, numbers, rank_in_class, rotate, split
-from datamodules.store import Recipe, check_finite
+from datamodules.store import Recipe
 from datamodules.trials import Trials
 from eeg.bands import FACED_BANDS
 from eeg.batch import DataSpec
 from eeg.montage import FACED_CHANNELS
 from vaxis.emotions import load_taxonomy
 
+__all__ = ["CLIPS", "CLIP_SECONDS", "FACED", "SAMPLING_RATE", "SHAPES", "SUBJECTS", "read_pieces", "read_subject"]
+
 TAXONOMY = load_taxonomy(Path(__file__).with_suffix(".yaml"))
 SUBJECTS = tuple(f"sub{i:03d}" for i in range(123))
-CLIPS = 28
-CLIP_SECONDS = 30  # the last 30 s of each clip
-SAMPLING_RATE = 250
-BANDS = 5
 FOLDERS = {"raw": "Processed_data", "de": "EEG_Features/DE", "psd": "EEG_Features/PSD"}
-SHAPES = {
-    "raw": (CLIPS, len(FACED_CHANNELS), CLIP_SECONDS * SAMPLING_RATE),
-    "de": (CLIPS, len(FACED_CHANNELS), CLIP_SECONDS, BANDS),
-    "psd": (CLIPS, len(FACED_CHANNELS), CLIP_SECONDS, BANDS),
-}
 
 
 @split(apart="subject")
@@ -196,6 +189,9 @@ class FACED(EEGDataModule):
             "window_seconds": self.window_seconds,
             "sampling_rate": self.sampling_rate if self.features == "raw" else None,
         }
+        if self.features == "raw" and self.sampling_rate != SAMPLING_RATE:
+            # Was float64 once: its stores hold other last digits and are made again.
+            parameters["resampled_in"] = "float32"
         return Recipe(
             dataset=self.taxonomy.name,
             trials=windows(self.subjects, seconds=self.window_seconds),
@@ -235,36 +231,3 @@ def find_files(root: str | Path, *, features: str, subjects: tuple[str, ...]) ->
             "--data.subjects or leave them out with --data.exclude"
         )
     return tuple((only_file(files[subject]),) for subject in subjects)
-
-
-def read_subject(path: str | Path, *, features: str) -> np.ndarray:
-    """One subject's array as shipped, checked: (28, 32, 7500) in microvolt or (28, 32, 30, 5).
-
-    Raises:
-        ValueError: not that shape, not finite, not numbers, or not a pickle of an array.
-    """
-    values = unpickling.load(path)
-    if isinstance(values, np.ndarray) and values.dtype.kind not in "fiu":
-        raise ValueError(f"{path}: expected real numbers, found an array of {values.dtype}; get the file again")
-    if not isinstance(values, np.ndarray) or values.shape != SHAPES[features]:
-        shape = getattr(values, "shape", type(values).__name__)
-        raise ValueError(f"{path}: expected an array {SHAPES[features]} of FACED {features}, found {shape}")
-    clips = tuple(str(i) for i in range(1, CLIPS + 1))
-    check_finite(values, source=path, axes={"clip": clips, "channel": tuple(FACED_CHANNELS), "position": None})
-    return values
-
-
-def read_pieces(
-    files: tuple[Path, ...], *, features: str, channels: int, seconds: int, sampling_rate: int
-) -> np.ndarray:
-    """One subject's trials, (28 * 30 / seconds, channels, samples or 5), in the order of ``windows``."""
-    values = read_subject(files[0], features=features)[:, :channels]
-    pieces = CLIP_SECONDS // seconds
-    if features != "raw":
-        means = values.reshape(CLIPS, channels, pieces, seconds, BANDS).mean(axis=3)
-        return means.swapaxes(1, 2).reshape(-1, channels, BANDS)
-    if sampling_rate != SAMPLING_RATE:
-        from scipy.signal import resample
-
-        values = resample(values, CLIP_SECONDS * sampling_rate, axis=-1)
-    return values.reshape(CLIPS, channels, pieces, -1).swapaxes(1, 2).reshape(CLIPS * pieces, channels, -1)

@@ -1,14 +1,30 @@
-"""One subject's trials into the array of a store: read, checked, written, ticked off."""
+"""Each subject's trials into the array of a store: read, checked, written, ticked off.
 
-from collections.abc import Callable
+Processes that preprocess import this file; so it brings neither torch nor Lightning along, which take seconds and
+hundreds of megabytes in each.
+"""
+
+import os
+import re
+import sys
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import as_completed
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
+from tqdm import tqdm
 
 from datamodules import checksums
 from datamodules.plausibility import People, check_finite
+from datamodules.pool import pool
 from records.files import atomic
+
+if TYPE_CHECKING:
+    from datamodules.store import Recipe
 
 
 @dataclass(frozen=True)
@@ -34,13 +50,63 @@ class Finished:
         return cls(blocks=columns.pop("blocks"), people=People(**columns))
 
     @classmethod
-    def exists(cls, path: Path) -> bool:
-        """Whether it is there and whole; otherwise the subject is done again."""
+    def exists(cls, path: Path, rows: np.ndarray) -> bool:
+        """Whether it is there and whole, and so are the trials; otherwise the subject is done again.
+
+        Trials are handed to the disk and not waited for, so a machine that lost its power may have lost some.
+
+        Args:
+            path: of the file.
+            rows: what the array holds of the subject.
+        """
         try:
-            cls.load(path)
+            return np.array_equal(cls.load(path).blocks, checksums.of_blocks(rows))
         except Exception:  # damaged in whatever way
             return False
-        return True
+
+
+def fill_all(recipe: "Recipe", building: Path, *, workers: int) -> None:
+    """Do every subject that is not done yet, and say what it took.
+
+    Args:
+        recipe: of the store.
+        building: its unfinished folder, with the array and a folder ``done``.
+        workers: processes; 0 works in this one.
+    """
+    x = np.load(building / "x.npy", mmap_mode="r")
+    trials, started = recipe.trials, time.perf_counter()
+    jobs = [
+        (recipe.read, recipe.sources[i], building, name, trials.rows(i), recipe.channels, recipe.raw)
+        for i, name in enumerate(trials.subjects)
+        if not Finished.exists(building / "done" / name, x[trials.rows(i)])
+    ]
+    count, peak = len(trials.subjects), 0
+    with tqdm(total=count, initial=count - len(jobs), desc=f"preprocessing {recipe.dataset}", unit="subject") as bar:
+        for held in _done(jobs, workers):
+            peak = max(peak, held)
+            bar.update()
+    with open(building / "x.npy", "rb") as file:
+        os.fsync(file.fileno())  # once, before the store gets its name, and not after every subject
+    if jobs:
+        took, where = time.perf_counter() - started, f"each of {workers} processes" if workers else "this process"
+        memory = f", at most {peak / 1e6:,.0f} MB in {where}" if peak else ""
+        print(f"preprocessed {len(jobs)} subjects of {recipe.dataset} in {took:,.1f} s{memory}", file=sys.stderr)
+
+
+def _done(jobs: list[tuple], workers: int) -> Iterator[int]:
+    """Do the jobs; yields after each what its process has held in memory at most."""
+    if workers == 0:
+        for job in jobs:
+            yield fill(*job)
+        return
+    processes = pool(workers)
+    try:
+        for future in as_completed([processes.submit(fill, *job) for job in jobs]):
+            yield future.result()
+    except BrokenProcessPool as error:
+        raise RuntimeError("a preprocessing process was killed; if for lack of memory, lower --data.workers") from error
+    finally:
+        processes.shutdown(cancel_futures=True)
 
 
 def fill(
@@ -51,7 +117,7 @@ def fill(
     rows: slice,
     channels: tuple[str, ...],
     raw: bool,
-) -> None:
+) -> int:
     """Do one subject; all arguments are small, since they may travel to another process.
 
     Args:
@@ -62,6 +128,9 @@ def fill(
         rows: where its trials go.
         channels: names, for messages.
         raw: whether the last axis is time.
+
+    Returns:
+        What this process has held in memory at most, in bytes.
 
     Raises:
         ValueError: the values have another shape, are not finite, or hold no signal.
@@ -79,8 +148,20 @@ def fill(
             f"the subject out with --data.exclude '[{name}]'"
         )
     x[rows] = values
-    x.flush()
     Finished(people, checksums.of_blocks(values)).save(building / "done" / name)
+    return peak_memory()
+
+
+def peak_memory() -> int:
+    """Bytes that this process has held at most; 0 where the system does not say.
+
+    ``getrusage`` says more than that of a process that another one started: its parent's memory counts until it runs.
+    """
+    try:
+        found = re.search(r"^VmHWM:\s+(\d+) kB$", Path("/proc/self/status").read_text(), re.M)
+    except OSError:
+        return 0
+    return 1024 * int(found[1]) if found else 0
 
 
 def stored(values: np.ndarray, *, source: str | Path, subject: str, channels: tuple[str, ...] = ()) -> np.ndarray:

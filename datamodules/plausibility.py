@@ -4,10 +4,12 @@ import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from eeg.batch import Features
+if TYPE_CHECKING:  # brings torch along, and each process that preprocesses imports this file
+    from eeg.batch import Features
 
 # People differ in amplitude by a factor of two or three, electrodes of one person by ten; units by a million. The
 # limits lie between: nothing that a head does is called odd, and no unit, gain or dead electrode passes.
@@ -48,15 +50,14 @@ class People:
         axes = (0, 2) if raw else (0,)
 
         def of_channels(numbers: np.ndarray) -> np.ndarray:
-            return numbers.reshape(1, values.shape[1], -1)
+            return numbers.reshape(1, values.shape[1], -1).astype(np.float64)
 
-        mean = values.mean(axis=axes, dtype=np.float64)
-        squares = np.square(values, dtype=np.float64).mean(axis=axes)
+        mean, squares = _moments(values, raw=raw)
         return cls(
             mean=of_channels(mean),
             spread=of_channels(np.sqrt(np.maximum(squares - mean**2, 0))),
-            low=of_channels(values.min(axis=axes)).astype(np.float64),
-            high=of_channels(values.max(axis=axes)).astype(np.float64),
+            low=of_channels(values.min(axis=axes)),
+            high=of_channels(values.max(axis=axes)),
         )
 
     @classmethod
@@ -70,7 +71,7 @@ class People:
         largest = np.maximum(np.abs(self.low), np.abs(self.high))
         return (self.high - self.low <= 1e-5 * largest).all(axis=2)
 
-    def level(self, features: Features) -> np.ndarray:
+    def level(self, features: "Features") -> np.ndarray:
         """(people, C, B) logarithm of the amplitude, so that a gain shifts it; NaN where there is none."""
         if features == "de":  # half the logarithm of the power, and a constant
             return self.mean
@@ -80,7 +81,20 @@ class People:
             return np.log(np.where(self.flat[..., None], np.nan, np.hypot(self.mean, self.spread)))
 
 
-def oddities(people: People, *, names: Sequence[str], channels: Sequence[str], features: Features) -> list[str]:
+def _moments(values: np.ndarray, *, raw: bool) -> tuple[np.ndarray, np.ndarray]:
+    """Mean of the values and of their squares, in float64."""
+    if not raw:
+        return values.mean(axis=0, dtype=np.float64), np.square(values, dtype=np.float64).mean(axis=0)
+    total, squares = np.zeros(values.shape[1]), np.zeros(values.shape[1])
+    for trial in values:  # one at a time: all of a person's in float64 would be twice their own size
+        wide = trial.astype(np.float64)
+        total += wide.sum(axis=1)
+        squares += np.einsum("ct,ct->c", wide, wide)
+    samples = len(values) * values.shape[2]
+    return total / samples, squares / samples
+
+
+def oddities(people: People, *, names: Sequence[str], channels: Sequence[str], features: "Features") -> list[str]:
     """One line for each kind of oddity, which names people, channels and the reason.
 
     People are compared with the median person and electrodes with the same electrode of the others, so that neither
@@ -114,7 +128,7 @@ def oddities(people: People, *, names: Sequence[str], channels: Sequence[str], f
     return lines
 
 
-def _extreme(people: People, of_person: np.ndarray, features: Features) -> np.ndarray:
+def _extreme(people: People, of_person: np.ndarray, features: "Features") -> np.ndarray:
     """(people,) whose values lie beyond what EEG in microvolt can be."""
     if features == "raw":
         return (of_person > np.log(LOUDEST)) | (of_person < np.log(QUIETEST))
@@ -123,7 +137,7 @@ def _extreme(people: People, of_person: np.ndarray, features: Features) -> np.nd
     return (of_person < LOWEST_ENTROPY) | (people.high.max(axis=(1, 2)) > HIGHEST_ENTROPY)
 
 
-def _bound(features: Features) -> str:
+def _bound(features: "Features") -> str:
     if features == "raw":
         return f"root mean square outside {QUIETEST:g} to {LOUDEST:g} microvolt, which is not EEG"
     if features == "psd":

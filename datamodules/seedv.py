@@ -159,7 +159,11 @@ class SEEDV(EEGDataModule):
         table = trial_table(self.root)
         if raw:
             read = partial(
-                read_recordings, table=table, seconds=self.window_seconds, sampling_rate=SAMPLING_RATE, notch=self.notch
+                read_recordings,
+                table=tuple(table),  # plain: a process that preprocesses need not import this file and Lightning
+                seconds=self.window_seconds,
+                sampling_rate=SAMPLING_RATE,
+                notch=self.notch,
             )
         else:
             counts = tuple(window_counts(table, seconds=FEATURE_SECONDS).tolist())

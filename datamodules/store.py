@@ -12,8 +12,6 @@ import shutil
 import sys
 import zlib
 from collections.abc import Callable, Iterator
-from concurrent.futures import as_completed
-from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -23,14 +21,12 @@ from typing import Literal
 import numpy as np
 import torch
 from torch import Tensor
-from tqdm import tqdm
 
 from datamodules import checksums
 from datamodules.checksums import FORMAT, Verify
 from datamodules.content import digests
-from datamodules.filling import Finished, fill
+from datamodules.filling import Finished, fill_all
 from datamodules.plausibility import People, check_finite
-from datamodules.pool import pool
 from datamodules.trials import Trials
 from records.files import atomic
 from records.lock import hold
@@ -215,7 +211,7 @@ def _build(recipe: Recipe, final: Path, workers: int) -> None:
     try:
         done.mkdir(parents=True, exist_ok=True)
         _reserve(recipe, building / "x.npy")
-        _fill_all(recipe, building, workers)
+        fill_all(recipe, building, workers=workers)
         finished = [Finished.load(done / name) for name in recipe.trials.subjects]
         # NumPy's stub takes every keyword for allow_pickle.
         np.savez(building / "table.npz", **recipe.trials.columns)  # type: ignore[arg-type]
@@ -260,30 +256,3 @@ def _reserve(recipe: Recipe, path: Path) -> None:
     if hasattr(os, "posix_fallocate"):
         with open(path, "r+b") as file:
             os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
-
-
-def _fill_all(recipe: Recipe, building: Path, workers: int) -> None:
-    names = recipe.trials.subjects
-    jobs = [
-        (recipe.read, recipe.sources[i], building, name, recipe.trials.rows(i), recipe.channels, recipe.raw)
-        for i, name in enumerate(names)
-        if not Finished.exists(building / "done" / name)
-    ]
-    bar = tqdm(total=len(names), initial=len(names) - len(jobs), desc=f"preprocessing {recipe.dataset}", unit="subject")
-    with bar:
-        if workers == 0:
-            for job in jobs:
-                fill(*job)
-                bar.update()
-            return
-        processes = pool(workers)
-        try:
-            for future in as_completed([processes.submit(fill, *job) for job in jobs]):
-                future.result()
-                bar.update()
-        except BrokenProcessPool as error:
-            raise RuntimeError(
-                "a preprocessing process was killed; if for lack of memory, lower --data.workers"
-            ) from error
-        finally:
-            processes.shutdown(cancel_futures=True)

@@ -3,6 +3,7 @@
 import io
 import pickle
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 from numpy._core import multiarray, numeric
@@ -49,8 +50,18 @@ def loads(data: bytes, *, source: str | Path) -> object:
     Raises:
         ValueError: the pickle asks for anything else (which then has not run), or is truncated or damaged.
     """
+    return _load(io.BytesIO(data), source=source)
+
+
+def load(path: str | Path) -> object:
+    """Unpickle a file of numpy arrays, read straight into their memory; see ``loads``."""
+    with open(path, "rb") as file:
+        return _load(file, source=path)
+
+
+def _load(file: IO[bytes], *, source: str | Path) -> object:
     try:
-        return _ArrayUnpickler(io.BytesIO(data)).load()
+        return _ArrayUnpickler(file).load()
     except _Refused as refused:
         raise ValueError(
             f"{source}: the pickle asks for {refused}, which a file of arrays does not need; it was not run. "
@@ -60,8 +71,3 @@ def loads(data: bytes, *, source: str | Path) -> object:
         raise ValueError(
             f"{source}: not a complete pickle of arrays ({type(error).__name__}: {error}); copy or download it again"
         ) from error
-
-
-def load(path: str | Path) -> object:
-    """Unpickle a file of numpy arrays; see ``loads``."""
-    return loads(Path(path).read_bytes(), source=path)

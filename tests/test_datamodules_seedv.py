@@ -2,6 +2,7 @@
 
 import io
 import pickle
+import pickletools
 import struct
 import warnings
 from pathlib import Path
@@ -91,6 +92,13 @@ def write_features(path: Path, data: dict, labels: dict) -> Path:
 def read(path: Path, *, layout: str = "channel_major") -> np.ndarray:
     counts = tuple(seedv.window_counts(seedv.OFFICIAL, seconds=4).tolist())
     return read_features((path,), counts=counts, class_of=emotions.SEEDV.class_of, layout=layout)
+
+
+def test_what_travels_to_a_process_that_preprocesses_does_not_name_the_data_module(raw_root: Path) -> None:
+    """Its import brings torch and Lightning along, in each process."""
+    sent = pickle.dumps(SEEDV(root=str(raw_root), features="raw", subjects=("7",)).recipe().read)
+    assert {arg for _, arg, _ in pickletools.genops(sent)} >= {"datamodules.seedv_files"}
+    assert "datamodules.seedv" not in {arg for _, arg, _ in pickletools.genops(sent)}
 
 
 def test_facts_of_the_release() -> None:
