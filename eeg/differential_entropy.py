@@ -22,6 +22,12 @@ def band_pass(x: Tensor, *, band: tuple[float, float], sampling_rate: float) -> 
     Raises:
         ValueError: the band holds no frequency of a signal that short, or reaches above half the sampling rate.
     """
+    inside = _inside(x, band=band, sampling_rate=sampling_rate)
+    return torch.fft.irfft(torch.fft.rfft(x) * inside, n=x.shape[-1])
+
+
+def _inside(x: Tensor, *, band: tuple[float, float], sampling_rate: float) -> Tensor:
+    """Which frequencies of the transform of a signal lie in a band; see ``band_pass``."""
     low, high = band
     if not 0 <= low < high <= sampling_rate / 2:
         raise ValueError(f"band {low}-{high} Hz must lie within 0-{sampling_rate / 2} Hz, half the sampling rate")
@@ -30,7 +36,7 @@ def band_pass(x: Tensor, *, band: tuple[float, float], sampling_rate: float) -> 
     inside = (frequencies >= low) & (frequencies < high)
     if not inside.any():
         raise ValueError(f"{samples} samples at {sampling_rate} Hz resolve no frequency in {low}-{high} Hz")
-    return torch.fft.irfft(torch.fft.rfft(x) * inside, n=samples)
+    return inside
 
 
 def band_power(x: Tensor, *, sampling_rate: float, bands: Bands, window_seconds: float | None = None) -> Tensor:
@@ -49,9 +55,10 @@ def band_power(x: Tensor, *, sampling_rate: float, bands: Bands, window_seconds:
     count = x.shape[-1] // length
     if count == 0:
         raise ValueError(f"{x.shape[-1]} samples are shorter than one window of {window_seconds} s")
-    powers = []
+    spectrum, powers = torch.fft.rfft(x), []  # one transform for all bands; the values are those of ``band_pass``
     for band in bands.values():
-        passed = band_pass(x, band=band, sampling_rate=sampling_rate)[..., : count * length]
+        inside = _inside(x, band=band, sampling_rate=sampling_rate)
+        passed = torch.fft.irfft(spectrum * inside, n=x.shape[-1])[..., : count * length]
         powers.append(passed.unflatten(-1, (count, length)).var(dim=-1, correction=0))
     power = torch.stack(powers, dim=-1)
     return power.squeeze(-2) if window_seconds is None else power

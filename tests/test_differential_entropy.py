@@ -58,3 +58,13 @@ def test_impossible_bands() -> None:
         band_pass(torch.zeros(250), band=(30, 130), sampling_rate=250)
     with pytest.raises(ValueError, match="shorter than one window"):
         band_power(torch.zeros(100), sampling_rate=250, bands=FACED_BANDS, window_seconds=1)
+
+
+def test_one_transform_serves_all_bands_and_changes_no_bit(monkeypatch: pytest.MonkeyPatch) -> None:
+    x = torch.randn(3, 1000, generator=torch.Generator().manual_seed(0))
+    apart = [band_pass(x, band=band, sampling_rate=250).unflatten(-1, (4, 250)) for band in FACED_BANDS.values()]
+    expected = torch.stack([passed.var(dim=-1, correction=0) for passed in apart], dim=-1)
+    calls, transform = [], torch.fft.rfft
+    monkeypatch.setattr(torch.fft, "rfft", lambda signal: calls.append(1) or transform(signal))
+    assert torch.equal(band_power(x, sampling_rate=250, bands=FACED_BANDS, window_seconds=1), expected)
+    assert len(calls) == 1
