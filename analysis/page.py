@@ -16,10 +16,12 @@ TEMPLATE = Path(__file__).with_name("report.html.j2")
 
 @dataclass(frozen=True, kw_only=True)
 class Table:
-    """Numbers that scroll by themselves on a narrow screen; the first row is bold unless ``kind`` is ``even``.
+    """Numbers; the first row is bold unless ``kind`` is ``even``.
 
-    ``numbers`` breaks long names in its first column; ``prose`` is for rows of words, which break and stand below each
-    other on a narrow screen. A ``folded`` table shows this line until it is opened.
+    On a narrow screen a table of more than four columns becomes a card a row, so that no null lies out of sight, and a
+    smaller one scrolls by itself, with a shadow where there is more. ``numbers`` breaks long names in its first column;
+    ``prose`` is for rows of words, which break and stand below each other on a narrow screen. A ``folded`` table shows
+    this line until it is opened.
     """
 
     shape: ClassVar[str] = "table"
@@ -40,12 +42,13 @@ class Facts:
 
 @dataclass(frozen=True, kw_only=True)
 class Text:
-    """A paragraph, small where ``soft``, or a command to copy."""
+    """A paragraph, small where ``soft``, or a command to copy; a ``folded`` one shows this line until it is opened."""
 
     shape: ClassVar[str] = "text"
     text: str
     soft: bool = False
     command: bool = False
+    folded: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,9 +99,16 @@ class Section:
     blocks: Sequence[Block] = field(default_factory=tuple)
 
 
-def render(*, contents: bool = False, **context: object) -> str:
-    """The page, with a list of its sections or without; a name that the template needs and nobody gave is an error."""
+def render(*, contents: bool = False, lead: Picture | None = None, **context: object) -> str:
+    """The page; a name that the template needs and nobody gave is an error.
+
+    Args:
+        contents: with a list of its sections.
+        lead: the picture that stands beside the first paragraphs.
+        context: the other names of the template.
+    """
     import jinja2
 
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, keep_trailing_newline=True)
-    return environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(context | {"contents": contents})
+    template = environment.from_string(TEMPLATE.read_text(encoding="utf-8"))
+    return template.render(context | {"contents": contents, "lead": lead})

@@ -29,6 +29,7 @@ class People:
         bootstrap: percentile interval of the same mean from seeds and people drawn again, a check without normality.
         classes: names, in the order of the confusion matrices.
         confusion: share of each true class (row) that was called each class (column), mean over seeds: without, with.
+        trials: how many test trials each class has.
         trained_on: the split is one within people: training has seen these very people.
     """
 
@@ -41,6 +42,7 @@ class People:
     bootstrap: tuple[float, float]
     classes: tuple[str, ...]
     confusion: tuple[Matrix, Matrix]
+    trials: tuple[int, ...]
     trained_on: bool
 
     @property
@@ -78,6 +80,7 @@ def people(
         bootstrap=hierarchical_bootstrap(after - before, level=level),
         classes=_classes(baseline[0]),
         confusion=(_confusion(baseline), _confusion(treated)),
+        trials=_trials(baseline[0]),
         trained_on=bool(set(subjects) & _validation_people(baseline[0])),
     )
 
@@ -89,6 +92,12 @@ def scores(run: Run) -> dict[int, float]:
         raise ValueError(f"{run.files.predictions} lacks the array test_subject; run it again")
     k = trials["probabilities"].shape[1]
     return person_scores(trials["y"], trials["probabilities"].argmax(axis=1), trials["subject"], n_classes=k)
+
+
+def _trials(run: Run) -> tuple[int, ...]:
+    """How many test trials each class has: what the shares of a confusion matrix are shares of."""
+    trials = run.predictions()
+    return tuple(np.bincount(trials["y"], minlength=trials["probabilities"].shape[1]).tolist())
 
 
 def _validation_people(run: Run) -> set[int]:

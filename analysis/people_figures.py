@@ -10,6 +10,7 @@ from analysis.people import People
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.image import AxesImage
 
 
 @styled
@@ -17,14 +18,14 @@ def person_dumbbell(people: People, *, chance: float) -> "Figure":
     """Accuracy of each test person without and with the strategy, the largest gain on top."""
     before, after = np.array(people.baseline), np.array(people.treated)
     order = np.argsort(after - before)
-    figure, (ax,) = empty(1, 1, width=7, height=0.24 * len(order) + 1.3)
+    figure, (ax,) = empty(1, 1, width=5.8, height=0.24 * len(order) + 1.3)
     y = np.arange(len(order))
     ax.hlines(y, before[order].tolist(), after[order].tolist(), color="#bbbbbb", lw=3, zorder=1)
     for values, colour, label in ((before, WITHOUT, "without"), (after, WITH, "with")):
         ax.scatter(values[order], y, s=34, color=colour, zorder=2, label=label)
     ax.axvline(chance, color=CHANCE, ls=":", lw=1.5, label="chance")
     ax.set_yticks(y, [f"person {people.subjects[k]}" for k in order], fontsize=8)
-    ax.set(xlabel="test balanced accuracy, mean over seeds", xlim=(0, 1), ylim=(-0.7, len(order) - 0.3))
+    ax.set(xlabel="test balanced accuracy, mean over seeds", ylim=(-0.7, len(order) - 0.3))
     ax.grid(visible=False, axis="y")
     figure.legend(loc="outside upper center", ncols=3)
     return figure
@@ -36,15 +37,20 @@ def confusion_matrices(people: People) -> "Figure":
     k = len(people.classes)
     figure, axes = empty(1, 2, width=10, height=0.33 * k + 1.6)
     for ax, matrix, title in zip(axes, people.confusion, ("Without", "With")):
-        _matrix(ax, np.array(matrix), people.classes)
+        image = _matrix(ax, np.array(matrix), people.classes)
         ax.set_title(title)
-    axes[0].set_ylabel("true class")
+    rows = [f"{name}  ({n})" for name, n in zip(people.classes, people.trials)]
+    axes[0].set_yticks(range(k), rows)
+    axes[0].set_ylabel("true class (its trials)")
     axes[1].set_yticklabels([])
+    bar = figure.colorbar(image, ax=axes, shrink=0.8, aspect=22, pad=0.01)
+    bar.set_label("% of the trials of the true class")
+    bar.outline.set_visible(False)
     return figure
 
 
-def _matrix(ax: "Axes", shares: np.ndarray, classes: tuple[str, ...]) -> None:
-    ax.imshow(shares, cmap="Blues", vmin=0, vmax=1, aspect="auto")
+def _matrix(ax: "Axes", shares: np.ndarray, classes: tuple[str, ...]) -> "AxesImage":
+    image = ax.imshow(100 * shares, cmap="Blues", vmin=0, vmax=100, aspect="auto")
     for (row, column), share in np.ndenumerate(shares):
         colour = "white" if share > 0.55 else "#333333"
         ax.text(column, row, f"{100 * share:.0f}", ha="center", va="center", color=colour, fontsize=8)
@@ -52,3 +58,4 @@ def _matrix(ax: "Axes", shares: np.ndarray, classes: tuple[str, ...]) -> None:
     ax.set_yticks(range(len(classes)), classes)
     ax.set_xlabel("called (%)")
     ax.grid(visible=False)
+    return image

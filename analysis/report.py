@@ -1,7 +1,6 @@
 """The report of an experiment: one HTML file with everything in it, to be read, printed or sent as it is."""
 
-import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +10,9 @@ from analysis import report_beside as beside
 from analysis import verdict_figures as figures
 from analysis.arms import strategy
 from analysis.comparison import Comparison
-from analysis.page import Facts, Picture, Section, Table, Text, render
+from analysis.page import Picture, Section, Table, Text, render
 from analysis.report_axis import axis_section, scalp
+from analysis.report_reproduce import reproduce
 from analysis.verdict_record import Verdict
 from analysis.verdict_sentence import because
 from analysis.verdict_text import (
@@ -50,7 +50,7 @@ def write_report(
         verdict: of the runs.
         runs: both arms, in any order.
         axis: the axis that the runs were aligned with.
-        topographies: scalp maps of the training subjects' band features; none where the input is raw.
+        topographies: scalp maps of the training subjects' band features and of both arms; none where there are none.
         command: what made the runs.
     """
     treated = [run for run in runs if strategy(run) == (verdict.loss, verdict.weight, verdict.control)]
@@ -62,21 +62,23 @@ def write_report(
         used = sorted({str(run.result["axis"]) for run in runs})
         raise ValueError(f"the runs used axis {used}, this one is {axis.fingerprint}; give the axis of the runs")
     sections = [
-        _answer(*arms, verdict=verdict),
         *beside.controls(verdict),
+        _numbers(verdict),
         *beside.simple_models(verdict),
         *beside.people(verdict),
+        _classes(*arms),
+        *beside.confused(verdict),
         *beside.lengths(verdict),
         *beside.new_clips(verdict),
-        _numbers(verdict),
         _training(*arms, verdict=verdict),
         *_gradient(*arms, verdict=verdict),
-        *(scalp(topography) for topography in topographies or ()),
+        *scalp(topographies or ()),
         axis_section(axis, source=_positions(runs)),
         _seeds(*arms),
-        _reproduce(arms, command=command),
+        reproduce(arms, command=command),
     ]
-    page = render(title=f"{verdict.loss} on {verdict.dataset}", **_headline(verdict), sections=sections)
+    title = f"{verdict.loss} on {verdict.dataset}"
+    page = render(title=title, lead=_forest(verdict), **_headline(verdict), sections=sections)
     with atomic(path) as partial:
         partial.write_text(page, encoding="utf-8")
     return Path(path)
@@ -144,18 +146,19 @@ def _row(c: Comparison, *, chance: float) -> list[str]:
     return [*row, f"{chance:.3f}" if isinstance(guessing, str) else f"{guessing:g}", "", ""]
 
 
-def _answer(baseline: list[Run], treated: list[Run], *, verdict: Verdict) -> Section:
-    forest = (
-        "Each dot is one seed, the diamond their mean with its 95 % t interval. The strategy helps or hurts when the "
-        "interval leaves the line at 0. The band reaches to the smallest true effect that this number of seeds, with "
-        "this spread, detects in four of five experiments."
+def _forest(verdict: Verdict) -> Picture:
+    caption = (
+        "Each dot is one seed, the diamond their mean with its 95 % interval: the strategy helps or hurts when that "
+        "leaves the line at 0. The band reaches to the smallest true effect that so many seeds detect in four of five "
+        "experiments."
     )
-    recall = "Large dots: mean recall of a class over seeds; small dots: seeds. Dotted: chance."
-    blocks = [
-        Picture.of(figures.delta_forest(verdict), forest, alt="differences by seed"),
-        Picture.of(figures.recall_dumbbell(baseline, treated), recall, alt="recall by class"),
-    ]
-    return Section(title="Did it help?", blocks=blocks)
+    return Picture.of(figures.delta_forest(verdict), caption, alt="differences by seed")
+
+
+def _classes(baseline: list[Run], treated: list[Run]) -> Section:
+    caption = "Large dots: mean recall of a class over seeds; small dots: seeds. Dotted: chance."
+    drawn = Picture.of(figures.recall_dumbbell(baseline, treated), caption, alt="recall by class")
+    return Section(title="Class by class", blocks=[drawn])
 
 
 def _training(baseline: list[Run], treated: list[Run], *, verdict: Verdict) -> Section:
@@ -205,30 +208,8 @@ def _seeds(baseline: list[Run], treated: list[Run]) -> Section:
     rows = []
     for a, b in zip(baseline, treated, strict=True):
         x, y = a.score("balanced_accuracy"), b.score("balanced_accuracy")
-        epochs = [str(run.result.get("best_epoch", "")) for run in (a, b)]
         minutes = [f"{run.result['wall_seconds'] / 60:.1f}" if "wall_seconds" in run.result else "" for run in (a, b)]
-        rows.append([str(a.seed), f"{x:.4f}", f"{y:.4f}", f"{y - x:+.4f}", " / ".join(epochs), " / ".join(minutes)])
-    head = ("seed", "without", "with", "difference", "best epoch", "minutes")
-    caption = "Test balanced accuracy of the checkpoint with the best validation accuracy; epochs count from 0."
+        rows.append([str(a.seed), f"{x:.4f}", f"{y:.4f}", f"{y - x:+.4f}", " / ".join(minutes)])
+    head = ("seed", "without", "with", "difference", "minutes")
+    caption = "Test balanced accuracy of the checkpoint with the best validation accuracy; minutes without / with."
     return Section(title="Seeds", blocks=[Table(head=head, rows=rows, caption=caption, kind="even")])
-
-
-def _reproduce(arms: list[list[Run]], *, command: str | None) -> Section:
-    runs = [run for arm in arms for run in arm]
-
-    def every(read: Callable[[Run], Any]) -> str:
-        values = dict.fromkeys(json.dumps(read(run), sort_keys=True) for run in runs)
-        return ", ".join(value.strip('"') for value in values)
-
-    known = {
-        "commit": every(lambda run: run.result["code"].get("commit")),
-        "uncommitted changes": every(lambda run: run.result["code"].get("dirty")),
-        "data": every(lambda run: run.result["data"]),
-        "axis": every(lambda run: run.result["axis"]),
-        "device": every(lambda run: f"{run.result.get('world_size')} x {run.result.get('device')}"),
-        "versions": every(lambda run: " ".join(f"{k} {v}" for k, v in sorted(run.result["versions"].items()))),
-        "runs without": ", ".join(str(run.path) for run in arms[0]),
-        "runs with": ", ".join(str(run.path) for run in arms[1]),
-    }
-    shown = [Text(text=command, command=True)] if command else []
-    return Section(title="How to reproduce", blocks=[*shown, Facts(facts=known)])

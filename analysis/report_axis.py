@@ -1,6 +1,9 @@
 """Sections of a report on the axis itself: the positions that training used, its nulls, and the scalp."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from analysis.page import Facts, Picture, Section, Table, Text
 from analysis.verdict_figures import class_positions
@@ -12,17 +15,37 @@ if TYPE_CHECKING:
     from vaxis.targets import Targets
 
 
-def scalp(topography: Topography) -> Section:
-    """Maps of one cohort."""
-    maps = dict(zip(topography.bands, topography.r.T, strict=True))
+LEVEL = 0.05
+
+
+def scalp(topographies: Sequence[Topography]) -> list[Section]:
+    """Maps of the signal and of what the decoders make of it, below one heading; nothing where there is none."""
+    blocks = [_maps(topography) for topography in topographies]
+    return [Section(title="On the scalp", blocks=blocks)] if blocks else []
+
+
+def _maps(topography: Topography) -> Picture:
+    r, told = topography.r, None if topography.p is None else np.nan_to_num(topography.p, nan=1.0) <= LEVEL
+    rings = ""
+    if told is not None:
+        cells = np.isfinite(topography.p).sum()
+        count = f"Rings: the {told.sum()} of {cells} cells" if told.any() else f"None of {cells} cells is"
+        rings = (
+            f"{count} with p ≤ .05 corrected over all of them (largest |r| under orders of the clips that keep "
+            "what classes share). "
+        )
     caption = (
-        f"{topography.title}. Pearson r over {topography.stimuli} stimuli; all maps share one scale. Features without "
-        f"any relation to the axis give |r| = {chance_abs_r(topography.stimuli):.3f} on average, so look for patterns "
-        "clearly above that. Neighbouring electrodes are not independent."
+        f"{topography.title}. Pearson r over {topography.stimuli} stimuli; all maps share one scale. {rings}Features "
+        f"without any relation to the axis give |r| = {chance_abs_r(topography.stimuli):.3f} on average. Neighbouring "
+        "electrodes are not independent."
     )
-    figure = topomap_figure(maps, channels=topography.channels)
-    drawn = Picture.of(figure, caption, alt="scalp maps of r with the axis by band")
-    return Section(title="On the scalp", blocks=[drawn])
+    figure = topomap_figure(
+        dict(zip(topography.maps, r.T, strict=True)),
+        channels=topography.channels,
+        label=f"r with the axis, {topography.stimuli} clips",
+        marked=None if told is None else dict(zip(topography.maps, told.T, strict=True)),
+    )
+    return Picture.of(figure, caption, alt=f"scalp maps of r with the axis: {', '.join(topography.maps)}")
 
 
 def axis_section(axis: Axis, *, source: str | None) -> Section:
@@ -68,7 +91,7 @@ def _clips(axis: Axis, targets: "Targets") -> Table:
 def _axis_nulls(nulls: dict[str, dict[str, dict[str, float]]]) -> Table | Text:
     """Table of the nulls that extraction leaves in the provenance."""
     rows = [
-        [f"{null} texts: {statistic}", f"{row['value']:.2f}", f"{row['median']:.2f}", f"{row['p95']:.2f}",
+        [f"{null} texts: {statistic.replace('_', ' ')}", *(f"{row[key]:.2f}" for key in ("value", "median", "p95")),
          f"{row['reached']:.0%}"]
         for null, statistics in nulls.items()
         for statistic, row in statistics.items()

@@ -69,7 +69,7 @@ def _seed_interval(values: tuple[float, ...]) -> str:
 
 
 def people(verdict: Verdict) -> list[Section]:
-    """Person by person, what varies between people and seeds, and the classes that are taken for each other."""
+    """Person by person, and what varies between people and seeds."""
     p = verdict.people
     if p is None:
         return []
@@ -90,16 +90,20 @@ def people(verdict: Verdict) -> list[Section]:
         alt="accuracy of each person",
     )
     table = Table(head=("person", "without", "with", "difference"), rows=rows, kind="even", caption="Mean over seeds.")
-    confusion = Picture.of(
-        confusion_matrices(p),
-        "Of the trials of a class (row), how many per cent were called each class (column); mean over seeds. The "
-        "diagonal is the recall.",
+    return [Section(title="Person by person", blocks=[Text(text=varies), dumbbell, table])]
+
+
+def confused(verdict: Verdict) -> list[Section]:
+    """Which classes are taken for which, in both arms."""
+    if verdict.people is None:
+        return []
+    drawn = Picture.of(
+        confusion_matrices(verdict.people),
+        "Of the test trials of a class (row, their number in brackets), how many per cent were called each class "
+        "(column); mean over seeds. The diagonal is the recall.",
         alt="confusion matrices",
     )
-    return [
-        Section(title="Person by person", blocks=[Text(text=varies), dumbbell, table]),
-        Section(title="Which classes are confused", blocks=[confusion]),
-    ]
+    return [Section(title="Which classes are confused", blocks=[drawn])]
 
 
 def lengths(verdict: Verdict) -> list[Section]:

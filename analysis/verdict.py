@@ -51,7 +51,7 @@ def main(args: argparse.Namespace) -> Findings:
 
         args.out.mkdir(parents=True, exist_ok=True)
         runs = [run for arm in arms for run in arm]
-        command = shlex.join(["python", "-m", "analysis", "verdict", *map(str, args.runs)])
+        command = shlex.join(["python", "-m", "analysis", "verdict", *map(str, args.runs), *_flags(args)])
         path = write_report(
             args.out / "report.html", verdict=verdict, runs=runs, axis=Axis.load(args.axis), command=command
         )
@@ -62,6 +62,13 @@ def main(args: argparse.Namespace) -> Findings:
         numbers={name: number for name, number in numbers.items() if number},
         detail=json.loads(verdict.to_json()),
     )
+
+
+def _flags(args: argparse.Namespace) -> list[str]:
+    """The flags that the report follows from, as they were given."""
+    controls = ["--controls", *map(str, args.controls)] if args.controls else []
+    margin = [] if args.margin == MARGIN else ["--margin", f"{args.margin:g}"]
+    return [*controls, *margin, "--out", str(args.out), "--axis", str(args.axis)]
 
 
 def _target(runs: Sequence[Run]) -> str:

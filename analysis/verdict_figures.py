@@ -46,7 +46,6 @@ def training_curves(baseline: Sequence[Run], treated: Sequence[Run]) -> "Figure"
             ax.axhline(treated[0].chance, color=CHANCE, ls=":", lw=1.5, label="chance")
         ax.set(title=CURVES[name])
         _epoch_axis(ax)
-        ax.set_ylim(bottom=0)
     handles = {label: handle for ax in axes for handle, label in zip(*ax.get_legend_handles_labels())}
     figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=5)
     for ax in axes[len(shown) :]:
@@ -57,9 +56,9 @@ def training_curves(baseline: Sequence[Run], treated: Sequence[Run]) -> "Figure"
 @styled
 def delta_forest(verdict: Verdict) -> "Figure":
     """Difference in test balanced accuracy of each seed, their mean with its 95 % interval, and what could be seen."""
-    figure, (ax,) = empty(1, 1, width=7, height=0.32 * verdict.paired.n + 1.6)
+    figure, (ax,) = empty(1, 1, width=5.4, height=0.28 * verdict.paired.n + 1.7)
     _forest(ax, verdict)
-    figure.legend(loc="outside upper center", ncols=3)
+    figure.legend(loc="outside lower center", ncols=2)
     return figure
 
 
@@ -76,10 +75,22 @@ def _forest(ax: "Axes", verdict: Verdict) -> None:
     error = [[d.mean - low], [high - d.mean]] if np.isfinite(low) else None
     ax.errorbar([d.mean], [0], xerr=error, fmt="D", color=WITH, ms=7, capsize=4, lw=2, label="mean, 95 % interval")
     ax.set_yticks([*rows, 0], [*(f"seed {seed}" for seed in verdict.seeds), "mean"])
-    ax.set(xlabel="difference in test balanced accuracy (with - without)", ylim=(-0.7, d.n + 0.7))
+    for row, value in zip([*rows, 0], [*d.deltas, d.mean]):
+        weight = "bold" if row == 0 else "normal"
+        ax.text(1.02, row, f"{value:+.3f}", transform=ax.get_yaxis_transform(), va="center", fontweight=weight)
+    ax.set(xlabel="difference in test balanced accuracy (with - without)", ylim=(-0.7, d.n + 1.1))
     ax.grid(visible=False, axis="y")
     reach = 1.15 * np.nanmax(np.abs([*d.deltas, low, high, d.resolvable, 1e-3]))
     ax.set_xlim(-reach, reach)
+    sides(ax)
+
+
+def sides(ax: "Axes") -> None:
+    """Say at the top of a plot of differences which side of zero is which."""
+    ax.annotate("◀ hurts", (0, 1), xycoords=("data", "axes fraction"), xytext=(-6, -3), textcoords="offset points",
+                ha="right", va="top", fontsize=8, color="#555555")  # fmt: skip
+    ax.annotate("helps ▶", (0, 1), xycoords=("data", "axes fraction"), xytext=(6, -3), textcoords="offset points",
+                ha="left", va="top", fontsize=8, color="#555555")  # fmt: skip
 
 
 @styled
@@ -121,7 +132,7 @@ def overview(verdict: Verdict, baseline: Sequence[Run], treated: Sequence[Run]) 
     figure, (left, right) = empty(1, 2, width=10, height=3.6)
     _forest(left, verdict)
     left.set_title("Simulated data: did it help?" if verdict.simulated else "Did it help?")
-    left.legend(loc="upper right", fontsize=7)
+    left.legend(loc="lower center", bbox_to_anchor=(0.5, -0.36), ncols=3, fontsize=7)
     if _shares(right, baseline, treated, kind="feature"):
         right.set_title("Gradient within the span of the class means")
         right.legend(fontsize=7)
@@ -134,7 +145,7 @@ def overview(verdict: Verdict, baseline: Sequence[Run], treated: Sequence[Run]) 
 def recall_dumbbell(baseline: Sequence[Run], treated: Sequence[Run]) -> "Figure":
     """Test recall of each class without and with the strategy: small dots are seeds, large ones their mean."""
     classes = list(treated[0].score_by_class())
-    figure, (ax,) = empty(1, 1, width=7, height=0.34 * len(classes) + 1.4)
+    figure, (ax,) = empty(1, 1, width=5.8, height=0.34 * len(classes) + 1.4)
     y = np.arange(len(classes))[::-1]
     arms = [np.array([list(run.score_by_class().values()) for run in runs]) for runs in (baseline, treated)]
     means = [_mean(list(arm)) for arm in arms]
@@ -144,7 +155,7 @@ def recall_dumbbell(baseline: Sequence[Run], treated: Sequence[Run]) -> "Figure"
         ax.scatter(mean, y, s=60, color=colour, zorder=2, label=label)
     ax.axvline(treated[0].chance, color=CHANCE, ls=":", lw=1.5, label="chance")
     ax.set_yticks(y, classes)
-    ax.set(xlabel="recall on test subjects", xlim=(0, 1))
+    ax.set_xlabel("recall on test subjects")  # to the scale of its values: chance is among them
     ax.grid(visible=False, axis="y")
     figure.legend(loc="outside upper center", ncols=3)
     return figure
@@ -158,7 +169,7 @@ def class_positions(axis: Axis, v: np.ndarray) -> "Figure":
     order = np.argsort(scores)
     row = np.argsort(order)[class_of]
     colour = {-1: CHANCE, 0: WITHOUT, 1: WITH}
-    figure, (ax,) = empty(1, 1, width=7, height=0.3 * len(order) + 1.6)
+    figure, (ax,) = empty(1, 1, width=5.8, height=0.3 * len(order) + 1.6)
     names, valence = axis.classes.classes, axis.classes.valence
     bars = ax.barh([names[k] for k in order], scores[order], color=[colour[valence[k]] for k in order], height=0.7)
     for bar, score in zip(bars, scores[order]):
@@ -178,6 +189,7 @@ def _epoch_axis(ax: "Axes") -> None:
     from matplotlib.ticker import MaxNLocator
 
     ax.set_xlabel("epoch")
+    ax.set_xlim(left=0.5)  # the first epoch is 1; there is none of number 0
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
 
 

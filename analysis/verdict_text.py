@@ -25,12 +25,12 @@ def summary(verdict: "Verdict", *, verbose: bool = False) -> str:
         verdict: the verdict.
         verbose: with where the gradients of the losses point.
     """
+    said = [f"VERDICT: {verdict.sentence}", *([SIMULATED] if verdict.simulated else []), *verdict.scope]
+    said += [*(f"WARNING: {text}" for text in verdict.warnings), *verdict.notes]
+    lines = [line for text in said for line in wrap(text, WIDTH)]
     title = f"{verdict.loss} (weight {verdict.weight:g}) against {verdict.baseline_loss}: "
-    lines = [f"{title}{verdict.dataset}, {verdict.features}, {verdict.epochs} epochs", "=" * WIDTH]
-    lines += [SIMULATED] if verdict.simulated else []
-    said = [f"VERDICT: {verdict.sentence}", *verdict.scope, *(f"WARNING: {text}" for text in verdict.warnings)]
-    lines += [line for text in (*said, *verdict.notes) for line in wrap(text, WIDTH)]
-    lines += ["", *_accuracy(verdict), *sections(verdict), "", *_exploratory(verdict)]
+    lines += ["", f"{title}{verdict.dataset}, {verdict.features}, {verdict.epochs} epochs", "=" * WIDTH]
+    lines += [*_accuracy(verdict), *sections(verdict), "", *_exploratory(verdict)]
     return "\n".join([*lines, *(_gradients(verdict) if verbose else [])])
 
 

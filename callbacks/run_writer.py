@@ -119,6 +119,7 @@ class RunWriter(TrialCallback):
             "control": decoder.control_name,
             "data": getattr(data_of(trainer), "fingerprint", None),
             "labels": getattr(data_of(trainer), "labels", None),
+            "splits": _splits(data_of(trainer)),
             "differences": list(getattr(data_of(trainer), "differences", ())),  # of the files from the official release
             "world_size": trainer.world_size,
             "device": _device(trainer.strategy.root_device),
@@ -156,6 +157,16 @@ def _save(path: Path, splits: dict[str, Trials], arrays: Callable[[Trials], dict
     }
     with atomic(path) as partial, open(partial, "wb") as file:
         np.savez(file, **named)
+
+
+def _splits(data: Any) -> dict[str, dict[str, int]] | None:
+    """How many trials and people each split of the data has; None where the data module keeps no such list."""
+    data = getattr(data, "target", data)
+    indices, store = getattr(data, "indices", None), getattr(data, "store", None)
+    if not indices or store is None:
+        return None
+    subject = store.trials.subject
+    return {name: {"trials": len(rows), "people": len(set(subject[rows].tolist()))} for name, rows in indices.items()}
 
 
 def _name(part: object) -> str:

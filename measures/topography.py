@@ -7,21 +7,23 @@ import numpy as np
 
 @dataclass(frozen=True, kw_only=True)
 class Topography:
-    """Band features of a cohort against the axis, ready to be drawn.
+    """What follows the axis at each electrode, ready to be drawn as maps side by side.
 
     Attributes:
         title: what was correlated and over whom, "differential entropy of the 80 training subjects".
-        r: (C, 5) Pearson correlation over stimuli.
+        r: (C, M) Pearson correlation over stimuli, a column a map.
         channels: C electrode names.
-        bands: 5 band names with their edges, the titles of the maps.
+        maps: M titles: bands with their edges, or arms.
         stimuli: S, how many points each correlation has.
+        p: (C, M) p of each cell, corrected for all of its null; None where nobody asked.
     """
 
     title: str
     r: np.ndarray
     channels: tuple[str, ...]
-    bands: tuple[str, ...]
+    maps: tuple[str, ...]
     stimuli: int
+    p: np.ndarray | None = None
 
 
 def axis_topography(x: np.ndarray, *, stimulus: np.ndarray, subject: np.ndarray, v: np.ndarray) -> np.ndarray:
@@ -38,6 +40,21 @@ def axis_topography(x: np.ndarray, *, stimulus: np.ndarray, subject: np.ndarray,
     Returns:
         (C, 5); NaN where a feature or the axis does not vary.
     """
+    means, seen = stimulus_means(x, stimulus=stimulus, subject=subject)
+    features, axis = means - means.mean(axis=0), v[seen] - np.mean(v[seen])
+    norms = np.sqrt((features**2).sum(axis=0) * (axis**2).sum())
+    covariance = np.einsum("scb,s->cb", features, axis)
+    # A constant feature leaves rounding behind: judge it against its own size.
+    varies = norms > 1e-12 * np.sqrt((means**2).sum(axis=0) * (axis**2).sum())
+    return np.divide(covariance, norms, out=np.full(norms.shape, np.nan), where=varies)
+
+
+def stimulus_means(x: np.ndarray, *, stimulus: np.ndarray, subject: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(S, C, F) mean features of the S stimuli that somebody saw, and their ids; each subject counts the same.
+
+    Raises:
+        ValueError: no band features, or fewer than three stimuli.
+    """
     x, stimulus, subject = np.asarray(x, dtype=np.float64), np.asarray(stimulus), np.asarray(subject)
     if x.ndim != 3:
         raise ValueError(
@@ -47,12 +64,7 @@ def axis_topography(x: np.ndarray, *, stimulus: np.ndarray, subject: np.ndarray,
     if len(seen) < 3:
         raise ValueError(f"{len(seen)} stimuli give no correlation; need 3 or more")
     means = np.stack([_mean_over_subjects(x[stimulus == s], subject[stimulus == s]) for s in seen])
-    features, axis = means - means.mean(axis=0), v[seen] - np.mean(v[seen])
-    norms = np.sqrt((features**2).sum(axis=0) * (axis**2).sum())
-    covariance = np.einsum("scb,s->cb", features, axis)
-    # A constant feature leaves rounding behind: judge it against its own size.
-    varies = norms > 1e-12 * np.sqrt((means**2).sum(axis=0) * (axis**2).sum())
-    return np.divide(covariance, norms, out=np.full(norms.shape, np.nan), where=varies)
+    return means, seen
 
 
 def chance_abs_r(n: int) -> float:

@@ -13,6 +13,8 @@ from studies.study import Study, distinct, runs
 if TYPE_CHECKING:
     from analysis.verdict_record import Verdict
     from measures.baselines import Baseline
+    from measures.topography import Topography
+    from records.run import Run
 
 
 def train(studies: Sequence[Study]) -> tuple[int, ...]:
@@ -89,6 +91,17 @@ def _label(control: str) -> str:
     return Path(control).stem if control.endswith(".npz") else control
 
 
+def _scalp(baseline: "list[Run]", treated: "list[Run]") -> "list[Topography]":
+    """Maps of both arms; where somebody has deleted checkpoints, the report is worth having without them."""
+    from studies.scalp import of_arms
+
+    try:
+        return of_arms(baseline, treated)
+    except FileNotFoundError as error:
+        print(f"   the report has no scalp maps of the two arms: {error}")
+        return []
+
+
 def save(study: Study, seeds: Sequence[int], *, command: str) -> "tuple[Verdict, list[str]]":
     """Write the answer as JSON, picture and HTML report beside the runs of the strategy; the lines say where."""
     from analysis import verdict_figures as figures
@@ -105,7 +118,7 @@ def save(study: Study, seeds: Sequence[int], *, command: str) -> "tuple[Verdict,
         verdict=answer,
         runs=[*arms[0], *arms[1]],
         axis=axis,
-        topographies=topographies(study.conditions.data, axis),
+        topographies=[*topographies(study.conditions.data, axis), *_scalp(*arms)],
         command=command,
     )
     with atomic(folder / "verdict.png") as partial:

@@ -117,6 +117,7 @@ def prepare(
     root: str | Path = "runs",
     per_run: int = 1,
     quiet: bool = False,
+    verbose: bool = False,
 ) -> Conditions:
     """Make axis and data ready for arms that differ in the strategy alone.
 
@@ -127,6 +128,7 @@ def prepare(
         root: where the named folder goes.
         per_run: devices a run.
         quiet: print nothing about data and axis.
+        verbose: print the whole axis although it has been there before.
     """
     from command_line.reader import instantiate
     from vaxis.axis import Axis
@@ -136,7 +138,7 @@ def prepare(
     own = data.spec.simulated and not hasattr(data, "simulation")  # a cohort on disk was drawn from the axis beside it
     given = model.axis or getattr(data, "simulation", {}).get("axis")
     if not (given or planted or own):
-        settings = settings.with_axis(_axis_of_a_language_model(data, quiet=quiet))
+        settings = settings.with_axis(_axis_of_a_language_model(data, quiet=quiet, verbose=verbose))
         data, model, _ = instantiate(settings)
     if not quiet:
         print(f"\n2  The data: {type(data).__name__} in {data.root}")
@@ -158,17 +160,24 @@ def _name(data: str, settings: RunSettings, codes: Sequence[Any]) -> str:
     return f"{data}-{digest(settings.rest, *codes)}"
 
 
-def _axis_of_a_language_model(data: Any, *, quiet: bool) -> Path:
-    """The axis of the bundled model, extracted now unless it has been before; prints it."""
+def _axis_of_a_language_model(data: Any, *, quiet: bool, verbose: bool) -> Path:
+    """The axis of the bundled model, extracted now unless it has been before; printed whole where it is new."""
     from vaxis.axis import Axis
-    from vaxis.language.extraction import ensure_axis
+    from vaxis.language.extraction import default_path, ensure_axis
     from vaxis.summary import summary
 
-    if not quiet:
-        print("1  The axis: nine sentences read by a language model")
+    if quiet:
+        return ensure_axis(llm="bundled", taxonomy=data.taxonomy.reference)
+    print("1  The axis: nine sentences read by a language model", flush=True)
+    known = default_path(llm="bundled", taxonomy=data.taxonomy.reference)
+    before = known.stat().st_mtime_ns if known.is_file() else None
     path = ensure_axis(llm="bundled", taxonomy=data.taxonomy.reference)
-    if not quiet:
-        print(summary(Axis.load(path)))
+    axis = Axis.load(path)
+    if verbose or path.stat().st_mtime_ns != before:
+        print(summary(axis))
+    else:
+        told = f"{axis.fingerprint} of {axis.provenance.get('model')}, separation {axis.separation:+.2f}"
+        print(f"   {told}, made before (-v shows it): {path}")
     return path
 
 

@@ -30,7 +30,8 @@ def main(argv: list[str]) -> None:
         get_ready()  # imports in a process of its own while this one does the same
     runs = runs_of(commands)
     plan = plan.on_this_machine(runs[0])
-    conditions = prepare(runs[0], planted=plan.planted, folder=runs[0].run_dir, per_run=plan.per_run)
+    asked = {"planted": plan.planted, "per_run": plan.per_run, "verbose": plan.verbose}
+    conditions = prepare(runs[0], folder=runs[0].run_dir, **asked)
     with located():
         studies = [Study.prepare(run, plan=plan, conditions=conditions) for run in runs]
     arms = [arm for study in studies for arm in study.to_try(plan.seeds)]
@@ -43,7 +44,7 @@ def main(argv: list[str]) -> None:
         if len(studies) > 1:
             print(f"\n{answer.sentence}")
         else:
-            print(f"\n4  The verdict\n\n{answer.text()}")
+            print(f"\n4  The verdict\n\n{answer.text(verbose=plan.verbose)}")
         print("", *files, sep="\n")
     if len(studies) > 1:
         _table(studies, seeds, command=command)

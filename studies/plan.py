@@ -28,6 +28,7 @@ class Plan:
         planted: a simulated cohort draws its own axis.
         devices: CUDA devices.
         per_run: how many of them a run takes.
+        verbose: print the whole axis, and where the gradients of the losses point.
     """
 
     seeds: tuple[int, ...]
@@ -39,6 +40,7 @@ class Plan:
     planted: bool = False
     devices: tuple[str, ...] = ()
     per_run: int = 1
+    verbose: bool = False
 
     @classmethod
     def parse(cls, argv: Sequence[str]) -> tuple["Plan", list[str]]:
@@ -71,6 +73,7 @@ class Plan:
             planted=args.planted,
             devices=devices,
             per_run=per_run,
+            verbose=args.verbose,
         )
         return plan, words
 
@@ -98,4 +101,5 @@ def _parser() -> Arguments:
     parser.add_argument("--new_clips", action="store_true")
     parser.add_argument("--new_clips_seeds", type=int, default=2)
     parser.add_argument("--planted", action="store_true")
+    parser.add_argument("-v", "--verbose", action="store_true")
     return parser

@@ -69,6 +69,22 @@ def test_forest_draws_deltas_interval_and_resolvable_effect(verdict):
     assert (band.get_x(), band.get_width()) == pytest.approx((-d.resolvable, 2 * d.resolvable))
 
 
+def test_forest_says_values_and_sides(verdict):
+    (ax,) = figures.delta_forest(verdict).axes
+    said = [text.get_text() for text in ax.texts]
+    for value in (*verdict.paired.deltas, verdict.paired.mean):
+        assert f"{value:+.3f}" in said
+    assert {"◀ hurts", "helps ▶"} <= set(said)
+
+
+def test_curves_are_scaled_to_their_values_and_the_first_epoch_is_1(arms):
+    for ax in [ax for ax in figures.training_curves(*arms).axes if ax.get_visible()]:
+        drawn = np.concatenate([np.asarray(line.get_ydata(), dtype=float) for line in ax.lines])
+        low, high = ax.get_ylim()
+        assert high - low < 1.2 * np.ptp(drawn[np.isfinite(drawn)])
+        assert 0 < ax.get_xlim()[0] < 1
+
+
 def test_forest_over_several_looks_has_the_wider_interval(arms):
     looked = Verdict.from_runs(*arms, looks=(5, 8, 12))
     (ax,) = figures.delta_forest(looked).axes

@@ -66,11 +66,15 @@ def test_verdict_after_a_kill_in_the_middle(cache, tmp_path):
     assert json.loads((folder / "s1" / "result.json").read_text())["control"] is None
     page = (folder / "report.html").read_text()
     assert page.count("data:image/png;base64,") >= 5
+    assert 'alt="scalp maps of r with the axis: without, with"' in page
+    assert "alpha 8–14 Hz" in page
+    assert "<td>train</td>" in page
     assert "http://" not in page.replace("http://www.w3.org", "")
     assert {path.name for path in (tmp_path / "none").iterdir()} == {"s1", "s2"}
 
     again = train(*words, cache=cache)
     assert "6 finished before" in again.stdout
+    assert again.stdout.index("VERDICT: ") < again.stdout.index("=====")
 
 
 def test_seeds_must_be_numbers(cache):

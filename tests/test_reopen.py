@@ -10,13 +10,16 @@ import numpy as np
 import pytest
 import torch
 
+from callbacks.wandb_scalp import electrode_r
 from command_line.reopen import open_run
 from datamodules import normalisation
 from datamodules.simulated import SimulatedFACED
+from figures.scalp import OFF_SCALP
 from lightning_modules.contents import read
 from lightning_modules.kept_epochs import KeptEpochs
 from records.layout import RunDirectory
 from records.run import Run
+from studies.scalp import of_arms
 from tests.runs import SMALL, train
 from train import main
 from vaxis.axis import Axis
@@ -229,6 +232,26 @@ class TestCommands:
         torch.save(old, RunDirectory(tmp_path).best)
         with pytest.raises(SystemExit, match=r"best\.ckpt lacks settings, axis and normalisation statistics"):
             command(name, tmp_path)
+
+
+def test_the_scalp_map_of_an_arm_is_that_of_the_run_in_wandb(opened, finished):
+    """Two ways to the same map: the callback sums tokens while it tests, the report of a study opens the run."""
+    decoder, n = opened.decoder, len(opened.decoder.spec.class_of)
+    sums, counts = np.zeros((n, len(decoder.spec.channels), decoder.network.dim)), np.zeros(n)
+    for batch in opened.batches():
+        with torch.inference_mode():
+            tokens = decoder.output(batch.x, decoder.classifier).tokens.mean(dim=2).numpy()
+        for stimulus, token in zip(batch.stimulus.tolist(), tokens):
+            sums[stimulus] += token
+            counts[stimulus] += 1
+    targets = decoder.targets
+    expected = electrode_r(sums / counts[:, None, None], targets.v.double().numpy(), targets.class_of.numpy())
+    (map_,) = of_arms([Run.load(finished)], [Run.load(finished)])
+    assert map_.maps == ("without", "with")
+    assert map_.r == pytest.approx(np.stack([expected, expected], axis=1), abs=1e-4)
+    on_scalp = [name not in OFF_SCALP for name in map_.channels]
+    assert np.isfinite(map_.p[on_scalp]).all()
+    assert ((map_.p[on_scalp] > 0) & (map_.p[on_scalp] <= 1)).all()
 
 
 def test_the_statistics_of_a_person_are_not_carried_to_others():

@@ -1,6 +1,7 @@
 """The arms of a study, what must stand beside its answer, and when seeds are enough; runs are made up."""
 
 import json
+import math
 
 import numpy as np
 import pytest
@@ -11,8 +12,10 @@ from records.run import Run
 from studies import answer, losses
 from studies.arms import Conditions, prepare
 from studies.plan import Plan
+from studies.scalp import corrected, topographies
 from studies.study import Study, distinct, folds
 from tests.finished_runs import write_run
+from vaxis.axis import Axis
 
 
 @pytest.fixture(scope="module")
@@ -116,6 +119,27 @@ def trained(monkeypatch):
 
     monkeypatch.setattr(answer, "launch", launch)
     return launches, gains
+
+
+def test_maps_of_the_signal_have_bands_in_hz_and_a_p_for_every_cell_on_the_scalp(conditions):
+    (found,) = topographies(conditions.data, Axis.load(conditions.axis_path))
+    assert found.maps == ("delta 1–4 Hz", "theta 4–8 Hz", "alpha 8–14 Hz", "beta 14–30 Hz", "gamma 30–47 Hz")
+    there = np.isfinite(found.p)
+    assert there.sum() == 30 * 5, "the references beside the ears are on no map"
+    assert ((found.p[there] > 0) & (found.p[there] <= 1)).all()
+
+
+def test_a_map_is_corrected_by_the_largest_cell_of_each_null_map():
+    null = np.array([[0.1, 0.9], [0.5, 0.2], [0.3, 0.4]])
+    p = corrected(np.concatenate([[[0.45, -0.95]], null]), ["Cz", "Pz"])
+    assert p.tolist() == [0.75, 0.25]
+    assert math.isnan(corrected(np.ones((2, 2)), ["A1", "Cz"])[0])
+
+
+def test_a_report_without_checkpoints_has_no_maps_of_arms_and_says_so(tmp_path, capsys):
+    run = Run.load(write_run(tmp_path, loss="rsa", weight=1.0))
+    assert answer._scalp([run], [run]) == []
+    assert "no scalp maps of the two arms" in capsys.readouterr().out
 
 
 class TestSeedsAsNeeded:

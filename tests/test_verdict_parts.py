@@ -220,7 +220,7 @@ def test_the_answer_comes_first_and_no_line_is_wide(tmp_path):
     lines = verdict.text(verbose=True).splitlines()
     assert max(map(len, lines)) <= 96
     assert not any(line != line.rstrip() for line in lines)
-    assert lines[3].startswith("VERDICT: vaxis_mse at weight 0.5 helps")
+    assert lines[0].startswith("VERDICT: vaxis_mse at weight 0.5 helps")
     assert "97.8 %" in words(verdict)
     assert "Gradient in class means" not in verdict.text()
     json.loads(verdict.to_json(), parse_constant=pytest.fail)
