@@ -27,10 +27,10 @@ def portable(run: OpenRun) -> PortableDecoder:
     """
     spec, decoder, statistics = run.contents.spec, run.decoder, run.contents.statistics
     kind = statistics.get("normalise", "none")
-    if kind == "subject":
+    if kind in ("subject", "projected"):
         raise ValueError(
-            "the run normalises each person over all that person's trials, which a model of single trials cannot; "
-            "train one with --data.normalise train"
+            f"the run was trained with --data.normalise {kind}, which a model of single trials does not do; train one "
+            "with --data.normalise train"
         )
     network = run.contents.settings["network"]
     # Where the network started from is in its weights by now.
@@ -45,6 +45,7 @@ def portable(run: OpenRun) -> PortableDecoder:
         options=options,
         head=decoder.head,
         head_dropout=decoder.head_dropout,
+        clip_classes=list(spec.class_of) if decoder.head == "folded_clips" else None,
         features=spec.features,
     )
     encoder = copy.deepcopy(decoder.network).cpu()

@@ -9,16 +9,17 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
 
-import lightning as L
 import numpy as np
 import torch
 from torch.utils.data import DataLoader
 
 from datamodules import normalisation
 from datamodules.augmentation import Augmentation
+from datamodules.augmented import Augmented
 from datamodules.checksums import Verify
 from datamodules.folders import is_simulated
 from datamodules.normalisation import Affine, Normalise
+from datamodules.people import People
 from datamodules.plausibility import oddities
 from datamodules.sampler import EpochBatches
 from datamodules.slices import Residence, TrialSlices
@@ -26,14 +27,14 @@ from datamodules.splits import Split, by_name, chosen_people, only, some_people
 from datamodules.store import Recipe, Store, build
 from datamodules.trials import Trials
 from eeg.bands import Bands
-from eeg.batch import Batch, DataSpec, Features
+from eeg.batch import DataSpec, Features
 from records.files import cache_dir
 from records.result import SEEN
 from vaxis.emotions import Taxonomy
 from vaxis.language.extraction import default_path
 
 
-class EEGDataModule(L.LightningDataModule, ABC):
+class EEGDataModule(Augmented, ABC):
     """A cohort of EEG trials, preprocessed once, then sliced.
 
     A class states the facts of its data set, from which everything else follows; docs/extending/data.md writes one.
@@ -90,8 +91,8 @@ class EEGDataModule(L.LightningDataModule, ABC):
             subjects: use only these, for example '[sub000,sub080,sub100]' or '[1,2]'; all by default.
             exclude: leave these out, for example a broken recording.
             normalise: none; train = z-score of each channel (and band) with training statistics; subject = z-score
-                within each subject over all its trials, which looks at unlabelled test data (transductive). By default
-                train for band features and none for raw signals.
+                within each subject over all its trials, which looks at unlabelled test data (transductive); projected =
+                train, less what sets training people apart. By default train for band features, none for raw signals.
             scale: divisor of raw signals where normalise is none; 100 gives units of 100 microvolt.
             residence: where the trials live: memmap (disk, page cache), ram, or device (all on the accelerator).
             workers: processes that preprocess; 0 preprocesses in this one. Raw SEED-V takes 3 GB of memory in each.
@@ -124,7 +125,7 @@ class EEGDataModule(L.LightningDataModule, ABC):
         self._said = False
         self.statistics: Affine | None = None  # of a checkpoint; fitted on the training people where there is none
         if augmentation:
-            augmentation.check(features)
+            augmentation.check(features, normalise=self.normalise)
 
     def describe(
         self,
@@ -252,11 +253,13 @@ class EEGDataModule(L.LightningDataModule, ABC):
 
     def state_dict(self) -> dict[str, Any]:
         """What a checkpoint keeps of the data: the statistics that its batches are normalised with."""
-        return normalisation.state(self._slices.affine, kind=self.normalise, channels=self.spec.channels)
+        own = normalisation.state(self._slices.affine, kind=self.normalise, channels=self.spec.channels)
+        return own | self.people_state()
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Normalise with the statistics of a checkpoint, those of its training people, whoever is here now."""
         self.statistics = normalisation.restored(state_dict, kind=self.normalise, channels=self.spec.channels)
+        self.people = People(**state_dict["people"]) if "people" in state_dict else self.people
         if "_slices" in vars(self) and self.statistics is not None:
             self._slices.affine = self.statistics.to(self._slices.device)
 
@@ -291,8 +294,3 @@ class EEGDataModule(L.LightningDataModule, ABC):
 
     def predict_dataloader(self) -> DataLoader:
         return self.loader(self.indices["test"])
-
-    def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
-        if self.augmentation is None or self.trainer is None or not self.trainer.training:
-            return batch
-        return batch._replace(x=self.augmentation(batch.x))

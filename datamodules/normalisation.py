@@ -11,7 +11,8 @@ from torch import Tensor
 
 from datamodules.store import Store
 
-Normalise = Literal["none", "train", "subject"]
+Normalise = Literal["none", "train", "subject", "projected"]
+COMPONENTS = 10  # that ``projected`` takes away
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,10 +22,12 @@ class Affine:
     Attributes:
         centre: (1 or subjects, C, 1 or 5) float32.
         spread: the same shape.
+        removed: (C * 5, k) orthonormal directions that are taken out of what comes of it; None for none.
     """
 
     centre: Tensor
     spread: Tensor
+    removed: Tensor | None = None
 
     @cached_property
     def shifts(self) -> bool:
@@ -32,12 +35,14 @@ class Affine:
         return bool(self.centre.any())
 
     def to(self, device: torch.device) -> "Affine":
-        return Affine(centre=self.centre.to(device), spread=self.spread.to(device))
+        removed = None if self.removed is None else self.removed.to(device)
+        return Affine(centre=self.centre.to(device), spread=self.spread.to(device), removed=removed)
 
     def apply_(self, x: Tensor, subject: Tensor) -> Tensor:
         """Change a batch in place and return it; raw batches are tens of megabytes, and copies cost more than sums."""
         if len(self.centre) == 1:
-            return (x.sub_(self.centre) if self.shifts else x).div_(self.spread)
+            z = (x.sub_(self.centre) if self.shifts else x).div_(self.spread)
+            return z if self.removed is None else z.sub_((z.flatten(1) @ self.removed @ self.removed.T).view_as(z))
         return x.sub_(self.centre[subject]).div_(self.spread[subject])
 
 
@@ -50,6 +55,7 @@ def fit(
         store: the cohort.
         kind: ``none`` only divides by ``scale``; ``train`` takes z-scores with statistics of the training trials;
             ``subject`` takes z-scores within each subject over all its trials, test subjects included (transductive).
+            ``projected`` is ``train`` without the ten leading directions in which the means of training people differ.
         train: rows of the training trials.
         raw: True pools the statistics of a channel over time; False keeps bands apart.
         scale: divisor for ``none``.
@@ -57,9 +63,11 @@ def fit(
     """
     if kind == "none":
         return Affine(centre=torch.zeros(1, 1, 1), spread=torch.full((1, 1, 1), float(scale)))
+    if kind == "projected" and raw:
+        raise ValueError("--data.normalise projected takes directions out of band features; raw signals have none")
     groups = (
         [train]
-        if kind == "train"
+        if kind != "subject"
         else [np.flatnonzero(store.trials.subject == s) for s in np.unique(store.trials.subject)]
     )
     centre, spread = (np.stack(part) for part in zip(*(_moments(store.x, rows, pool_time=raw) for rows in groups)))
@@ -67,10 +75,21 @@ def fit(
     if flat.any():
         names = sorted({channels[c] for c in np.argwhere(flat)[:, 1]})
         warnings.warn(f"channels {names} are constant where normalisation is fitted; they are left at 0", stacklevel=2)
+    spread = np.where(flat, 1.0, spread)
     return Affine(
         centre=torch.tensor(centre, dtype=torch.float32),
-        spread=torch.tensor(np.where(flat, 1.0, spread), dtype=torch.float32),
+        spread=torch.tensor(spread, dtype=torch.float32),
+        removed=torch.tensor(_of_people(store, train, spread), dtype=torch.float32) if kind == "projected" else None,
     )
+
+
+def _of_people(store: Store, train: np.ndarray, spread: np.ndarray) -> np.ndarray:
+    """(F, k) leading principal directions of the means of the training people, in units of ``spread``."""
+    person = store.trials.subject[train]
+    means = np.stack([_moments(store.x, train[person == p], pool_time=False)[0] for p in np.unique(person)])
+    z = (means / spread).reshape(len(means), -1)
+    _, size, directions = np.linalg.svd(z - z.mean(axis=0), full_matrices=False)
+    return directions[: min(COMPONENTS, int((size > 1e-7 * size[0]).sum()))].T
 
 
 def state(affine: Affine, *, kind: Normalise, channels: tuple[str, ...]) -> dict[str, Any]:
@@ -79,6 +98,7 @@ def state(affine: Affine, *, kind: Normalise, channels: tuple[str, ...]) -> dict
     That of ``subject`` is left out: each person is normalised by itself, so other people have their own.
     """
     kept = {} if kind == "subject" else {"centre": affine.centre.cpu(), "spread": affine.spread.cpu()}
+    kept |= {} if affine.removed is None else {"removed": affine.removed.cpu()}
     return {"normalise": kind, "channels": channels, **kept}
 
 
@@ -98,7 +118,9 @@ def restored(state: dict[str, Any], *, kind: Normalise, channels: tuple[str, ...
     if tuple(state["channels"]) != channels:
         differ = sorted(set(state["channels"]) ^ set(channels)) or "their order"
         raise ValueError(f"the checkpoint has normalisation statistics of other channels ({differ}); give it the same")
-    return None if kind == "subject" else Affine(centre=state["centre"], spread=state["spread"])
+    if kind == "subject":
+        return None
+    return Affine(centre=state["centre"], spread=state["spread"], removed=state.get("removed"))
 
 
 def _moments(x: np.ndarray, rows: np.ndarray, *, pool_time: bool) -> tuple[np.ndarray, np.ndarray]:

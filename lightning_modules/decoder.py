@@ -41,8 +41,8 @@ class Decoder(PhasedModule):
         positions: which stimulus positions of the artifact to use; by default the most informative it has.
         control: align with something else than the axis: ``random`` (its own positions in an order that means nothing,
             another for each seed) or the path of another artifact. Everything is still measured along the axis.
-        head: classifier on the tokens: mean_linear on their mean; emod, flatten_mlp, flatten_two, flatten_linear and
-            conformer as the papers have them (lightning_modules/heads.py).
+        head: classifier on the tokens: mean_linear on their mean; folded_clips to clips, summed to classes; emod,
+            flatten_mlp, flatten_two, flatten_linear, conformer as the papers have them (lightning_modules/heads.py).
         head_dropout: dropout inside the head.
         label_smoothing: of the cross-entropy.
         optimisation: optimiser and schedule.
@@ -89,6 +89,8 @@ class Decoder(PhasedModule):
     def configure_model(self) -> None:
         if self.spec is None:
             data = self._run.datamodule
+            if self.head == "folded_clips" and getattr(data, "labels", None) == "self_report":
+                raise ValueError("--model.head folded_clips reads classes off clips: it has no use for self-reports")
             self.axis = str(self.axis or data.axis_path)
             source = data.source and Axis.load(data.source.axis_path)
             self.control_axis = control_targets.axis_of(self.control)
@@ -147,11 +149,11 @@ class Decoder(PhasedModule):
             torch.manual_seed(self.seed)
             self.network.build(spec)
             self.grid = checked_grid(self.network, spec)
-            self.classifier = self.new_head(len(spec.classes))
+            self.classifier = self.new_head(targets)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.seed + 1)
             if source:
-                self.source_classifier = self.new_head(len(source.v_class))
+                self.source_classifier = self.new_head(source)
             self.loss.build(LossSpec(targets=aligned, dim=self.network.dim, data=spec, grid=self.grid, source=second))
             self.loss.prepare(self)
         self.plan(self.loss.phases(epochs))
@@ -165,15 +167,16 @@ class Decoder(PhasedModule):
         """What the strategy was given in the place of the axis; None for the axis itself."""
         return control_targets.name_of(self.control, self.control_axis)
 
-    def new_head(self, n_classes: int) -> nn.Module:
-        """A classifier of the chosen kind, with random weights."""
+    def new_head(self, targets: Targets) -> nn.Module:
+        """A classifier of the chosen kind for the classes and clips of a data set, with random weights."""
         return build_head(
             self.head,
             rows=self.grid.rows,
             n_tokens=self.grid.columns,
             dim=self.network.dim,
-            n_classes=n_classes,
+            n_classes=len(targets.v_class),
             dropout=self.head_dropout,
+            class_of=targets.class_of.tolist(),
         )
 
     def forward(self, x: Tensor) -> Tensor:
@@ -182,7 +185,8 @@ class Decoder(PhasedModule):
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         second = isinstance(batch, SourceBatch)
-        output = self.output(batch.x, self.source_classifier if second else self.classifier)
+        classifier = self.source_classifier if second else self.classifier
+        output = self.output(batch.x, classifier)
         phase = self.phase
         task, alignment, total = training_losses(
             output,
@@ -192,6 +196,7 @@ class Decoder(PhasedModule):
             seen=self.seen_by_loss,
             label_smoothing=self.label_smoothing,
             progress=self.progress(batch_idx),
+            task_loss=getattr(classifier, "task_loss", None),
         )
         if len(self.phases) > 1 or phase.data != "main":
             # Whatever this phase leaves out takes part with gradient zero: DDP waits for every parameter.

@@ -1,13 +1,17 @@
 """Classifier heads: tokens (B, C', N, D) to logits (B, K), C' rows of N tokens as the network states them."""
 
 import logging
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import Literal, get_args
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
-HeadName = Literal["mean_linear", "emod", "flatten_mlp", "flatten_two", "flatten_linear", "conformer"]
+from eeg.batch import Batch
+
+HeadName = Literal["mean_linear", "folded_clips", "emod", "flatten_mlp", "flatten_two", "flatten_linear", "conformer"]
 
 _log = logging.getLogger(__name__)
 
@@ -21,6 +25,44 @@ class MeanLinear(nn.Module):
 
     def forward(self, tokens: Tensor) -> Tensor:
         return self.linear(tokens.mean(dim=(1, 2)))
+
+
+class FoldedClips(nn.Module):
+    """One linear layer from ``h`` to the clips; the probability of a class is the sum over its clips.
+
+    It asks which clip was seen, of which class that follows: what a decoder gains by it on clips of the training and
+    not on new ones is clip identity.
+
+    Args:
+        dim: D.
+        class_of: (S,) class of each clip; each class has a clip.
+    """
+
+    member: Tensor
+
+    def __init__(self, *, dim: int, class_of: Sequence[int]) -> None:
+        super().__init__()
+        self.linear = nn.Linear(dim, len(class_of))
+        classes = torch.arange(max(class_of) + 1)
+        self.register_buffer("member", torch.tensor(class_of) == classes[:, None], persistent=False)
+
+    def clips(self, tokens: Tensor) -> Tensor:
+        """Logits (B, S) of the clips."""
+        return self.linear(tokens.mean(dim=(1, 2)))
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """Log probabilities (B, K) of the classes."""
+        return self._folded(self.clips(tokens).float())
+
+    def _folded(self, clips: Tensor) -> Tensor:
+        of_others = torch.where(self.member, 0.0, -1e9)  # not infinite: its gradient is no number
+        return (clips.log_softmax(dim=1)[:, None] + of_others).logsumexp(dim=2)
+
+    def task_loss(self, tokens: Tensor, batch: Batch, *, label_smoothing: float) -> Tensor:
+        """-log p(class), plus the cross-entropy of the clips, without which nothing would tell them apart."""
+        clips = self.clips(tokens).float()
+        identity = F.cross_entropy(clips, batch.stimulus, label_smoothing=label_smoothing)
+        return F.nll_loss(self._folded(clips), batch.y) + identity
 
 
 class ChannelPool(nn.Module):
@@ -45,12 +87,22 @@ def _mlp(sizes: list[int], *, dropout: float) -> nn.Sequential:
     return nn.Sequential(*layers)
 
 
-def build_head(name: HeadName, *, rows: int, n_tokens: int, dim: int, n_classes: int, dropout: float) -> nn.Module:
+def build_head(
+    name: HeadName,
+    *,
+    rows: int,
+    n_tokens: int,
+    dim: int,
+    n_classes: int,
+    dropout: float,
+    class_of: Sequence[int] | None = None,
+) -> nn.Module:
     """Size a head.
 
     Args:
-        name: which one. ``mean_linear``: linear on the mean token, the only head that reads just ``h``. ``emod``: the
-            FACED head of EMOD (arXiv 2511.05863): channel pool, flatten, two hidden layers; 3,344,266 parameters there.
+        name: which one. ``mean_linear``: linear on the mean token. ``folded_clips``: the same to clips, whose
+            probabilities are summed to classes. These two read just ``h``. ``emod``: the FACED head of
+            EMOD (arXiv 2511.05863): channel pool, flatten, two hidden layers; 3,344,266 parameters there.
             Of a single row there is nothing to pool (a softmax over one score is 1), so the pool is left out there.
             ``flatten_mlp``: the default head of CBraMod (arXiv 2412.07236), all tokens flattened; 128,404,009 on FACED.
             ``flatten_two``: one hidden layer of width D instead of two, CBraMod's second; 12,802,009 on FACED.
@@ -61,7 +113,12 @@ def build_head(name: HeadName, *, rows: int, n_tokens: int, dim: int, n_classes:
         dim: D.
         n_classes: K.
         dropout: on the hidden layers and pooling weights; 0.25 in EMOD, 0.1 in CBraMod. ``mean_linear`` has none.
+        class_of: (S,) class of each clip, for ``folded_clips``.
     """
+    if name == "folded_clips":
+        if class_of is None or set(class_of) != set(range(n_classes)):
+            raise ValueError("model.head folded_clips needs data that say which clips each class has")
+        return FoldedClips(dim=dim, class_of=class_of)
     if name == "mean_linear":
         return MeanLinear(dim=dim, n_classes=n_classes)
     if name == "emod":

@@ -65,6 +65,7 @@ class PortableDecoder(
         options: arguments of the network.
         head: classifier on the tokens.
         head_dropout: of the classifier.
+        clip_classes: class of each clip of the training, for the head ``folded_clips``.
         features: what trials hold: raw, de or psd; by default raw signals, of which the decoder computes what the
             network reads.
         scale: divisor of raw signals in microvolt; by default what the network's weights were trained with, or 100.
@@ -86,6 +87,7 @@ class PortableDecoder(
         options: Mapping[str, Any] | None = None,
         head: HeadName = "mean_linear",
         head_dropout: float = 0.25,
+        clip_classes: Sequence[int] | None = None,
         features: Features = "raw",
         scale: float | None = None,
     ) -> None:
@@ -118,7 +120,7 @@ class PortableDecoder(
         # Only of features that are computed here: whoever hands over features says how they are normalised.
         self.standardise = nn.BatchNorm1d(n_chans * len(self.bands), affine=False) if self.bands else nn.Identity()
         sizes = {"rows": grid.rows, "n_tokens": grid.columns, "dim": self.network.dim, "n_classes": n_outputs}
-        self.final_layer = build_head(head, **sizes, dropout=head_dropout)
+        self.final_layer = build_head(head, **sizes, dropout=head_dropout, class_of=clip_classes)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.final_layer(self.network(self.prepared(x)))

@@ -34,6 +34,7 @@ def training_losses(
     seen: Callable[[Output, Batch], tuple[Output, Batch]],
     label_smoothing: float,
     progress: float,
+    task_loss: Callable[..., Tensor] | None = None,
 ) -> Losses:
     """Task loss, alignment loss and what the strategy makes of both.
 
@@ -45,8 +46,11 @@ def training_losses(
         seen: what the strategy reads of output and batch; called only where it is active, for it may gather ranks.
         label_smoothing: of the cross-entropy.
         progress: completed fraction of the phase.
+        task_loss: of tokens and batch, of a head that has one of its own; cross-entropy by default.
     """
-    if phase.task:
+    if phase.task and task_loss is not None:
+        task = task_loss(output.tokens, batch, label_smoothing=label_smoothing)
+    elif phase.task:
         task = F.cross_entropy(output.logits.float(), batch.y, label_smoothing=label_smoothing)
     else:
         task = 0.0 * output.logits.float().sum()  # the classifier takes part, so DDP finds its parameters

@@ -4,6 +4,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from eeg.batch import Batch
 from lightning_modules.heads import ChannelPool, HeadName, build_head
 
 NAMES = HeadName.__args__
@@ -15,9 +16,12 @@ PUBLISHED = [
 ]
 
 
+CLASS_OF = (0, 0, 1, 2, 2, 3, 4, 4)
+
+
 def small(name: str, *, dropout: float = 0.0) -> torch.nn.Module:
     torch.manual_seed(0)
-    return build_head(name, rows=4, n_tokens=3, dim=8, n_classes=5, dropout=dropout)
+    return build_head(name, rows=4, n_tokens=3, dim=8, n_classes=5, dropout=dropout, class_of=CLASS_OF)
 
 
 @pytest.mark.parametrize(("name", "sizes", "parameters"), PUBLISHED)
@@ -65,7 +69,7 @@ def test_channel_pool_is_a_softmax_mean():
 @pytest.mark.parametrize("name", NAMES)
 def test_every_head_fits_one_row_of_tokens_and_uses_all_its_parameters(name):
     torch.manual_seed(0)
-    head = build_head(name, rows=1, n_tokens=3, dim=8, n_classes=5, dropout=0.0)
+    head = build_head(name, rows=1, n_tokens=3, dim=8, n_classes=5, dropout=0.0, class_of=CLASS_OF)
     tokens = torch.randn(6, 1, 3, 8, requires_grad=True)
     F.cross_entropy(head(tokens), torch.arange(6) % 5).backward()
     assert (tokens.grad.abs().sum(dim=3) > 0).all()
@@ -85,3 +89,30 @@ def test_emod_head_says_that_it_has_nothing_to_pool(caplog):
 def test_unknown_head_lists_the_names():
     with pytest.raises(ValueError, match="mean_linear"):
         small("linear")
+
+
+def test_a_class_has_the_summed_probability_of_its_clips():
+    head, tokens = small("folded_clips"), 30 * torch.randn(6, 4, 3, 8)  # so far apart that some underflow
+    clips = head.clips(tokens).softmax(dim=1)
+    expected = torch.stack([clips[:, torch.tensor(CLASS_OF) == k].sum(dim=1) for k in range(5)], dim=1)
+    torch.testing.assert_close(head(tokens).exp(), expected)
+    torch.testing.assert_close(head(tokens).softmax(dim=1), expected)  # what metrics and votes make of it
+
+
+def test_the_folded_head_learns_clips_and_classes():
+    head, tokens = small("folded_clips"), torch.randn(6, 4, 3, 8)
+    stimulus = torch.arange(6)
+    y = torch.tensor(CLASS_OF)[stimulus]
+    batch = Batch(x=tokens, y=y, stimulus=stimulus, subject=stimulus, index=stimulus)
+    loss = head.task_loss(tokens, batch, label_smoothing=0.1)
+    of_classes = F.nll_loss(head(tokens), y)
+    of_clips = F.cross_entropy(head.clips(tokens), stimulus, label_smoothing=0.1)
+    torch.testing.assert_close(loss, of_classes + of_clips)
+    loss.backward()
+    assert all(p.grad.isfinite().all() and p.grad.any() for p in head.parameters())
+
+
+@pytest.mark.parametrize("class_of", [None, (0, 1, 2, 3)])
+def test_the_folded_head_refuses_classes_without_clips(class_of):
+    with pytest.raises(ValueError, match="folded_clips"):
+        build_head("folded_clips", rows=1, n_tokens=1, dim=8, n_classes=5, dropout=0.0, class_of=class_of)
