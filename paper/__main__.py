@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from console.errors import one_line_errors
 
-COMMANDS = ("interventions", "cascade", "reproduce", "augmentations", "report", "claims")
+COMMANDS = ("interventions", "cascade", "reproduce", "augmentations", "one_run", "report", "claims")
 HELP = """\
 The experiments of arXiv 2606.00129 as commands:
 
@@ -15,6 +15,7 @@ The experiments of arXiv 2606.00129 as commands:
   python -m paper cascade               the ladder of recipes and its votes; --run, --help
   python -m paper reproduce NAME        a published decoder by its own recipe; --run, --help
   python -m paper augmentations         drop one operation out at a time; --run, --help
+  python -m paper one_run               one run against the vote of ten, on many worlds; --run, --help
   python -m paper report                everything found under --runs as one HTML page and Markdown
   python -m paper claims                one line a claim: v1, revision, ours, and what it would take
 """
