@@ -10,6 +10,8 @@ from paper import one_run_plan as plan
 from paper import training
 
 if TYPE_CHECKING:
+    import argparse
+
     from paper.one_run_plan import Cohort, Way
     from studies.jobs import Job
 
@@ -50,17 +52,15 @@ def main(argv: Sequence[str]) -> int:
     if not (args.run or args.table):
         print(_listing(asked, seeds=seeds, fewer=args.fewer, cohorts=len(numbers(args.cohorts, flag="--cohorts"))))
         return 0
-    print("1  Cohorts and arms", flush=True)
-    cohorts = [
-        plan.ready(
-            run, world=world, number=number, of=asked[world], root=Path(args.run_dir), planted=args.planted
-        )
-        for world, number, run in plan.cohorts(
-            words, names=list(asked), numbers=numbers(args.cohorts, flag="--cohorts"), real=_real(words)
-        )
-    ]  # fmt: skip
-    if args.run:
-        _train(cohorts, asked, seeds=seeds, args=args)
+    cohorts = []
+    for world, number, run in plan.cohorts(
+        words, names=list(asked), numbers=numbers(args.cohorts, flag="--cohorts"), real=_real(words)
+    ):
+        print(f"{world}, cohort {number}", flush=True)
+        root = Path(args.run_dir)
+        cohorts.append(plan.ready(run, world=world, number=number, of=asked[world], root=root, planted=args.planted))
+        if args.run:
+            _train(cohorts[-1], asked[world], seeds=seeds, args=args)
     from paper.one_run_table import tabulate
 
     command = shlex.join(["python", "-m", "paper", "one_run", *argv])
@@ -69,21 +69,19 @@ def main(argv: Sequence[str]) -> int:
     return 0
 
 
-def _train(cohorts: "Sequence[Cohort]", asked: "dict[str, list[Way]]", *, seeds: Sequence[int], args) -> None:
-    """The runs, those that others start from first; a failing run costs its row and not the rest."""
+def _train(cohort: "Cohort", ways: "Sequence[Way]", *, seeds: Sequence[int], args: "argparse.Namespace") -> None:
+    """The runs of a cohort, those that others start from first; a failing run costs its row and not the rest."""
     from studies.jobs import RunFailed, launch, slots
 
     rounds: list[list[Job]] = [[], []]
-    for cohort in cohorts:
-        for way in asked[cohort.world]:
-            if way.id in cohort.arms:
-                own = plan.seeds_for(way, seeds, fewer=args.fewer)
-                rounds[way.after is not None] += cohort.arms[way.id].jobs(own)
+    for way in ways:
+        if way.id in cohort.arms:
+            rounds[way.after is not None] += cohort.arms[way.id].jobs(plan.seeds_for(way, seeds, fewer=args.fewer))
     for jobs in rounds:
         jobs = list({job.run_dir: job for job in jobs}.values())
         if not jobs:
             continue
-        print(f"2  Training: {len(jobs)} runs, {sum(job.finished for job in jobs)} finished before", flush=True)
+        print(f"   {len(jobs)} runs, {sum(job.finished for job in jobs)} finished before", flush=True)
         places = slots(devices=args.devices.split(",") if args.devices else [], jobs=len(jobs))
         try:
             launch(jobs, on=places[: args.at_once])
