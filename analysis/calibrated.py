@@ -1,6 +1,6 @@
 """How much do a few unlabelled clips of a new person gain, and when does one run pass the vote of all? Transductive.
 
-    python -m analysis calibrated RUN... [--clips 2,4,8,16] [--draws 10] [--out DIR]
+    python -m analysis calibrated RUN... [--clips 2,4,8,16] [--draws 10] [--ways] [--out DIR]
 
 Trained runs on band features are opened again. Of each test person n random clips are taken without their labels; the
 mean of their features, less that of the training people, is subtracted from the person's trials. Runs that were trained
@@ -29,6 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Flags of the analysis."""
     parser.add_argument("--clips", default="2,4,8,16", help="numbers of unlabelled clips (default: 2,4,8,16)")
     parser.add_argument("--draws", type=int, default=10, help="random choices of the clips (default: 10)")
+    parser.add_argument("--ways", action="store_true", help="other ways of calibrating, the curve and its picture, too")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,7 +104,13 @@ def main(args: argparse.Namespace) -> Findings:
         "plain_runs": len(plain),
         "trained_centred": taught is not plain,
     }
-    return Findings(text=_text(points, raw, found.simulated, **detail), numbers=numbers, detail=detail)
+    text = _text(points, raw, found.simulated, **detail)
+    if args.ways:
+        from analysis.calibrated_ways import further
+
+        more, beside = further(taught, plain, cohort, counts, draws=args.draws, out=args.out, simulated=found.simulated)
+        text, numbers = f"{text}\n\n{more}", numbers | beside
+    return Findings(text=text, numbers=numbers, detail=detail)
 
 
 def curve_point(
@@ -119,7 +126,7 @@ def curve_point(
         draws: choices.
         shrink: trust few clips less.
     """
-    plain = np.stack([_probabilities(run, cohort.x, cohort.population) for run in plain_runs])
+    plain = np.stack([probabilities_of(run, cohort.x, cohort.population) for run in plain_runs])
     people, rng = np.unique(cohort.subject), np.random.default_rng(n)
     sums: dict[str, list[np.ndarray]] = {"alone": [], "vote": [], "plain_alone": [], "plain_vote": []}
     for _ in range(draws):
@@ -130,14 +137,14 @@ def curve_point(
             clips = np.stack([x[own][cohort.stimulus[own] == c].mean(axis=0).ravel() for c in chosen])
             x[own] -= cohort.population.shift(clips, shrink=shrink).reshape(x.shape[1:])
             kept[own] = ~np.isin(cohort.stimulus[own], chosen)
-        calibrated = np.stack([_probabilities(run, x, cohort.population) for run in taught])
+        calibrated = np.stack([probabilities_of(run, x, cohort.population) for run in taught])
         for name, p in (("", calibrated), ("plain_", plain)):
-            sums[f"{name}alone"].append(np.stack([_scores(own, cohort, kept) for own in p]))
-            sums[f"{name}vote"].append(_scores(p.mean(axis=0), cohort, kept))
+            sums[f"{name}alone"].append(np.stack([scores(own, cohort, kept) for own in p]))
+            sums[f"{name}vote"].append(scores(p.mean(axis=0), cohort, kept))
     return Point(clips=n, **{name: np.mean(values, axis=0) for name, values in sums.items()})
 
 
-def _scores(probabilities: np.ndarray, cohort: Cohort, kept: np.ndarray) -> np.ndarray:
+def scores(probabilities: np.ndarray, cohort: Cohort, kept: np.ndarray) -> np.ndarray:
     """(P,) balanced accuracy of each person on the trials that are kept."""
     called = probabilities.argmax(axis=1)[kept]
     return np.array(
@@ -149,7 +156,7 @@ def _centred(run: "OpenRun") -> bool:
     return run.contents.statistics.get("normalise") == "subject"
 
 
-def _probabilities(run: "OpenRun", x: np.ndarray, population: Population) -> np.ndarray:
+def probabilities_of(run: "OpenRun", x: np.ndarray, population: Population) -> np.ndarray:
     """(n, K) of trials as they lie in the files, or with a person's shift taken off."""
     import torch
 
@@ -188,7 +195,11 @@ def population(x: np.ndarray, subject: np.ndarray, stimulus: np.ndarray) -> Popu
     means = np.zeros((person.max() + 1, x.shape[1]))
     np.add.at(means, person, x)
     about = x - (means / np.bincount(person)[:, None])[person]
-    return Population.of(clip_means(x, subject, stimulus), spread=np.sqrt((about**2).mean(axis=0)))
+    return Population.of(
+        clip_means(x, subject, stimulus),
+        spread=np.sqrt((about**2).mean(axis=0)),
+        covariance=about.T @ about / len(about),
+    )
 
 
 def clip_means(x: np.ndarray, subject: np.ndarray, stimulus: np.ndarray) -> np.ndarray:
@@ -245,16 +256,16 @@ def _text(
         gain, ahead = found["gain_alone"], found["one_minus_plain_vote"]
         passed = passed or (point.clips if ahead.interval and ahead.interval[0] > 0 else 0)
         lines.append(
-            f"{point.clips:>5}{point.plain_alone.mean():>11.3f}{point.alone.mean():>12.3f}  {_span(gain):<27}"
+            f"{point.clips:>5}{point.plain_alone.mean():>11.3f}{point.alone.mean():>12.3f}  {span(gain):<27}"
             f"{_numbers(other, simulated)['gain_alone'].value:>+9.3f}{point.plain_vote.mean():>12.3f}"
-            f"{point.vote.mean():>17.3f}  {_span(ahead)}"
+            f"{point.vote.mean():>17.3f}  {span(ahead)}"
         )
     ending = f"from {passed} clips on" if passed else "at none of these numbers of clips"
     lines.append(f"One calibrated run passes the plain vote of {plain_runs} (interval above 0) {ending}.")
     return "\n".join(lines)
 
 
-def _span(number: Number) -> str:
+def span(number: Number) -> str:
     low, high = number.interval or (float("nan"), float("nan"))
     return f"{number.value:+.3f} [{low:+.3f}, {high:+.3f}]"
 

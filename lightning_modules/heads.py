@@ -52,9 +52,10 @@ class FoldedClips(nn.Module):
 
     def forward(self, tokens: Tensor) -> Tensor:
         """Log probabilities (B, K) of the classes."""
-        return self._folded(self.clips(tokens).float())
+        return self.folded(self.clips(tokens).float())
 
-    def _folded(self, clips: Tensor) -> Tensor:
+    def folded(self, clips: Tensor) -> Tensor:
+        """Log probabilities (B, K) of the classes from logits of the clips."""
         of_others = torch.where(self.member, 0.0, -1e9)  # not infinite: its gradient is no number
         return (clips.log_softmax(dim=1)[:, None] + of_others).logsumexp(dim=2)
 
@@ -62,7 +63,7 @@ class FoldedClips(nn.Module):
         """-log p(class), plus the cross-entropy of the clips, without which nothing would tell them apart."""
         clips = self.clips(tokens).float()
         identity = F.cross_entropy(clips, batch.stimulus, label_smoothing=label_smoothing)
-        return F.nll_loss(self._folded(clips), batch.y) + identity
+        return F.nll_loss(self.folded(clips), batch.y) + identity
 
 
 class ChannelPool(nn.Module):
