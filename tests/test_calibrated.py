@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from analysis.calibrated import Cohort, _counts, clip_means, curve_point, population
-from measures.calibration import Population
+from analysis.calibrated import Cohort, _counts, clip_means, curve_point, over_people, population
+from analysis.calibrated_ways import _passes, curves, picture, streams
+from analysis.canvas import png
+from measures.calibration import Population, balanced_probabilities
 from vaxis.emotions import FACED
 
 CLASS_OF = np.array(FACED.class_of)
@@ -105,3 +107,43 @@ def test_clips_without_windows_are_nan_and_counts_are_checked():
     for wrong in ("", "0,1", "2,2", "a"):
         with pytest.raises(ValueError, match="--clips"):
             _counts(wrong)
+
+
+def test_every_way_gains_where_people_differ_and_no_clip_is_the_plain_run():
+    people, pattern = cohort(offset=1.5)
+    runs = [decoder(pattern)] * 2
+    found = curves(runs, runs, people, [12], draws=2)
+    for way, points in found.items():
+        assert [point.clips for point in points] == [0, 12, 28], way
+        assert (points[0].alone == points[0].plain_alone).all()
+        assert points[1].alone.mean() > points[1].plain_alone.mean() + 0.1
+    several = streams(runs, runs, people, draws=2)
+    assert all(point.alone.mean() > point.plain_alone.mean() + 0.05 for point in several.values())
+    numbers = {"centre_minus_plain_vote_12": over_people(np.full(5, 0.1) + np.arange(5) * 1e-3, True),
+               "centre_minus_plain_vote_28": over_people(np.full(5, 0.1) + np.arange(5) * 1e-3, True)}  # fmt: skip
+    assert "from 12 clips on" in _passes(found["centre"], numbers, "centre", plain=2)
+    assert png(picture(found, simulated=True)).startswith(b"\x89PNG")
+
+
+def test_whitening_undoes_a_mixing_that_centring_cannot():
+    rng = np.random.default_rng(0)
+    about = rng.normal(size=(4000, 3)) @ np.diag([1.0, 2.0, 0.5])
+    known = Population(mean=np.ones(3), between=np.ones(3), within=np.ones(3), spread=about.std(axis=0),
+                       covariance=about.T @ about / 4000)  # fmt: skip
+    mixing = np.array([[1.0, 0.5, 0.0], [-0.4, 1.0, 0.3], [0.0, 0.2, 1.5]])
+    own = about @ mixing.T + 7.0
+    moved = known.whitened(own, own, own.mean(axis=0) - known.mean, prior=1.0)
+    assert np.cov(moved.T) == pytest.approx(known.covariance, abs=0.05)
+    assert moved.mean(axis=0) == pytest.approx(known.mean)
+    scaled = known.scaled(own, own, own.mean(axis=0) - known.mean, prior=1.0)
+    assert scaled.std(axis=0) == pytest.approx(known.spread, rel=0.01)
+    assert np.abs(np.cov(scaled.T) - known.covariance).max() > 0.2
+
+
+def test_known_frequencies_are_met_and_rows_stay_probabilities():
+    p = np.random.default_rng(0).dirichlet(np.ones(4), size=30)
+    shares = np.array([0.4, 0.3, 0.2, 0.1])
+    found = balanced_probabilities(p, shares)
+    assert found.sum(axis=1) == pytest.approx(np.ones(30))
+    assert found.mean(axis=0) == pytest.approx(shares, abs=1e-6)
+    assert np.argsort(found[:, 0] / found[:, 1]).tolist() == np.argsort(p[:, 0] / p[:, 1]).tolist()
