@@ -76,6 +76,15 @@ class Slot:
     threads: int = 1
     ranks: int = 1
 
+    @property
+    def warm(self) -> bool:
+        """Whether runs here may be forks of a warm process.
+
+        Of several ranks Lightning starts all but the first by running the script again: those would be cold, and rank
+        0 would wait for them.
+        """
+        return len(self.devices) < 2 and self.ranks == 1 and os.environ.get(PLAIN) != "1"
+
     def command(self, job: Job) -> list[str]:
         words = [sys.executable, str(TRAIN), "fit", f"--config={job.file}", f"--trainer.default_root_dir={job.run_dir}"]
         words.append("--trainer.enable_progress_bar=false")
@@ -126,7 +135,7 @@ def launch(jobs: list[Job], *, on: list[Slot], poll_seconds: float = 0.1) -> Non
         while queue.waiting or queue.elsewhere or running:
             for index in (i for i in range(len(on)) if i not in running):
                 if (job := queue.take()) is not None:
-                    running[index] = (job, _start(job, on[index]))
+                    running[index] = (job, start(job, on[index]))
             time.sleep(poll_seconds)
             for index, (job, process) in list(running.items()):
                 if process.poll() is not None:
@@ -187,19 +196,29 @@ class _Queue:
         return finished
 
 
-def _start(job: Job, slot: Slot) -> Running:
-    """Start a run in a fork of a process that has imported everything already; plainly where it has several ranks.
+def start(
+    job: Job, slot: Slot, *, extra: dict[str, str | None] | None = None, own_group: bool = False
+) -> Running:
+    """Start a run in a fork of a process that has imported everything already; plainly where that cannot be.
 
-    Lightning starts the other ranks by running the script again, so they would be cold, and rank 0 would wait for them.
+    Args:
+        job: what to run.
+        slot: where.
+        extra: environment variables to set, or to leave out where None.
+        own_group: lead a process group, so that all processes of the run can be ended together.
     """
-    interpreter, script, *words = slot.command(job)
-    several = len(slot.devices) > 1 or slot.ranks > 1
-    if several or [interpreter, script] != [sys.executable, str(TRAIN)] or os.environ.get(PLAIN) == "1":
-        return start(job, slot)
-    environment = slot.environment() | {PARENT: str(os.getpid())}
+    command = slot.command(job)
+    if command[:2] != [sys.executable, str(TRAIN)] or not slot.warm:
+        return start_plainly(job, slot, extra=extra, own_group=own_group)
     _write_settings(job)
     threads = None if slot.devices else slot.threads
-    return start_warm(words, log=job.files.log, environment=environment, threads=threads, own_group=False)
+    environment = _environment(slot, extra)
+    return start_warm(command, log=job.files.log, environment=environment, threads=threads, own_group=own_group)
+
+
+def _environment(slot: Slot, extra: dict[str, str | None] | None) -> dict[str, str]:
+    values = slot.environment() | {PARENT: str(os.getpid())} | (extra or {})
+    return {name: value for name, value in values.items() if value is not None}
 
 
 def _write_settings(job: Job) -> None:
@@ -207,7 +226,7 @@ def _write_settings(job: Job) -> None:
     job.settings.save(job.file)
 
 
-def start(
+def start_plainly(
     job: Job, slot: Slot, *, extra: dict[str, str | None] | None = None, own_group: bool = False
 ) -> subprocess.Popen:
     """Start a run as a process that imports everything itself; its settings are written to its folder first.
@@ -220,7 +239,6 @@ def start(
         extra: environment variables to set, or to leave out where None.
         own_group: lead a process group, so that all ranks can be ended together.
     """
-    environment = slot.environment() | {PARENT: str(os.getpid())} | (extra or {})
     _write_settings(job)
     with open(job.files.log, "ab") as log:
         return subprocess.Popen(
@@ -228,7 +246,7 @@ def start(
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
-            env={name: value for name, value in environment.items() if value is not None},
+            env=_environment(slot, extra),
             start_new_session=own_group,
         )
 

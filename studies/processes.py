@@ -23,12 +23,17 @@ def follow_parent() -> None:
     """
     parent, os.environ[PARENT] = int(os.environ.get(PARENT) or 0), str(os.getpid())
     if os.getppid() == parent:
-        if sys.platform.startswith("linux"):
-            ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-        else:
-            threading.Thread(target=_watch, args=(parent,), daemon=True).start()
+        die_with_parent()
     if parent and os.getppid() != parent and born(parent) is None:
         os._exit(1)  # it died before the kernel was asked
+
+
+def die_with_parent() -> None:
+    """Let kill -9 of the parent, whoever it is, be kill -9 of this process."""
+    if sys.platform.startswith("linux"):
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    else:
+        threading.Thread(target=_watch, args=(os.getppid(),), daemon=True).start()
 
 
 def _watch(parent: int) -> None:

@@ -6,7 +6,8 @@ region, all of which a fork would break (pytorch #75147, #17199). Every run is a
 its own log, exit status and process group.
 
 Runs of several ranks start plainly: Lightning starts the other ranks by running the script again, so only one of them
-could be warm, and the ranks would wait for the cold ones.
+could be warm, and the ranks would wait for the cold ones. Started by the launcher instead, no rank would be the parent
+of another, and it is by that that ranks which have not found each other yet end together.
 """
 
 import os
@@ -19,11 +20,13 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from multiprocessing import context, forkserver, get_context
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
-from studies.processes import born
+from studies.process_title import show_as
+from studies.processes import PARENT, born, die_with_parent
 
-PRELOAD = ["studies.warm_imports"]
+PRELOAD = ["studies.warm_follow", "studies.warm_imports"]
 PLAIN = "VAXIS_PLAIN_PROCESSES"  # 1 in the environment: start every run as a process of its own from the first import
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -64,26 +67,43 @@ class WarmProcess:
 
 
 def start_warm(
-    words: list[str], *, log: Path, environment: Mapping[str, str], threads: int | None, own_group: bool
+    command: list[str], *, log: Path, environment: Mapping[str, str], threads: int | None, own_group: bool
 ) -> WarmProcess:
-    """Start ``train.py`` with these words in a fork of the warm process.
+    """Start ``python train.py`` with its words in a fork of the warm process.
 
     Args:
-        words: after ``train.py``.
+        command: the words of a plain process; the interpreter and the script are known here.
         log: gets its output, appended.
         environment: the whole environment of the run.
-        threads: of the processor; None leaves what torch chose in this process.
-        own_group: lead a process group.
+        threads: of the processor; None takes as many as a plain process would.
+        own_group: lead a process group. It does soon after the start, so whoever ends the group ends the process, too.
     """
-    if threads is None:
-        import torch
-
-        threads = torch.get_num_threads()
     server = _server()
-    arguments = (words, str(log), dict(environment), threads, own_group, os.getpid())
+    threads = threads or _threads(environment)
+    arguments = (command, str(log), dict(environment), threads, own_group, os.getpid())
     process = server.Process(target=_run, args=arguments, daemon=False)
-    process.start()
+    with _no_script():
+        process.start()
     return WarmProcess(process)
+
+
+def _threads(environment: Mapping[str, str]) -> int:
+    """What torch would choose; a launcher without torch, as the worker of a sweep, asks for a core a thread."""
+    if (named := environment.get("OMP_NUM_THREADS", "")).isdecimal():
+        return int(named)
+    if (torch := sys.modules.get("torch")) is not None:
+        return torch.get_num_threads()
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@contextmanager
+def _no_script() -> Iterator[None]:
+    """Let a fork not run the launcher's own script again, as ``multiprocessing`` would: a run needs nothing of it."""
+    main, sys.modules["__main__"] = sys.modules["__main__"], ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
 
 
 def get_ready() -> None:
@@ -101,7 +121,7 @@ def _server() -> context.ForkServerContext:
     server = get_context("forkserver")
     server.set_forkserver_preload(PRELOAD)
     path = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
-    with _environment(OMP_NUM_THREADS="1", MKL_NUM_THREADS="1", PYTHONPATH=path):
+    with _environment(OMP_NUM_THREADS="1", MKL_NUM_THREADS="1", PYTHONPATH=path, **{PARENT: str(os.getpid())}):
         forkserver.ensure_running()
     return server
 
@@ -121,16 +141,19 @@ def _environment(**values: str) -> Iterator[None]:
                 os.environ[name] = value
 
 
-def _run(words: list[str], log: str, environment: dict[str, str], threads: int, own_group: bool, launcher: int) -> None:
+def _run(command: list[str], log: str, environment: dict[str, str], threads: int, own_group: bool, launcher: int) -> None:
     """In the fork: become the run."""
-    threading.Thread(target=_follow, args=(launcher,), daemon=True).start()
     if own_group:
         os.setsid()
+    die_with_parent()  # the server is killed: nobody could tell the launcher how this run ends
+    threading.Thread(target=_follow, args=(launcher,), daemon=True).start()
     with open(log, "ab") as file:
         os.dup2(file.fileno(), 1)
         os.dup2(file.fileno(), 2)
     os.environ.clear()
     os.environ.update(environment)
+    os.environ[PARENT] = str(os.getpid())  # for what the run itself starts
+    show_as(command)
     # The signals of a process that was started plainly: the server ignores Ctrl-C.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     import torch
@@ -141,8 +164,8 @@ def _run(words: list[str], log: str, environment: dict[str, str], threads: int, 
     # OMP_NUM_THREADS was read when the server imported torch and NumPy.
     torch.set_num_threads(threads)
     threadpool_limits(threads, user_api="blas")
-    sys.argv = [str(Path(train.__file__).resolve()), *words]
-    train.main(words)
+    _, *sys.argv = command
+    train.main(sys.argv[1:])
 
 
 def _follow(launcher: int) -> None:

@@ -1,11 +1,10 @@
-"""A worker: takes trials of a study one after the other and trains each as a ``train.py`` process. Knows no torch."""
+"""A worker: takes trials of a study one after the other and trains each in a process of its own. Knows no torch."""
 
 import contextlib
 import math
 import os
 import shutil
 import signal
-import subprocess
 import sys
 import time
 import warnings
@@ -18,8 +17,9 @@ from optuna.trial import TrialState
 from console.arguments import Arguments
 from records import result
 from records.trial_channel import VARIABLE, TrialChannel
-from studies.jobs import Job, Slot, start
+from studies.jobs import Job, Running, Slot, start
 from studies.processes import follow_parent
+from studies.warm import get_ready
 from sweeps import pruning
 from sweeps.storage import Owner, Store, patiently
 from sweeps.sweep import Sweep, scores
@@ -56,7 +56,7 @@ class Worker:
         self.sweep = Sweep.of(self.study)
         self.slot, self.owner = slot, Owner(store, self.study, beat_seconds=beat_seconds)
         self.study.pruner = pruning.build(self.sweep.pruner, epochs=self.sweep.epochs, seeds=len(self.sweep.seeds))
-        self.process: subprocess.Popen | None = None
+        self.process: Running | None = None
 
     def work(self) -> None:
         while True:
@@ -183,6 +183,7 @@ class Worker:
         if self.process is not None:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.kill()  # a fork that was only just made leads no group yet
             self.process.wait()
             self.process = None
 
@@ -230,6 +231,8 @@ def main(argv: list[str]) -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))
     devices = tuple(filter(None, args.devices.split(",")))
     slot = Slot(devices=devices, threads=args.threads, ranks=args.ranks)
+    if slot.warm:
+        get_ready()  # its imports take seconds, in which no trial should be ours
     store = patiently(lambda: Store(args.storage))
     Worker(store, args.study, slot=slot, beat_seconds=args.beat).work()
 

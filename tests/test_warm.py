@@ -51,7 +51,7 @@ def test_what_a_warm_process_imports_starts_no_thread_and_asks_for_no_device():
 def test_a_warm_run_has_the_numbers_of_a_plain_one(cached, tmp_path, monkeypatch):
     runs = {name: job(tmp_path / name, "--loss", "vaxis_mse") for name in ("warm", "plain")}
     with monkeypatch.context() as only:
-        only.setattr("studies.jobs.start", lambda *_, **__: pytest.fail("started plainly"))
+        only.setattr("studies.jobs.start_plainly", lambda *_, **__: pytest.fail("started plainly"))
         launch([runs["warm"]], on=[Slot(threads=1)])
     monkeypatch.setenv("VAXIS_PLAIN_PROCESSES", "1")
     monkeypatch.setattr("studies.jobs.start_warm", lambda *_, **__: pytest.fail("started warm"))
