@@ -153,9 +153,9 @@ def further(
     numbers = {}
     for way, points in [*found.items(), *((name, [point]) for name, point in stream.items())]:
         for point in points:
-            difference = over_people(point.alone.mean(axis=0) - point.plain_vote, simulated)
+            difference = over_people(point.alone.mean(axis=0) - point.plain_vote, simulated=simulated)
             numbers[f"{way}_minus_plain_vote_{point.clips}"] = difference
-            both = over_people(point.vote - point.plain_vote, simulated)
+            both = over_people(point.vote - point.plain_vote, simulated=simulated)
             numbers[f"{way}_vote_minus_plain_vote_{point.clips}"] = both
     return _text(found, stream, numbers, plain=len(plain), taught=len(taught)), numbers
 

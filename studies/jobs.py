@@ -196,9 +196,7 @@ class _Queue:
         return finished
 
 
-def start(
-    job: Job, slot: Slot, *, extra: dict[str, str | None] | None = None, own_group: bool = False
-) -> Running:
+def start(job: Job, slot: Slot, *, extra: dict[str, str | None] | None = None, own_group: bool = False) -> Running:
     """Start a run in a fork of a process that has imported everything already; plainly where that cannot be.
 
     Args:

@@ -141,7 +141,9 @@ def _environment(**values: str) -> Iterator[None]:
                 os.environ[name] = value
 
 
-def _run(command: list[str], log: str, environment: dict[str, str], threads: int, own_group: bool, launcher: int) -> None:
+def _run(
+    command: list[str], log: str, environment: dict[str, str], threads: int, own_group: bool, launcher: int
+) -> None:
     """In the fork: become the run."""
     if own_group:
         os.setsid()
