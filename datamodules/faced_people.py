@@ -8,7 +8,7 @@ import numpy as np
 from datamodules import hub
 from datamodules.bids_files import read_table
 from datamodules.bids_person import Clips, open_person
-from datamodules.bids_recording import Processing
+from datamodules.bids_recording import BidsRecording, Processing
 from datamodules.cohort import Person
 from eeg.montage import FACED_CHANNELS, canonical
 from vaxis.emotions import FACED
@@ -26,9 +26,10 @@ def open_hub_person(files: tuple[Path, ...]) -> hub.HubPerson:
     """A person of the hub's repository; the clip of every window is that of its ``video_index``.
 
     Raises:
-        ValueError: a clip twice, or a target that is not the class of its clip.
+        ValueError: no clip is named, a clip twice, or a target that is not the class of its clip.
     """
     (recording,) = hub.recordings_of(files)
+    _check_column(recording.rows[0], recording.table_file, mirror="hub")
     clips, targets = recording.column(COLUMN) - 1, recording.column("target")
     if not 0 <= clips.min() <= clips.max() < len(FACED.class_of):
         raise ValueError(
@@ -53,9 +54,12 @@ def open_bids(files: tuple[Path, ...], *, processing: Processing) -> Person:
     """A person of NEMAR nm000112.
 
     Raises:
-        ValueError: a clip twice, or an emotion that is not that of its clip.
+        ValueError: no clip is named, a clip twice, or an emotion that is not that of its clip.
     """
     label = files[0].name.split("_")[0].removeprefix("sub-")
+    events = BidsRecording(path=files[0]).events_file
+    if events.is_file() and (rows := read_table(events)):
+        _check_column(rows[0], events, mirror="bids")
     person = open_person(files, name=subject_name(label, files[0]), clips=CLIPS, processing=processing)
     if len(set(person.clip.tolist())) < len(person.clip):
         raise ValueError(f"{person.sources[1]}: a {COLUMN} occurs twice; copy the file again")
@@ -67,6 +71,20 @@ def open_bids(files: tuple[Path, ...], *, processing: Processing) -> Person:
                 f"{file}: video_index {row[COLUMN]} is {expected}, emotion_label says {label}; copy it again"
             )
     return person
+
+
+def _check_column(row: dict[str, str], file: Path, *, mirror: str) -> None:
+    """Refuse files that do not name clips: titles repeat, and everyone saw the clips in another order.
+
+    Raises:
+        ValueError: names the file, the columns that it has, and the revision that has the one.
+    """
+    if COLUMN not in row:
+        raise ValueError(
+            f"{file} has no column {COLUMN}, which alone says what clip is shown (everyone saw another order, titles "
+            f"repeat); it has {', '.join(key for key in row if key)}; fetch the pinned revision: python -m datamodules "
+            f"fetch faced --mirror {mirror} DIR"
+        )
 
 
 def clip_rows(person: Person) -> Iterator[tuple[Path, dict[str, str]]]:

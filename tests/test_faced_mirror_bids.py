@@ -134,7 +134,11 @@ def test_bids_values_before_any_processing(tmp_path):
         ("3\t34\t", "x\t34\t", r"events.tsv, line 3: onset is 'x', not a number of seconds"),
         ("3\t34\t", "3\tn/a\t", r"events.tsv, line 3: duration is 'n/a'; write the seconds"),
         ("3\t34\t", "3\t900\t", r"events.tsv: the clip at 3 s ends at 903 s, but .*_eeg.bdf is 77 s long"),
-        ("\tvideo_index", "\tvideo", r"events.tsv has no column video_index; set --data.events_column"),
+        (
+            "\tvideo_index",
+            "\tvideo",
+            r"events.tsv has no column video_index, which alone says .*fetch faced --mirror bids DIR",
+        ),
         ("\t11\t", "\t11\t5\t", r"events.tsv, line 3: 18 fields under a header of 17; mend the tabs"),
     ],
 )

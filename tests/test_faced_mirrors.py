@@ -174,7 +174,7 @@ def wordy(row: dict) -> dict:
     ("columns", "message"),
     [
         (renumbered, r"metadata.tsv: row 0 has target 4, but video_index 11 is sadness \(3\)"),
-        (nameless, r"metadata.tsv has no column video_index; it has i_window_in_trial, .*Liking"),
+        (nameless, r"metadata.tsv has no column video_index, which alone .* it has i_window.*Liking; fetch the pinned"),
         (overlapping, r"metadata.tsv: row 0 does not follow .*windows without overlap"),
         (wordy, r"metadata.tsv: video_index of row 0 is 'Titanic', not a number"),
         (lambda row: row | {"video_index": 29}, r"metadata.tsv: video_index must lie in 1..28, found 29..29"),
