@@ -226,3 +226,17 @@ def test_runs_without_a_baseline_are_refused(tmp_path):
     write_run(tmp_path, loss="rsa", weight=1.0, network="small")
     with pytest.raises(SystemExit, match="both arms; rsa 1 under small has 0 seeds in both arms"):
         main(["saturation_cliff", str(tmp_path)])
+
+
+def test_the_figure_says_simulated_names_its_recipes_and_shows_the_null_of_the_slope():
+    from analysis.saturation_cliff_figure import figure
+
+    drawn = points(np.random.default_rng(0))
+    result = cliff(drawn, networks={p.recipe: "made up" for p in drawn}, draws=100)
+    picture = figure(result, simulated=True)
+    assert picture._suptitle.get_text().startswith("SIMULATED")
+    assert not figure(result, simulated=False)._suptitle.get_text().startswith("SIMULATED")
+    named = [text.get_text() for text in picture.legends[0].get_texts()]
+    assert [f"{k}: {name}" for k, name in enumerate(result.recipes, start=1)] == named[-len(result.recipes) :]
+    ends = [sorted(line.get_xdata()) for line in picture.axes[1].lines if len(line.get_xdata()) == 2]
+    assert sorted((result.slope.null_mean, result.slope.null_95)) in ends
