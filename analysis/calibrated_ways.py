@@ -32,7 +32,9 @@ STREAM = {
 Runs = Sequence["OpenRun"]
 
 
-def curves(taught: Runs, plain: Runs, cohort: Cohort, counts: Sequence[int], *, draws: int) -> dict[str, list[Point]]:
+def curves(
+    taught: Runs, plain: Runs, cohort: Cohort, counts: Sequence[int], *, draws: int, ways: Sequence[str] = tuple(WAYS)
+) -> dict[str, list[Point]]:
     """Every way on n clips of each person, mean over random choices; scored on the other clips.
 
     The last point of each curve has all clips and is scored on the same ones. 0 clips is the run as it is.
@@ -43,11 +45,12 @@ def curves(taught: Runs, plain: Runs, cohort: Cohort, counts: Sequence[int], *, 
         cohort: test people.
         counts: numbers of clips.
         draws: choices.
+        ways: which of them.
     """
     plain_p = np.stack([probabilities_of(run, cohort.x, cohort.population) for run in plain])
     clips = len(np.unique(cohort.stimulus))
     found: dict[str, list[Point]] = {}
-    for way in WAYS:
+    for way in ways:
         found[way] = [_uncalibrated(plain_p, cohort)]
         for n in (*counts, clips):
             found[way].append(_point(taught, plain_p, cohort, n, way=way, draws=1 if n == clips else draws))

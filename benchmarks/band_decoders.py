@@ -60,13 +60,16 @@ class Trials(NamedTuple):
         return Trials(*(field[chosen[self.clip]] for field in self))
 
 
-def draw(cohort: Cohort, *, centred: bool = False, n_subjects: int = 123) -> tuple[Trials, Trials, Trials]:
+def draw(
+    cohort: Cohort, *, centred: bool = False, n_subjects: int = 123, scaled: bool = True
+) -> tuple[Trials, Trials, Trials]:
     """Training, validation and test people, z-scored with training statistics.
 
     Args:
         cohort: of which simulated world.
         centred: subtract each person's own mean over all his trials first, which looks at unlabelled test data.
         n_subjects: fewer are taken evenly from the three parts.
+        scaled: False leaves entropies as they are.
     """
     numbers, people = spread_subjects(n_subjects), []
     for number in numbers:
@@ -78,6 +81,8 @@ def draw(cohort: Cohort, *, centred: bool = False, n_subjects: int = 123) -> tup
     rows = [torch.tensor([i for i, number in enumerate(numbers) if number in part]) for part in PARTS]
     clip = torch.arange(len(CLASS_OF)).repeat_interleave(WINDOWS)
     mean, spread = x[rows[0]].mean(dim=(0, 1, 2)), x[rows[0]].std(dim=(0, 1, 2))
+    if not scaled:
+        mean, spread = torch.zeros(()), torch.ones(())
     train, val, test = (
         Trials(((x[part] - mean) / spread).flatten(0, 2), CLASS_OF[clip].repeat(len(part)), clip.repeat(len(part)))
         for part in rows
@@ -146,12 +151,12 @@ class Fitted:
     """S trained networks, each as it was after the epoch that validation prefers.
 
     Attributes:
-        predict: (n, 32, 5) trials to (S, n, K) probabilities.
+        predict: (n, 32, 5) trials, and which members, to (S, n, K) probabilities.
         test: (S, n, K) those of the test trials.
         validation: (S,) balanced accuracy on validation people.
     """
 
-    predict: Callable[[Tensor], Tensor]
+    predict: Callable[..., Tensor]
     test: Tensor
     validation: Tensor
 
@@ -245,8 +250,8 @@ def fitted(
                 chosen[name][better] = value[better]
 
     @torch.no_grad()
-    def probabilities(trials: Tensor) -> Tensor:
-        logits = evaluate(chosen, (trials,))[0]
+    def probabilities(trials: Tensor, which: slice = slice(None)) -> Tensor:
+        logits = evaluate({name: value[which] for name, value in chosen.items()}, (trials,))[0]
         return torch.stack([fold(one) for one in logits]).softmax(-1)
 
     return Fitted(predict=probabilities, test=probabilities(test.x), validation=best)
