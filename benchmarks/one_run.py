@@ -117,8 +117,8 @@ def cohort(world: str, number: int, ways: Sequence[plan.Way], *, seeds: int, fol
             ten = result if way.id == "plain" else ten
             one = tried(way, result, parts[0][2].y, seeds=own)
             with atomic(file) as partial, open(partial, "wb") as handle:
-                votes = {f"vote_{size}": vote for size, vote in one.votes.items()}
-                np.savez(handle, alone=one.alone, validation=one.validation, **votes)
+                arrays: dict[str, Any] = {f"vote_{size}": vote for size, vote in one.votes.items()}
+                np.savez(handle, alone=one.alone, validation=one.validation, **arrays)
             print(f"{world} {number}: {way.label} {one.value:.3f}", flush=True)
         with np.load(file) as kept:
             votes = {int(name.removeprefix("vote_")): kept[name] for name in kept if name.startswith("vote_")}
