@@ -21,7 +21,7 @@ from benchmarks.band_decoders import CLASS_OF, WINDOWS, Fitted, Trials, draw, fi
 from datamodules.augmentation import Augmentation
 from datamodules.normalisation import COMPONENTS
 from datamodules.people import People
-from datamodules.simulation.faced_files import faced_cohort
+from datamodules.simulation.faced_files import PARTS, faced_cohort
 from datamodules.simulation.truth import planted_axis
 from datamodules.simulation.world import CLIP_CODES, World
 from measures.people import person_scores
@@ -34,7 +34,9 @@ from vaxis.emotions import FACED
 EPOCHS = 20
 TRIALS = len(CLASS_OF) * WINDOWS  # of a person
 Parts = tuple[Trials, Trials, Trials]
-NOT_HERE = ("snapshots", "swa", "kept", "new_clips_plain", "new_clips_folded", "new_clips_swap_noise")
+NOT_HERE = ("snapshots", "swa", "kept")
+# The first clip of every class, which no training of the arms on new clips sees.
+NEW = torch.tensor([not bool((CLASS_OF[:clip] == CLASS_OF[clip]).any()) for clip in range(len(CLASS_OF))])
 
 
 def dials(flags: Sequence[str]) -> tuple[float, World]:
@@ -50,10 +52,11 @@ def augmented(way: plan.Way, train: Trials) -> Callable[[Tensor, Tensor], Tensor
     options = way.changes.get("data.augmentation")
     if options is None:
         return None
-    means = train.x.unflatten(0, (-1, TRIALS)).mean(dim=1)
+    trials = len(train.x) // len(PARTS[0])
+    means = train.x.unflatten(0, (-1, trials)).mean(dim=1)
     people = People(ids=torch.arange(len(means)), baseline=means, raw=False)
     operation = Augmentation(**options)
-    return lambda x, rows: operation(x, subject=rows // TRIALS, people=people)
+    return lambda x, rows: operation(x, subject=rows // trials, people=people)
 
 
 def projected(parts: Parts) -> Parts:
@@ -68,6 +71,8 @@ def train(way: plan.Way, plain: Parts, centred: Parts, *, seeds: Sequence[int], 
     """The runs of an arm."""
     normalise = way.changes.get("data.normalise")
     parts = {"subject": centred, "projected": projected(plain)}.get(normalise or "", plain)
+    if way.new_clips:
+        parts = (parts[0].of_clips(~NEW), parts[1].of_clips(~NEW), parts[2])
     return fitted(
         parts,
         seeds=seeds,
@@ -81,20 +86,23 @@ def train(way: plan.Way, plain: Parts, centred: Parts, *, seeds: Sequence[int], 
 
 def by_person(scores: Tensor, y: Tensor) -> np.ndarray:
     """(P,) balanced accuracy of each test person."""
-    subject = np.arange(len(y)) // TRIALS
+    subject = np.arange(len(y)) // (len(y) // len(PARTS[2]))
     return np.array(list(person_scores(y.numpy(), scores.argmax(dim=1).numpy(), subject, n_classes=9).values()))
 
 
-def tried(way: plan.Way, found: Fitted, y: Tensor, *, seeds: Sequence[int]) -> Tried:
-    """As the table takes it."""
+def tried(way: plan.Way, found: Fitted, test: Trials, *, seeds: Sequence[int]) -> Tried:
+    """As the table takes it; arms on new clips are scored on those."""
     sizes = [size for size in (5, 10) if size <= len(seeds)]
+    on = {kept: (found.test[:, rows], test.y[rows]) for kept in (False, True) if (rows := NEW[test.clip] == kept).any()}
+    p, y = on[True] if way.new_clips else (found.test, test.y)
+    seen = [float(np.mean([by_person(one, part[1]).mean() for one in part[0]])) for part in (on[False], on[True])]
     return Tried(
         way=way,
         seeds=tuple(seeds),
-        alone=np.stack([by_person(one, y) for one in found.test]),
-        votes={size: by_person(found.test[:size].mean(dim=0), y) for size in sizes},
+        alone=np.stack([by_person(one, y) for one in p]),
+        votes={size: by_person(p[:size].mean(dim=0), y) for size in sizes},
         validation=found.validation.numpy(),
-        clips=None,
+        clips=(seen[0], seen[1]) if way.new_clips else None,
         why={},
     )
 
@@ -115,15 +123,17 @@ def cohort(world: str, number: int, ways: Sequence[plan.Way], *, seeds: int, fol
                 ten = train(plan.ways()["plain"], *parts, seeds=range(10), ten=None)
             result = train(way, *parts, seeds=own, ten=ten)
             ten = result if way.id == "plain" else ten
-            one = tried(way, result, parts[0][2].y, seeds=own)
+            one = tried(way, result, parts[0][2], seeds=own)
             with atomic(file) as partial, open(partial, "wb") as handle:
                 arrays: dict[str, Any] = {f"vote_{size}": vote for size, vote in one.votes.items()}
+                arrays |= {"clips": np.array(one.clips)} if one.clips else {}
                 np.savez(handle, alone=one.alone, validation=one.validation, **arrays)
             print(f"{world} {number}: {way.label} {one.value:.3f}", flush=True)
         with np.load(file) as kept:
             votes = {int(name.removeprefix("vote_")): kept[name] for name in kept if name.startswith("vote_")}
+            clips = tuple(kept["clips"].tolist()) if "clips" in kept else None
             found[way.id] = Tried(way=way, seeds=tuple(own), alone=kept["alone"], votes=votes,
-                                  validation=kept["validation"], clips=None, why={})  # fmt: skip
+                                  validation=kept["validation"], clips=clips, why={})  # fmt: skip
     return found
 
 
