@@ -92,7 +92,7 @@ class RunWriter(TrialCallback):
     def _ended(self, loss: LossView) -> list[str]:
         """What is known when training is over: that it may have been too short, and where the loss taught nothing."""
         last = self._fitted and self._epochs > 1 and self._loaded_epoch == self._epochs - 1
-        undefined = sum(getattr(part, "degenerate_batches", 0) for part in loss.modules())
+        undefined = sum(int(getattr(part, "degenerate_batches", 0)) for part in loss.modules())
         return [
             *([heard.BEST_IS_LAST] if last else []),
             *([f"the loss was not defined on {undefined} batches and taught nothing there"] if undefined else []),

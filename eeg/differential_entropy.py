@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -32,10 +33,12 @@ def _inside(x: Tensor, *, band: tuple[float, float], sampling_rate: float) -> Te
     if not 0 <= low < high <= sampling_rate / 2:
         raise ValueError(f"band {low}-{high} Hz must lie within 0-{sampling_rate / 2} Hz, half the sampling rate")
     samples = x.shape[-1]
+    # On the processor first: to ask a tensor on a GPU for its truth would hold up every step of a loss that reads this.
+    known = np.fft.rfftfreq(samples, d=1 / sampling_rate)
+    if not ((known >= low) & (known < high)).any():
+        raise ValueError(f"{samples} samples at {sampling_rate} Hz resolve no frequency in {low}-{high} Hz")
     frequencies = torch.fft.rfftfreq(samples, d=1 / sampling_rate, device=x.device, dtype=torch.float64)
     inside = (frequencies >= low) & (frequencies < high)
-    if not inside.any():
-        raise ValueError(f"{samples} samples at {sampling_rate} Hz resolve no frequency in {low}-{high} Hz")
     return inside
 
 

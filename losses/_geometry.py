@@ -1,4 +1,8 @@
-"""Pure tensor functions that several strategies share; every one is finite, gradient included, on degenerate input."""
+"""Pure tensor functions that several strategies share; every one is finite, gradient included, on degenerate input.
+
+None has a shape that depends on the numbers in a batch (no ``unique``, no boolean index): a GPU would have to stop and
+tell the processor how long the result is. What a batch lacks is masked instead.
+"""
 
 import torch
 from torch import Tensor
@@ -60,18 +64,66 @@ def pairwise_distances(x: Tensor, *, metric: str = "euclidean") -> Tensor:
     return squared if metric == "sqeuclidean" else (squared + TINY).sqrt()
 
 
-def condition_means(h: Tensor, condition: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean of the rows of ``h`` (B, D) over each distinct condition (B,): means (U, D) and sorted conditions (U,)."""
-    distinct, position = condition.unique(return_inverse=True)
-    sums = h.new_zeros(len(distinct), h.shape[1]).index_add(0, position, h)
-    counts = torch.bincount(position, minlength=len(distinct)).to(h.dtype)
-    return sums / counts[:, None], distinct
+def membership(ids: Tensor, *, count: int) -> Tensor:
+    """(B, count) bool: which of the ids 0 to count - 1 each of ``ids`` (B,) is."""
+    return ids[:, None] == torch.arange(count, device=ids.device)
 
 
-def soft_rank(x: Tensor, *, softness: float = 0.1) -> Tensor:
-    """Differentiable ranks of ``x`` (n,): 1/2 + sum of sigmoids of differences in units of ``softness`` deviations."""
-    scale = (x.detach().std() * softness).clamp_min(1e-6)
-    return 0.5 + torch.sigmoid((x[:, None] - x[None]) / scale).sum(dim=1)
+def condition_means(h: Tensor, condition: Tensor, *, count: int) -> tuple[Tensor, Tensor]:
+    """Mean of the rows of ``h`` (B, D) over each condition.
+
+    Args:
+        h: features.
+        condition: (B,) ids.
+        count: S, how many conditions there are, whether or not the batch has trials of them.
+
+    Returns:
+        means (S, D), 0 where the batch has no trial, and (S,) whether it has.
+    """
+    member = membership(condition, count=count).to(h.dtype)
+    trials = member.sum(dim=0)
+    return member.T @ h / trials.clamp_min(1)[:, None], trials > 0
+
+
+def filled(x: Tensor, there: Tensor) -> Tensor:
+    """``x`` (n,) or (n, D) with the mean of the rows that are there in place of the others.
+
+    Those are 0 once the mean is removed, so that variances, correlations and principal directions of all rows are those
+    of the rows that are there.
+    """
+    mean = (there.to(x.dtype) / there.sum().clamp_min(1)) @ x
+    return torch.where(there if x.ndim == 1 else there[:, None], x, mean)
+
+
+def mean_where(x: Tensor, there: Tensor) -> Tensor:
+    """Mean of the entries of ``x`` that are there (a bool of its shape); 0 where none is."""
+    return (x * there).sum() / there.sum().clamp_min(1)
+
+
+def pairs_of(there: Tensor) -> Tensor:
+    """Which pairs have both of their rows, in the order of ``pairwise_distances``: (n(n-1)/2,) bool."""
+    i, j = torch.triu_indices(len(there), len(there), offset=1, device=there.device)
+    return there[i] & there[j]
+
+
+def soft_rank(x: Tensor, *, there: Tensor | None = None, softness: float = 0.1) -> Tensor:
+    """Differentiable ranks of ``x`` (n,): 1/2 + sum of sigmoids of differences in units of ``softness`` deviations.
+
+    Args:
+        x: numbers.
+        there: (n,) bool, those that are ranked and ranked against; by default all.
+        softness: width of a step.
+    """
+    counts = torch.ones_like(x) if there is None else there.to(x.dtype)
+    about = (x - (counts * x).sum() / counts.sum().clamp_min(1)).detach()
+    deviation = ((counts * about.square()).sum() / (counts.sum() - 1).clamp_min(1)).sqrt()
+    scale = (deviation * softness).clamp_min(1e-6)
+    return 0.5 + (counts * torch.sigmoid((x[:, None] - x[None]) / scale)).sum(dim=1)
+
+
+def precise(x: Tensor) -> Tensor:
+    """``x`` in float64 where its device has that; Apple GPUs have not."""
+    return x if x.device.type == "mps" else x.double()
 
 
 def unit(x: Tensor) -> Tensor:

@@ -1,5 +1,6 @@
 """What the topographic strategies share: regression onto the axis from a named set of electrodes."""
 
+import torch
 from torch import Tensor
 
 from losses.base import Batch, LossSpec, Output
@@ -21,10 +22,11 @@ class _Topographic(VAxisMSE):
     reads = ("tokens",)
     needs_electrodes = True
     channels: tuple[str, ...]
+    electrodes: Tensor
 
     def build(self, spec: LossSpec) -> None:
         super().build(spec)
-        self.electrodes = spec.grid.rows_of(self.channels, reader=self.name)
+        self.constant("electrodes", torch.tensor(spec.grid.rows_of(self.channels, reader=self.name)))
 
     def forward(self, output: Output, batch: Batch) -> Tensor:
         return self.regress(output.tokens[:, self.electrodes].mean(dim=(1, 2)), batch)

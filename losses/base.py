@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, Protocol, cast
 
+import torch
 from torch import Tensor, nn
 
 from eeg.batch import Batch, DataSpec
@@ -133,7 +134,7 @@ class AlignmentLoss(nn.Module, ABC):
         if not weight >= 0:
             raise ValueError(f"weight must be >= 0, got {weight}")
         self.weight = weight
-        self.degenerate_batches = 0
+        self.degenerate_batches: int | Tensor = 0
 
     @property
     def name(self) -> str:
@@ -182,13 +183,21 @@ class AlignmentLoss(nn.Module, ABC):
     def origin(self, parameter: str) -> str | None:
         """Where a frozen parameter of the decoder has its value from; None for its random start."""
 
-    def undefined(self, h: Tensor, *, value: float = 0.0) -> Tensor:
-        """A constant for a batch on which the strategy is not defined, with gradient exactly 0; counts such batches.
+    def where_defined(self, defined: Tensor, value: Tensor, *, otherwise: float | Tensor = 0.0) -> Tensor:
+        """The loss, or a constant with gradient exactly 0 for a batch on which it is not defined; counts such batches.
 
-        It stays connected to the graph, so that the backward pass, and DDP, find every parameter as on other batches.
+        A choice between two numbers and no branch: to ask a tensor on a GPU for its truth holds up every step. Both
+        must therefore be finite, gradient included. The constant stays connected to the graph, so that the backward
+        pass, and DDP, find every parameter as on other batches.
+
+        Args:
+            defined: bool scalar.
+            value: of the loss.
+            otherwise: the constant.
         """
-        self.degenerate_batches += 1
-        return value + 0.0 * h.sum()
+        # Summed where the batch is: the run asks for the number once, at its end.
+        self.degenerate_batches = self.degenerate_batches + ~defined
+        return torch.where(defined, value, otherwise + 0.0 * value)
 
     def constant(self, name: str, value: Tensor) -> None:
         """Register a constant that follows the module to its device and stays out of checkpoints."""

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from losses._geometry import unit
+from losses._geometry import membership, unit
 from losses.base import AlignmentLoss, Batch, LossSpec, Output
 
 
@@ -74,19 +74,19 @@ class ClipInfoNCE(AlignmentLoss):
         text = self.text_of[batch.stimulus]
         eeg, texts = unit(self.eeg_head(output.h)), unit(self.text_head(self.texts))
         scores = self.log_scale.exp().clamp(max=100) * eeg @ texts.T
-        present, position = text.unique(return_inverse=True)
+        own = membership(text, count=len(texts))
+        trials = own.sum(dim=0)
         # With one text there is nothing to tell apart, whatever the negatives are.
-        if len(present) < 2:
-            return self.undefined(scores)
+        several = (trials > 0).sum() > 1
         if self.false_negatives == "naive":
             scores, rows = scores[:, text], torch.arange(len(text), device=text.device)
-            return (F.cross_entropy(scores, rows) + F.cross_entropy(scores.T, rows)) / 2
-        among = scores[:, present]
-        to_text = F.cross_entropy(scores, text) if self.negatives == "all" else F.cross_entropy(among, position)
+            value = (F.cross_entropy(scores, rows) + F.cross_entropy(scores.T, rows)) / 2
+            return self.where_defined(several, value)
+        among = scores if self.negatives == "all" else scores.masked_fill(trials == 0, -torch.inf)
         # A text has several trials, and each is a right answer: the mean over them, for every text alike.
-        own = F.one_hot(position)
-        to_trials = -((among.log_softmax(dim=0) * own).sum(dim=0) / own.sum(dim=0)).mean()
-        return (to_text + to_trials) / 2
+        shares = (scores.log_softmax(dim=0) * own).sum(dim=0) / trials.clamp_min(1)
+        to_trials = -shares.sum() / (trials > 0).sum()
+        return self.where_defined(several, (F.cross_entropy(among, text) + to_trials) / 2)
 
     def task_factor(self, *, progress: float) -> float:
         return self.task_weight

@@ -2,6 +2,7 @@
 
 from typing import Literal
 
+import torch
 from torch import Tensor, nn
 
 from eeg.bands import PAPER_BANDS
@@ -49,6 +50,9 @@ class FAA(VAxisMSE):
         criterion: of token: mse, pearson (1 - r over the batch of all ranks) or huber; the other modes have mse.
     """
 
+    right: Tensor
+    left: Tensor
+
     def __init__(
         self,
         *,
@@ -75,7 +79,8 @@ class FAA(VAxisMSE):
             found = [channel_indices(pair, montage=montage) for pair in self.pairs]
         if not found or any(len(pair) != 2 for pair in found):
             raise ValueError(f"faa.pairs {self.pairs}: each needs two electrodes of the montage {montage}")
-        self.right, self.left = (list(side) for side in zip(*found))
+        for name, side in zip(("right", "left"), zip(*found)):
+            self.constant(name, torch.tensor(side))
         if self.mode != "token" and spec.data.features == "psd":
             raise ValueError(f"faa.mode {self.mode} reads the signal; set --data.features to raw or de")
         self.data = spec.data
@@ -105,7 +110,7 @@ class FAA(VAxisMSE):
 
     def seen(self, x: Tensor) -> Tensor:
         """(B,) 1 where every electrode of the pairs has a signal, 0 where channel dropout silenced one."""
-        return (x[:, self.right + self.left] != 0).any(dim=2).all(dim=1).to(x.dtype)
+        return (x[:, torch.cat([self.right, self.left])] != 0).any(dim=2).all(dim=1).to(x.dtype)
 
 
 def alpha_entropy(x: Tensor, *, sampling_rate: float) -> Tensor:

@@ -3,10 +3,9 @@
 from typing import Literal
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
-from losses._geometry import ROUNDING, condition_means, cosine
+from losses._geometry import ROUNDING, TINY, condition_means, cosine, filled, precise, unit
 from losses.base import AlignmentLoss, Batch, LossSpec, Output
 
 
@@ -62,23 +61,51 @@ class Procrustes(AlignmentLoss):
 
     def forward(self, output: Output, batch: Batch) -> Tensor:
         if self.mode == "orthogonal":
-            h, stimulus = condition_means(output.h, batch.stimulus)
-            features, position = h - h.mean(dim=0), self.v[stimulus] - self.v[stimulus].mean()
+            means, there = condition_means(output.h, batch.stimulus, count=len(self.v))
+            h, v = filled(means, there), filled(self.v, there)
+            features, position = h - h.mean(dim=0), v - v.mean()
         else:
-            h, stimulus = output.h, batch.stimulus
+            h, v = output.h, self.v[batch.stimulus]
             groups = [batch.y, batch.subject] if self.center_by == "class_and_subject" else [batch.y]
-            features, position = without_means(h, *groups), without_means(self.v[stimulus][:, None], *groups)[:, 0]
-        if features.norm() <= ROUNDING * h.norm() or position.norm() <= ROUNDING * self.v[stimulus].norm():
-            return self.undefined(output.h)
+            features, position = without_means(h, *groups), without_means(v[:, None], *groups)[:, 0]
+        defined = (features.norm() > ROUNDING * h.norm()) & (position.norm() > ROUNDING * v.norm())
         if self.mode == "orthogonal":
-            return 1 - (features.T @ position).square().sum() / (features.square().sum() * position.square().sum())
-        # Detached: the slope of a singular vector grows without bound where two singular values come close.
-        leading = torch.linalg.svd(features.detach(), full_matrices=False).Vh[0]
-        c = cosine(features @ leading, position)
-        return 1 - c.square() + 2 * self.mse_coef * (1 - c.abs())
+            product = features.square().sum() * position.square().sum()
+            # Where it is not defined the product may be 0: 1 in its place, and nothing is divided by it.
+            shared = (features.T @ position).square().sum() / torch.where(defined, product, 1.0)
+            return self.where_defined(defined, 1 - shared)
+        # Detached: the slope of a principal direction grows without bound where two variances come close.
+        c = cosine(features @ leading_direction(features.detach()), position)
+        return self.where_defined(defined, 1 - c.square() + 2 * self.mse_coef * (1 - c.abs()))
+
+
+def leading_direction(x: Tensor, *, doublings: int = 16) -> Tensor:
+    """(D,) unit vector along which the rows of ``x`` (B, D) have most variance about 0, of either sign; 0 for 0.
+
+    Power iteration by squaring: the 65,536th power of the Gram matrix has that direction alone. A decomposition would
+    report to the processor whether it has converged.
+    """
+    tall, rows = len(x) > x.shape[1], precise(x)
+    gram = rows.T @ rows if tall else rows @ rows.T
+    for _ in range(doublings):
+        gram = gram / gram.norm().clamp_min(TINY)
+        gram = gram @ gram
+    vector = gram.index_select(1, gram.diagonal().argmax(dim=0, keepdim=True))[:, 0]
+    return unit(vector if tall else rows.T @ unit(vector)).to(x.dtype)
 
 
 def without_means(x: Tensor, *groups: Tensor) -> Tensor:
     """Rows (B, m) minus the additive least-squares fit of group means; a trial alone in its group is left with 0."""
-    design = torch.cat([F.one_hot(group.unique(return_inverse=True)[1]) for group in groups], dim=1).to(x)
-    return x - design @ (torch.linalg.pinv(design) @ x)
+    same = [group[:, None] == group for group in groups]
+    if len(same) == 1:
+        return x - (same[0].to(x.dtype) / same[0].sum(dim=1, keepdim=True)) @ x
+    # The sum of the projections onto the spans of two partitions has the span of both. It is singular, so that the fit
+    # has a ridge, and what that leaves of the means is fitted again.
+    rows = precise(x)
+    first, second = (s.to(rows.dtype) / s.sum(dim=1, keepdim=True) for s in same)
+    spans = first + second
+    ridge = torch.finfo(rows.dtype).eps ** 0.5
+    inverse = torch.linalg.inv_ex(spans @ spans + ridge * torch.eye(len(x), dtype=rows.dtype, device=x.device)).inverse
+    for _ in range(3):
+        rows = rows - spans @ (inverse @ (spans @ rows))
+    return rows.to(x.dtype)

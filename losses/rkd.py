@@ -6,7 +6,16 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from losses._geometry import TINY, condition_means, is_constant, pairwise_distances, unit
+from losses._geometry import (
+    TINY,
+    condition_means,
+    filled,
+    is_constant,
+    mean_where,
+    pairs_of,
+    pairwise_distances,
+    unit,
+)
 from losses.base import AlignmentLoss, Batch, LossSpec, Output
 
 
@@ -61,26 +70,31 @@ class RKD(AlignmentLoss):
         self.constant("taught", spec.targets.v[:, None] if self.teacher == "axis" else spec.targets.embeddings)
 
     def forward(self, output: Output, batch: Batch) -> Tensor:
-        patterns, stimulus = condition_means(output.h, batch.stimulus)
-        taught = self.taught[stimulus]
-        # Two clips have one distance, which relative to its mean is always 1.
-        if len(patterns) < 3 or not relative_distances(taught).gt(0).any():
-            return self.undefined(output.h)
+        means, there = condition_means(output.h, batch.stimulus, count=len(self.taught))
+        patterns, pairs = filled(means, there), pairs_of(there)
         # Means of equal features differ by rounding, and an angle between two rounding errors has a slope like any
         # other. Collapsed features still cost what their missing distances cost, without a direction to go.
         patterns = torch.where(is_constant(patterns), 0.0 * patterns, patterns)
-        value = self.distance_weight * F.smooth_l1_loss(relative_distances(patterns), relative_distances(taught))
+        taught = relative_distances(self.taught, pairs)
+        errors = F.smooth_l1_loss(relative_distances(patterns, pairs), taught, reduction="none")
+        value = self.distance_weight * mean_where(errors, pairs)
         if self.angle_weight:
-            defined = defined_angles(taught)
-            student, teacher = angle_cosines(patterns)[defined], angle_cosines(taught)[defined]
-            value = value + self.angle_weight * F.smooth_l1_loss(student, teacher)
-        return value
+            defined = defined_angles(self.taught) & there[:, None, None] & there[:, None] & there
+            errors = F.smooth_l1_loss(angle_cosines(patterns), angle_cosines(self.taught), reduction="none")
+            value = value + self.angle_weight * mean_where(errors, defined)
+        # Two clips have one distance, which relative to its mean is always 1.
+        return self.where_defined((there.sum() >= 3) & taught.gt(0).any(), value)
 
 
-def relative_distances(x: Tensor) -> Tensor:
-    """Distances between the rows of ``x`` (U, D) over the mean of those that are not 0: (U(U-1)/2,)."""
+def relative_distances(x: Tensor, pairs: Tensor) -> Tensor:
+    """Distances between the rows of ``x`` (U, D) over the mean of those that are not 0: (U(U-1)/2,).
+
+    Args:
+        x: patterns.
+        pairs: (U(U-1)/2,) bool, which of them are; the others have distance 0.
+    """
     distances = pairwise_distances(x)
-    apart = distances > 2 * TINY**0.5  # coincident rows have the distance sqrt(TINY)
+    apart = (distances > 2 * TINY**0.5) & pairs  # coincident rows have the distance sqrt(TINY)
     return torch.where(apart, distances, 0.0) / (distances * apart).sum().clamp_min(TINY) * apart.sum()
 
 

@@ -2,9 +2,20 @@
 
 from typing import Literal
 
+import torch
 from torch import Tensor
 
-from losses._geometry import TINY, condition_means, correlation, cosine, is_constant, pairwise_distances, soft_rank
+from losses._geometry import (
+    TINY,
+    condition_means,
+    correlation,
+    cosine,
+    filled,
+    is_constant,
+    pairs_of,
+    pairwise_distances,
+    soft_rank,
+)
 from losses.base import AlignmentLoss, Batch, LossSpec, Output
 
 
@@ -57,23 +68,30 @@ class RSA(AlignmentLoss):
         self.constant("v", spec.targets.v)
 
     def forward(self, output: Output, batch: Batch) -> Tensor:
-        patterns, stimulus = output.h, batch.stimulus
         if self.level == "stimulus":
-            patterns, stimulus = condition_means(patterns, stimulus)
-        if len(patterns) < 3:
-            return self.undefined(output.h)
-        position = self.v[stimulus]
-        if is_constant(patterns) or is_constant(position):
-            # Nothing resembles a matrix without differences: similarity 0, by decree. Left to the formulas, cosine and
-            # CKA divide one rounding error by another and push as hard as a real difference would.
-            return self.undefined(output.h, value=1.0)
+            patterns, there = condition_means(output.h, batch.stimulus, count=len(self.v))
+            position = self.v
+        else:
+            patterns, position = output.h, self.v[batch.stimulus]
+            there = torch.ones_like(batch.stimulus, dtype=torch.bool)
+        patterns, position = filled(patterns, there), filled(position, there)
+        # Nothing resembles a matrix without differences: similarity 0, by decree. Left to the formulas, cosine and
+        # CKA divide one rounding error by another and push as hard as a real difference would.
+        enough, differ = there.sum() >= 3, ~(is_constant(patterns) | is_constant(position))
+        value = 1 - self.similarity(patterns, position, pairs_of(there))
+        return self.where_defined(enough & differ, value, otherwise=enough.to(value.dtype))
+
+    def similarity(self, patterns: Tensor, position: Tensor, pairs: Tensor) -> Tensor:
+        """Of patterns (U, D) and axis positions (U,) over the pairs (U(U-1)/2,) that the batch has."""
         if self.compare == "cka":
-            return 1 - linear_cka(patterns, position)
+            return linear_cka(patterns, position)
         features = pairwise_distances(patterns, metric=self.metric)
         axis = pairwise_distances(position[:, None])
+        if self.compare == "cosine":
+            return cosine(features * pairs, axis * pairs)
         if self.compare == "spearman_soft":
-            features, axis = soft_rank(features), soft_rank(axis)
-        return 1 - (cosine if self.compare == "cosine" else correlation)(features, axis)
+            features, axis = soft_rank(features, there=pairs), soft_rank(axis, there=pairs)
+        return correlation(filled(features, pairs), filled(axis, pairs))
 
 
 def linear_cka(patterns: Tensor, position: Tensor) -> Tensor:

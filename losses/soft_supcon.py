@@ -5,8 +5,10 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from losses._geometry import unit
+from losses._geometry import mean_where, unit
 from losses.base import AlignmentLoss, Batch, LossSpec, Output, axis_position
+
+NEVER = -1e9  # far below any cosine over its temperature: its exponential is exactly 0
 
 
 class SoftSupCon(AlignmentLoss):
@@ -73,10 +75,10 @@ class SoftSupCon(AlignmentLoss):
         itself = torch.eye(len(features), dtype=torch.bool, device=features.device)
         weights = (1 - (position[:, None] - position[None]).abs() / self.reach).clamp_min(0).masked_fill(itself, 0)
         total = weights.sum(dim=1)
-        if not (total > 0).any():
-            return self.undefined(features)
         similarity = features @ features.T / self.temperature
-        # A trial is no candidate for itself. Only the denominator is masked: its own share stays finite and has the
-        # weight 0, where a share of -inf would make 0 * inf, which is NaN.
-        log_share = similarity - similarity.masked_fill(itself, -torch.inf).logsumexp(dim=1, keepdim=True)
-        return -((weights * log_share).sum(dim=1)[total > 0] / total[total > 0]).mean()
+        # A trial is no candidate for itself. Only the denominator is masked, and by a number: its own share stays
+        # finite and has the weight 0. A share of -inf, or a trial without any other, would make 0 * inf, which is NaN.
+        log_share = similarity - similarity.masked_fill(itself, NEVER).logsumexp(dim=1, keepdim=True)
+        among = total > 0
+        shares = (weights * log_share).sum(dim=1) / torch.where(among, total, 1.0)
+        return self.where_defined(among.any(), -mean_where(shares, among))
