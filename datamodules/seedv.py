@@ -158,12 +158,9 @@ class SEEDV(EEGDataModule):
             sources = find_features(self.root, subjects=self.subjects)
         table = trial_table(self.root)
         if raw:
+            rows = tuple(table)  # plain: a process that preprocesses need not import this file and Lightning
             read = partial(
-                read_recordings,
-                table=tuple(table),  # plain: a process that preprocesses need not import this file and Lightning
-                seconds=self.window_seconds,
-                sampling_rate=SAMPLING_RATE,
-                notch=self.notch,
+                read_recordings, table=rows, seconds=self.window_seconds, sampling_rate=SAMPLING_RATE, notch=self.notch
             )
         else:
             counts = tuple(window_counts(table, seconds=FEATURE_SECONDS).tolist())

@@ -12,7 +12,7 @@ from eeg.batch import Batch, DataSpec, Record, SourceBatch
 from eeg.tokens import no_electrodes
 from lightning_modules import contents
 from lightning_modules import control as control_targets
-from lightning_modules.heads import HeadName, build_head
+from lightning_modules.heads import HeadName, build_head, check_labels
 from lightning_modules.optimisation import Optimisation, configure
 from lightning_modules.phases import PhasedModule
 from lightning_modules.pretraining import check_apart
@@ -89,8 +89,7 @@ class Decoder(PhasedModule):
     def configure_model(self) -> None:
         if self.spec is None:
             data = self._run.datamodule
-            if self.head == "folded_clips" and getattr(data, "labels", None) == "self_report":
-                raise ValueError("--model.head folded_clips reads classes off clips: it has no use for self-reports")
+            check_labels(self.head, labels=getattr(data, "labels", None))
             self.axis = str(self.axis or data.axis_path)
             source = data.source and Axis.load(data.source.axis_path)
             self.control_axis = control_targets.axis_of(self.control)
@@ -232,10 +231,8 @@ class Decoder(PhasedModule):
         return gathered.flatten(0, 1)
 
     def _log_step(self, task: Tensor, alignment: Tensor | None, total: Tensor) -> None:
-        values = {"train/task": task, "train/total": total}
-        if alignment is not None:
-            values["train/alignment"] = alignment
-        self.log_dict({name: value.detach() for name, value in values.items()}, sync_dist=True)
+        values = {"train/task": task, "train/total": total, "train/alignment": alignment}
+        self.log_dict({name: value.detach() for name, value in values.items() if value is not None}, sync_dist=True)
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         self._evaluate(batch, self.confusion)

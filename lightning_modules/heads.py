@@ -88,6 +88,12 @@ def _mlp(sizes: list[int], *, dropout: float) -> nn.Sequential:
     return nn.Sequential(*layers)
 
 
+def check_labels(head: HeadName, *, labels: str | None) -> None:
+    """Refuse a head that reads classes off clips where the label is not the clip's but what its viewer reported."""
+    if head == "folded_clips" and labels == "self_report":
+        raise ValueError("--model.head folded_clips reads classes off clips: it has no use for self-reports")
+
+
 def build_head(
     name: HeadName,
     *,
