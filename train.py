@@ -6,6 +6,7 @@ from command_line.explain import explain
 from command_line.help import short_help
 from command_line.words import SUBCOMMANDS, normalise
 from console.errors import one_line_errors
+from console.output import robust_output
 from studies.processes import follow_parent
 
 
@@ -15,6 +16,7 @@ def main(args: list[str] | None = None) -> None:
     Args:
         args: words after ``train.py``; by default those of the process.
     """
+    robust_output()
     argv = sys.argv[1:] if args is None else list(args)
     if argv[:1] in (["-h"], ["--help"]):
         print(short_help())

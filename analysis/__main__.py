@@ -9,6 +9,7 @@ from pathlib import Path
 from analysis.base import commands
 from console.arguments import Arguments
 from console.errors import one_line_errors
+from console.output import robust_output
 
 HELP = """\
 Analyses of finished runs, from their folders alone:
@@ -24,6 +25,7 @@ def main(args: Sequence[str] | None = None) -> None:
     Args:
         args: words after ``python -m analysis``; by default those of the process.
     """
+    robust_output()
     words = list(sys.argv[1:] if args is None else args)
     known = commands()
     if not words or words[0] in ("-h", "--help"):

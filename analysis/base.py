@@ -87,7 +87,7 @@ class Findings:
         folder.mkdir(parents=True, exist_ok=True)
         content = {"format": FORMAT, **self.detail, "analysis": name, "numbers": numbers}
         with atomic(folder / f"{name}.json") as partial:
-            partial.write_text(json.dumps(finite(content), indent=2, allow_nan=False) + "\n")
+            partial.write_text(json.dumps(finite(content), indent=2, allow_nan=False) + "\n", encoding="utf-8")
         return folder / f"{name}.json"
 
 

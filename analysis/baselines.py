@@ -80,7 +80,7 @@ def of_data(data: "EEGDataModule", *, cache: Path | None = None) -> list[Baselin
         content = {"format": FORMAT, "baselines": [asdict(b) for b in found]}
         file.parent.mkdir(parents=True, exist_ok=True)
         with atomic(file) as partial:
-            partial.write_text(json.dumps(finite(content), indent=2, allow_nan=False) + "\n")
+            partial.write_text(json.dumps(finite(content), indent=2, allow_nan=False) + "\n", encoding="utf-8")
     return found
 
 
@@ -126,7 +126,7 @@ def _split(data: "EEGDataModule") -> str:
 def _read(file: Path) -> list[Baseline] | None:
     """Scores as ``of_data`` wrote them; None where another version did, or the file is damaged: seconds make it new."""
     try:
-        content = json.loads(file.read_text())
+        content = json.loads(file.read_text(encoding="utf-8"))
         if content["format"] != FORMAT:
             return None
         return [Baseline(**_values(row)) for row in content["baselines"]]

@@ -193,7 +193,7 @@ def _read(run_dir: Path) -> Run | str:
     log = RunDirectory(run_dir).log
     if not log.is_file():
         return "not run"
-    said = [line.strip() for line in log.read_text(errors="replace").splitlines() if line.strip()]
+    said = [line.strip() for line in log.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
     said = [line for line in said if "VAXIS_DEBUG" not in line][-12:]
     if not any("error" in line.lower() or "Traceback" in line for line in said):
         return f"unfinished ({run_dir})"

@@ -206,7 +206,7 @@ class Verdict:
         """Write verdict.json into the folder; returns its path."""
         path = Path(folder) / "verdict.json"
         with atomic(path) as partial:
-            partial.write_text(self.to_json() + "\n")
+            partial.write_text(self.to_json() + "\n", encoding="utf-8")
         return path
 
 

@@ -170,7 +170,9 @@ def main() -> None:
         print(line(name, found[name]), flush=True)
     if args.out:
         with atomic(args.out) as partial:
-            partial.write_text(json.dumps({**options, "torch": torch.__version__, "rows": found}, indent=1))
+            partial.write_text(
+                json.dumps({**options, "torch": torch.__version__, "rows": found}, indent=1), encoding="utf-8"
+            )
 
 
 def line(name: str, found: dict[str, Any]) -> str:

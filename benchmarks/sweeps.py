@@ -63,7 +63,7 @@ def worker_import() -> str:
 
 def in_process(folder: Path, cache: Path) -> None:
     script = folder / "in_process.py"
-    script.write_text(IN_PROCESS)
+    script.write_text(IN_PROCESS, encoding="utf-8")
     command = [sys.executable, str(script), str(folder / "other"), str(TRIALS)]
     done = subprocess.run(
         command, cwd=ROOT, env=environment(cache, PYTHONPATH=str(ROOT)), stdin=subprocess.DEVNULL, capture_output=True,

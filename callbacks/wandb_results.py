@@ -37,7 +37,7 @@ class WandbResults(L.Callback):
         files = RunDirectory(Path(str(writers[0].run_dir)))
         if not files.result.is_file():  # the test was interrupted
             return
-        values = final(json.loads(files.result.read_text()))
+        values = final(json.loads(files.result.read_text(encoding="utf-8")))
         for logger in loggers:
             logger.experiment.summary.update(values)
             if self.artifacts and not logger.offline:

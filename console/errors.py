@@ -1,10 +1,12 @@
 """How a command ends when its user can do something: one line on stderr."""
 
-import io
+import contextlib
 import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+
+from console.output import robust_output
 
 
 @contextmanager
@@ -16,8 +18,9 @@ def one_line_errors(explain: Callable[[str], str] = str) -> Iterator[None]:
     Args:
         explain: makes the line out of the message of an exception.
     """
-    _write_what_they_can()
+    robust_output()
     try:
+        refuse_bytes()
         yield
     except (ValueError, OSError, RuntimeError) as error:
         if "VAXIS_DEBUG" in os.environ:
@@ -31,8 +34,19 @@ def one_line_errors(explain: Callable[[str], str] = str) -> Iterator[None]:
         raise SystemExit("stopped; the same command goes on where it was") from None
 
 
-def _write_what_they_can() -> None:
-    """Show a question mark where a terminal or a log has no such letter: an answer must not be lost to a name in it."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):  # a test or a notebook may have put something else in its place
-            stream.reconfigure(errors="replace")
+def refuse_bytes() -> None:
+    """Refuse names in bytes that are no text here: YAML and JSON that hold them can be written and not read again.
+
+    Raises:
+        ValueError: says which name and what helps.
+    """
+    places = {f"'{word}'": word for word in sys.argv[1:]}
+    places |= {"VAXIS_CACHE": os.environ.get("VAXIS_CACHE", ""), "the folder of the project": __file__}
+    with contextlib.suppress(FileNotFoundError):  # a folder that was removed is another command's to tell
+        places["the working directory"] = os.getcwd()
+    for place, text in places.items():
+        if any("\udc80" <= letter <= "\udcff" for letter in text):
+            raise ValueError(
+                f"{place} holds bytes that are no text in {sys.getfilesystemencoding()}; "
+                "give it a name in ASCII (or set PYTHONUTF8=1 where it is UTF-8)"
+            )

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 from console.errors import one_line_errors
+from console.output import robust_output
 
 ROOT = Path(__file__).resolve().parents[1]
 GUARD = 'if __name__ == "__main__":'
@@ -42,6 +43,7 @@ def main(room: str) -> None:
     Raises:
         SystemExit: there is no such command; lists those that there are.
     """
+    robust_output()
     words = sys.argv[1:]
     if not words or words[0] in ("-h", "--help"):
         print(listing(room))

@@ -46,7 +46,7 @@ def digests(paths: Sequence[Path]) -> list[str]:
         kept = {name: entry for name, entry in _recall(memory).items() if os.path.exists(name)}
         # Only a memory: where it cannot be written, files are read again next time.
         with suppress(OSError), atomic(memory) as partial:
-            partial.write_text(json.dumps({**kept, **settled}))
+            partial.write_text(json.dumps({**kept, **settled}), encoding="utf-8")
     return found
 
 
@@ -64,7 +64,7 @@ def _digest(path: Path) -> str:
 def _recall(memory: Path) -> dict[str, list]:
     """Entries of the memory; none where it is missing, damaged or of another form, since it can be made again."""
     try:
-        entries = json.loads(memory.read_text())
+        entries = json.loads(memory.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):
         return {}
     if not isinstance(entries, dict):

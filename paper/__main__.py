@@ -5,6 +5,7 @@ import sys
 from collections.abc import Sequence
 
 from console.errors import one_line_errors
+from console.output import robust_output
 
 COMMANDS = ("interventions", "cascade", "reproduce", "augmentations", "one_run", "report", "claims")
 HELP = """\
@@ -23,6 +24,7 @@ The experiments of arXiv 2606.00129 as commands:
 
 def main(args: Sequence[str] | None = None) -> int:
     """Run a command; expected errors are one line on stderr."""
+    robust_output()
     words = list(sys.argv[1:] if args is None else args)
     if not words or words[0] in ("-h", "--help"):
         print(HELP)

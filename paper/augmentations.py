@@ -86,7 +86,7 @@ def _table(folders: dict[str, Path], seeds: Sequence[int], *, simulated: bool, c
     ]
     with atomic(file) as partial:
         content = {"format": 1, "analysis": "augmentations", "command": command, "simulated": simulated, "rows": rows}
-        partial.write_text(json.dumps(finite(content), indent=1, allow_nan=False) + "\n")
+        partial.write_text(json.dumps(finite(content), indent=1, allow_nan=False) + "\n", encoding="utf-8")
     title = "Drop one out: change when an operation is taken away"
     headings = {"augmentation": "against the same decoder with every operation"}
     return f"{terminal(found, title=title, headings=headings)}\n\nwritten  {file}"

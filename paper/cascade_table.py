@@ -42,9 +42,9 @@ def tabulate(trained: "Sequence[Trained]", *, seeds: Sequence[int], folder: Path
     content = {"format": FORMAT, "analysis": "cascade", "command": command, "simulated": simulated,
                "seeds": list(seeds), "rows": rows}  # fmt: skip
     with atomic(folder / "cascade.json") as partial:
-        partial.write_text(json.dumps(finite(content), indent=1, allow_nan=False) + "\n")
+        partial.write_text(json.dumps(finite(content), indent=1, allow_nan=False) + "\n", encoding="utf-8")
     with atomic(folder / "cascade.md") as partial:
-        partial.write_text(_markdown(rows, simulated=simulated))
+        partial.write_text(_markdown(rows, simulated=simulated), encoding="utf-8")
     with atomic(folder / "cascade.png") as partial:
         partial.write_bytes(png(ladder(rows, simulated=simulated)))
     note = ["SIMULATED data: this checks the machinery and says nothing about brains."] if simulated else []

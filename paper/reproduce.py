@@ -124,7 +124,7 @@ def _run(single: "Single", args: "argparse.Namespace", words: Sequence[str], *, 
                "protocol": single.protocol, "simulated": simulated}  # fmt: skip
     file = arm.path.parent / f"reproduce-{single.name}.json"
     with atomic(file) as partial:
-        partial.write_text(json.dumps(finite(content), indent=1, allow_nan=False) + "\n")
+        partial.write_text(json.dumps(finite(content), indent=1, allow_nan=False) + "\n", encoding="utf-8")
     return f"\n{sentence}\nprotocol: {single.protocol}\nwritten  {file}"
 
 

@@ -38,7 +38,7 @@ class TrialChannel:
 
     def report(self, values: Mapping[str, float], *, epoch: int) -> None:
         """Say how the run does after an epoch."""
-        with open(self.reports, "a") as file:
+        with open(self.reports, "a", encoding="utf-8") as file:
             file.write(json.dumps({"epoch": epoch, **values}) + "\n")
 
     def told_to_stop(self, *, epoch: int, patience_seconds: float) -> bool:
@@ -53,7 +53,7 @@ class TrialChannel:
     def answer(self) -> dict[str, Any]:
         """The last word of the worker; empty before there is one."""
         try:
-            return json.loads(self.stop.read_text())
+            return json.loads(self.stop.read_text(encoding="utf-8"))
         except (OSError, ValueError):
             return {}
 
@@ -71,7 +71,7 @@ class TrialChannel:
     def tell(self, *, epoch: int, stop: bool) -> None:
         """Answer the report of an epoch; a full disk keeps the run going, it will not wait for ever."""
         with contextlib.suppress(OSError), atomic(self.stop) as partial:
-            partial.write_text(json.dumps({"epoch": epoch, "stop": stop}))
+            partial.write_text(json.dumps({"epoch": epoch, "stop": stop}), encoding="utf-8")
 
     def forget(self) -> None:
         """Take back what was told, before the run is started again."""

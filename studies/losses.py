@@ -104,7 +104,7 @@ def save(lines: Sequence[InterventionResult], studies: Sequence[Study], *, comma
     text = terminal(lines, title=f"{len(lines)} losses: {data}", headings=headings)
     content = {"format": FORMAT, "command": command, "losses": [_row(line) for line in lines]}
     with atomic(folder / "losses.json") as partial:
-        partial.write_text(json.dumps(finite(content), indent=2, allow_nan=False) + "\n")
+        partial.write_text(json.dumps(finite(content), indent=2, allow_nan=False) + "\n", encoding="utf-8")
     with atomic(folder / "losses.txt") as partial:
         partial.write_text(text + "\n", encoding="utf-8")
     with atomic(folder / "forest.png") as partial:

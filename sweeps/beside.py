@@ -38,7 +38,7 @@ def none_values(sweep: Sweep) -> list[float] | None:
     if not all(job.finished for job in jobs):
         return None
     try:
-        found = [scores(json.loads(job.files.result.read_text()), sweep.objectives) for job in jobs]
+        found = [scores(json.loads(job.files.result.read_text(encoding="utf-8")), sweep.objectives) for job in jobs]
     except (OSError, ValueError, KeyError):
         return None
     return [mean(column) for column in zip(*found)]

@@ -184,7 +184,7 @@ def _spaces(args: argparse.Namespace, rest: list[str]) -> dict:
     """Ranges and settings of the runs, from the constructors; in a process of its own, for they need torch."""
     words = ["--loss", args.loss, *rest, "--json"] + (["--space", args.space] if args.space else [])
     command = [sys.executable, "-m", "sweeps.spaces", *words]
-    done = subprocess.run(command, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True)
+    done = subprocess.run(command, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, encoding="utf-8", errors="replace")
     if done.returncode:
         raise SystemExit(done.returncode)
     return json.loads(done.stdout.splitlines()[-1])

@@ -201,7 +201,7 @@ def _mean(values: list[list[float]]) -> list[float]:
 def _end_of_log(job: Job, *, lines: int = 5) -> str:
     """Why a run died, as far as it could still say."""
     try:
-        text = job.files.log.read_text(errors="replace").strip().splitlines()
+        text = job.files.log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
         full = shutil.disk_usage(job.run_dir).free < 2**20
     except OSError as error:
         return f"{job.run_dir}: {error}"

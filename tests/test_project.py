@@ -158,3 +158,12 @@ def test_every_page_of_the_documentation_is_in_its_menu():
     made = {"index.md", "losses.md", "commands.md"}  # by docs/generate.py
     made |= {f"notebooks/{path.stem}.md" for path in (ROOT / "docs" / "notebooks").glob("*.ipynb")}
     assert listed - made == pages
+
+
+def test_text_files_are_utf_8_whatever_the_locale():
+    for path in MODULES:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and getattr(node.func, "attr", "") in ("read_text", "write_text"):
+                told = any(keyword.arg == "encoding" for keyword in node.keywords) or "'/proc/" in ast.unparse(node)
+                told = told or bool(node.args and node.func.attr == "read_text")  # importlib.metadata's
+                assert told, f"{path.relative_to(ROOT)}:{node.lineno}: say encoding='utf-8'"

@@ -129,5 +129,5 @@ def _run_id(folder: Path, *, new: bool = False) -> str:
     file = folder / "wandb" / "run-id.txt"
     if new or not file.exists():
         with atomic(file) as partial:
-            partial.write_text(uuid.uuid4().hex[:8])
-    return file.read_text()
+            partial.write_text(uuid.uuid4().hex[:8], encoding="utf-8")
+    return file.read_text(encoding="utf-8")

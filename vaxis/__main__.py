@@ -7,6 +7,9 @@ from collections.abc import Sequence
 from importlib import import_module
 from types import ModuleType
 
+from console.errors import refuse_bytes
+from console.output import robust_output
+
 # Each is a module with add_arguments(parser) and main(args); it is imported when it is asked for.
 COMMANDS = {
     "extract": "make the axis artifact of a language model and print it",
@@ -35,10 +38,12 @@ def parser(argv: Sequence[str]) -> argparse.ArgumentParser:
 
 def main(args: Sequence[str] | None = None) -> int:
     """Run a command; expected errors are one line on stderr and exit code 1."""
+    robust_output()
     argv = (sys.argv[1:] if args is None else list(args)) or ["--help"]
     options = parser(argv).parse_args(argv)
     warnings.showwarning = lambda message, *_: print(f"warning: {message}", file=sys.stderr)
     try:
+        refuse_bytes()
         return _module(options.command).main(options) or 0
     except (ArithmeticError, MemoryError, OSError, RuntimeError, ValueError) as error:
         print(f"error: {' '.join(str(error).split()) or type(error).__name__}", file=sys.stderr)

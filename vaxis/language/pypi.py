@@ -53,7 +53,7 @@ class PyPIFile:
                 print(f"downloading {self.requirement} (once)", file=sys.stderr, flush=True)
             with scratch_folder(path.parent, ".download.") as scratch:
                 requirements = scratch / "requirements.txt"
-                requirements.write_text(f"{self.requirement} --hash=sha256:{self.sha256}\n")
+                requirements.write_text(f"{self.requirement} --hash=sha256:{self.sha256}\n", encoding="utf-8")
                 self._download(requirements, quiet=quiet)
                 (scratch / self.file).replace(path)
         check_sha256(path, self.sha256)
@@ -78,7 +78,7 @@ class PyPIFile:
         command += ["--disable-pip-version-check", "-r", str(requirements), "-d", str(requirements.parent)]
         # pip draws its bar on stdout; it belongs with the other progress, on stderr (2).
         shown = subprocess.DEVNULL if quiet else 2
-        done = subprocess.run(command, stdout=shown, stderr=subprocess.PIPE, text=True)
+        done = subprocess.run(command, stdout=shown, stderr=subprocess.PIPE, encoding="utf-8", errors="replace")
         if done.returncode != 0 or not (requirements.parent / self.file).is_file():
             last = (done.stderr.strip().splitlines() or ["no message"])[-1]
             name, version = self.requirement.split("==")
