@@ -5,10 +5,7 @@ import io
 import os
 import stat
 import sys
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from _typeshed import ReadableBuffer as Buffer
+from typing import Any
 
 GONE = (errno.EPIPE, errno.EIO)  # of a pipe whose reader has ended (``| head``), of a terminal that was closed
 
@@ -50,7 +47,7 @@ def _heard(stream: io.TextIOWrapper) -> io.TextIOWrapper:
 class _Heard(io.FileIO):
     """Writes into nothing from the moment on when nobody reads; so do the processes that are started later."""
 
-    def write(self, data: "Buffer", /) -> int:
+    def write(self, data: Any, /) -> int:
         try:
             return super().write(data)
         except OSError as error:
