@@ -10,6 +10,8 @@ from benchmarks.networks import measure, peak
 from command_line.catalogue import plugins
 from networks.de_linear import DELinear
 from networks.eegnet import EEGNet
+from networks.emod import EMOD
+from networks.hours import forward_gflop, main, run_hours
 from networks.list import FACTS, encoders, listing, sized
 
 
@@ -71,3 +73,17 @@ def test_the_benchmark_sees_the_highest_memory():
         torch.ones(64 * 2**20 // 4).add_(1)
 
     assert peak(run, device="cpu") == pytest.approx(64 * 2**20, rel=0.1)
+
+
+def test_hours_follow_from_operations_and_the_stated_rate(capsys):
+    # What bench-networks counts while it computes; here nothing is computed.
+    assert forward_gflop(EMOD) == pytest.approx(3.499, abs=0.001)
+    one = {"people": 123, "clips": 28, "epochs": 1, "batch": 64}
+    hours = run_hours(1.0, **one, tflops=1.0, step_ms=1e-9)
+    assert hours * 3600 == pytest.approx((3 * 6720 + 1680) * 1e9 / 1e12)
+    assert run_hours(1.0, **one | {"epochs": 50}, tflops=1.0, step_ms=1e-9) == pytest.approx(50 * hours)
+    assert run_hours(0.0, **one, tflops=1.0, step_ms=10.0) * 3600 == pytest.approx(1.05)
+    main(["--runs", "2", "--epochs", "7"])
+    text = capsys.readouterr().out
+    assert "ESTIMATE, not measured" in text
+    assert set(encoders()) - {"braindecode"} == {line.split()[0] for line in text.splitlines()[2:]}
