@@ -2,7 +2,8 @@
 
 Seconds = steps x --step_ms + operations / (--tflops x 1e12). Operations of a run = epochs x (3 x training trials + 1 x
 validation trials) x those of one forward pass; a backward pass counts as two. Classifiers are left out: the largest,
-CBraMod's of 128 million parameters, adds 8 %; EMOD's own 250 Hz cost a quarter more. To measure instead: python -m benchmarks.networks --device cuda.
+CBraMod's of 128 million parameters, adds 8 %; EMOD's own 250 Hz cost a quarter more. Starting a run and its measures
+take seconds on top. To measure instead: python -m benchmarks.networks --device cuda.
 """
 
 import argparse
