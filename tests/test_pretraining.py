@@ -10,8 +10,6 @@ from torch import nn
 
 from command_line.catalogue import plugins
 from datamodules.simulated import SimulatedFACED
-from eeg.batch import Batch
-from lightning_modules.decoder import Decoder
 from lightning_modules.objectives.masked_patches import MaskedPatches
 from lightning_modules.objectives.valence_arousal import ValenceArousal
 from lightning_modules.optimisation import Optimisation
@@ -19,40 +17,12 @@ from lightning_modules.pretraining import Pretraining, cohort, save_encoder
 from losses.none import NoAlignment
 from losses.peft_lora import PEFTLoRA
 from networks.axial_de import AxialDE
-from networks.base import checked_grid
-from networks.cbramod import CBraMod
 from networks.eegnet import EEGNet
 from networks.emod import EMOD
 from networks.weights import pretraining_of
 from tests.loss_cases import SPEC
+from tests.pretraining_cases import KINDS, SECONDS, built, decoder
 from train import main
-
-SECONDS = replace(SPEC, features="raw", shape=(32, 400), sampling_rate=200.0, window_seconds=2.0)
-KINDS = {
-    "cbramod": (lambda: CBraMod(depth=1, dropout=0.0), SECONDS),
-    "emod": (lambda: EMOD(depth=1, dim=16, dropout=0.0), SECONDS),
-    "axial_de": (lambda: AxialDE(dim=16, dropout=0.0), SPEC),
-}
-
-
-def waves(spec, *, trials: int = 6) -> Batch:
-    """Trials that can be filled in: one pattern over electrodes, or one slow wave, of another size in each trial."""
-    generator = torch.Generator().manual_seed(0)
-    time = torch.arange(spec.shape[1]) / (spec.shape[1] if spec.features == "de" else spec.sampling_rate)
-    size = 1 + torch.rand(trials, 1, 1, generator=generator)
-    place = torch.randn(1, spec.shape[0], 1, generator=generator)
-    x = size * place * torch.cos(2 * math.pi * 4 * time)
-    ids = torch.arange(trials)
-    return Batch(x, ids % 9, ids, torch.zeros_like(ids), ids)
-
-
-def built(objective, kind: str):
-    make, spec = KINDS[kind]
-    torch.manual_seed(0)
-    network = make()
-    network.build(spec)
-    objective.build(spec=spec, grid=checked_grid(network, spec), dim=network.dim)
-    return network, objective, waves(spec)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -204,11 +174,6 @@ def test_only_trials_of_the_training_are_read(encoder):
     assert module.losses[1] < module.losses[0]
 
 
-def decoder(network, loss) -> Decoder:
-    L.seed_everything(2, verbose=False)
-    return Decoder(network=network, loss=loss)
-
-
 @pytest.mark.filterwarnings("ignore:the run of")
 def test_a_run_starts_from_the_file_and_lora_leaves_it_as_it_is(encoder, folder):
     module, file, _ = encoder
@@ -234,20 +199,6 @@ def test_a_file_that_saw_the_test_people_is_refused(encoder, folder):
         trainer(folder).fit(model, datamodule=cohort_of(folder, split="loso", fold=1))
     other = SimulatedFACED(n_subjects=8, people_seed=7)
     assert cohort(other) != cohort(data)
-
-
-def test_layouts_of_emod_are_not_mixed_up(tmp_path):
-    made, _, _ = built(MaskedPatches(), "emod")
-    state = {"state_dict": {f"network.{name}": value for name, value in made.state_dict().items()}}
-    torch.save({**state, "pretraining": {"network": {"time_axis_layout": "proper"}}}, tmp_path / "encoder.ckpt")
-    for layout in ("proper", "released"):
-        network = EMOD(depth=1, dim=16, time_axis_layout=layout, weights=str(tmp_path / "encoder.ckpt"))
-        if layout == "proper":
-            network.build(SECONDS)
-            assert set(network.loaded) == set(made.state_dict())
-        else:
-            with pytest.raises(ValueError, match="trained with time_axis_layout 'proper'"):
-                network.build(SECONDS)
 
 
 def test_an_interrupted_pretraining_goes_on_to_the_same_encoder(tmp_path, monkeypatch, capsys):
