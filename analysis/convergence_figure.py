@@ -55,7 +55,7 @@ def _alike(ax: "Axes", result: Convergence, found: Readings) -> None:
         shown = ax.imshow(np.corrcoef(rows), cmap="RdBu_r", vmin=-1, vmax=1, interpolation="nearest")
     ax.figure.colorbar(shown, ax=ax, shrink=0.8, label="correlation over axes without meaning")
     ax.grid(visible=False)
-    ax.set(xlabel="checkpoint, recipe by recipe", ylabel="checkpoint, recipe by recipe")
+    ax.set(xlabel="checkpoint, final ones first", ylabel="checkpoint, final ones first")
     ax.set_title(f"{len(rows)} checkpoints are worth {found.effective:.1f}")
 
 

@@ -45,12 +45,14 @@ def panels(cohort: Cohort, found: Brain) -> "Figure":
     figure, (ridge, places, course, fewer) = empty(2, 2, width=11, height=8.2)
     _ridge(ridge, found.stats)
     names = [name for name in found.stats if name.startswith(("region.", "band."))]
-    _bars(places, [(name, name.split(".")[1]) for name in names], found.stats, title="Mean |r| of cells")
+    _bars(
+        places, [(name, name.split(".")[1]) for name in names], found.stats, title="Mean |r| of cells", unit="mean |r|"
+    )
     _course(course, cohort, found)
     parts = [name for name in found.stats if name.startswith("contrast.") and name.endswith(".ridge")]
     whole = [("ridge.axis.clip_out", "all clips")]
     rows = whole + [(name, name.split(".")[1].replace("_", " ")) for name in parts]
-    _bars(fewer, rows, found.stats, title="Ridge on fewer clips, leave one clip out")
+    _bars(fewer, rows, found.stats, title="Ridge on fewer clips, leave one clip out", unit="r over clips")
     figure.suptitle(_whose(cohort), fontsize=10)
     return figure
 
@@ -75,11 +77,11 @@ def _ridge(ax: "Axes", stats: dict[str, Stat]) -> None:
     noise = stats["in_sample_of_noise"].value
     ax.axvline(noise, color=GREY, ls=":", lw=1.3, label="of white noise")
     ax.set_yticks([-i for i in range(len(names))], [name.replace("_", " ") for name in names])
-    ax.set(title="Ridge: r of predictions with clip positions", xlim=(-1, 1.02))
+    ax.set(title="Ridge: r of predictions with clip positions", xlim=(-1, 1.02), xlabel="r over clips")
     _legend(ax)
 
 
-def _bars(ax: "Axes", rows: list[Row], stats: dict[str, Stat], *, title: str) -> None:
+def _bars(ax: "Axes", rows: list[Row], stats: dict[str, Stat], *, title: str, unit: str) -> None:
     for i, (name, _) in enumerate(rows):
         stat = stats[name]
         _null(ax, stat, -i)
@@ -89,13 +91,13 @@ def _bars(ax: "Axes", rows: list[Row], stats: dict[str, Stat], *, title: str) ->
     ax.plot([], [], "o", color=WITH, label="p ≤ .05 alone")
     ax.plot([], [], "o", color=WITHOUT, mfc="white", label="p > .05")
     ax.plot([], [], color=CHANCE, lw=3, label=NULL)
-    ax.set(title=title)
+    ax.set(title=title, xlabel=unit)
     _legend(ax, columns=4)
 
 
 def _legend(ax: "Axes", *, columns: int = 3) -> None:
     """Below the panel and no wider than it, since the layout makes room for the whole of a legend."""
-    below = (0.5, -0.13 if columns == 3 else -0.17)  # the wider one stands under the label of its axis
+    below = (0.5, -0.15)  # under the label of the axis
     ax.legend(loc="upper center", bbox_to_anchor=below, ncols=columns, fontsize=7.5, columnspacing=1, handlelength=1.3)
 
 
@@ -105,7 +107,7 @@ def _null(ax: "Axes", stat: Stat, y: float) -> None:
 
 
 def _course(ax: "Axes", cohort: Cohort, found: Brain) -> None:
-    ax.set(title="Time course: mean |r| over scalp electrodes")
+    ax.set(title="Time course: mean |r| over scalp electrodes", ylabel="mean |r|")
     if not found.curves:
         ax.text(0.5, 0.5, "clips have too few windows", transform=ax.transAxes, ha="center", color=GREY)
         return
@@ -116,7 +118,7 @@ def _course(ax: "Axes", cohort: Cohort, found: Brain) -> None:
         above = curve[0] > curve[2]
         ax.plot(at[above], curve[0][above], "o", color=colour, ms=4)
     null = np.mean(list(found.curves.values()), axis=0)
-    ax.fill_between(at, null[1], null[2], color=GRID, label=NULL, zorder=0)
+    ax.fill_between(at, null[1], null[2], color=GRID, label=f"{NULL}, of all bands", zorder=0)
     ax.plot([], [], "o", color=GREY, ms=4, label="above its null 95 %")
     ax.set(xlabel="seconds of the clip" if cohort.seconds else "per cent of the clip", ylim=(0, None))
     _legend(ax)
