@@ -13,6 +13,7 @@ from datamodules.store import Store
 
 Normalise = Literal["none", "train", "subject", "projected"]
 COMPONENTS = 10  # that ``projected`` takes away
+SINGLY = 2**16  # bytes of a trial from which on trials are transformed one by one: the copying outweighs Python
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,6 +45,27 @@ class Affine:
             z = (x.sub_(self.centre) if self.shifts else x).div_(self.spread)
             return z if self.removed is None else z.sub_((z.flatten(1) @ self.removed @ self.removed.T).view_as(z))
         return x.sub_(self.centre[subject]).div_(self.spread[subject])
+
+    def gather(self, x: Tensor, index: Tensor, subject: Tensor, *, out: Tensor) -> Tensor:
+        """Trials ``index`` of a store, transformed, in ``out``: the same numbers as ``apply_`` of a copy of them.
+
+        A raw trial is copied and transformed while it is in the processor's cache, so a batch is written once.
+
+        Args:
+            x: (n, C, samples or bands) all trials.
+            index: (B,) which.
+            subject: (B,) whose.
+            out: (B, C, samples or bands), overwritten.
+        """
+        if not len(index) or out[0].nbytes < SINGLY or self.removed is not None:
+            return self.apply_(torch.index_select(x, 0, index, out=out), subject)
+        of = subject.tolist() if len(self.centre) > 1 else [0] * len(index)
+        for row, trial, who in zip(out, index.tolist(), of):
+            if self.shifts:
+                torch.sub(x[trial], self.centre[who], out=row).div_(self.spread[who])
+            else:
+                torch.div(x[trial], self.spread[who], out=row)
+        return out
 
 
 def fit(
