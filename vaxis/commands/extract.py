@@ -57,7 +57,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def add_model_arguments(parser: argparse.ArgumentParser) -> None:
     """How a model is run."""
     parser.add_argument(
-        "--dtype", default="auto", choices=DTYPES, help="auto is bfloat16 on GPUs and CPUs with AMX, else float32"
+        "--dtype",
+        default="auto",
+        choices=DTYPES,
+        help="auto is float32 for an axis that is extracted, where it fits, so that all machines make the same one; "
+        "for other texts bfloat16 on GPUs and on processors that a short timing shows to be faster at it, else float32",
     )
     parser.add_argument("--device", help="torch device; by default the first that the model fits on")
     parser.add_argument("--compile", action="store_true", help="torch.compile the blocks; pays for many texts")

@@ -17,6 +17,7 @@ from vaxis.language.arousal import arousal_axis
 from vaxis.language.layer_choice import choose_layer
 from vaxis.language.modes import mode_of
 from vaxis.language.null_texts import null_distributions
+from vaxis.language.reading_once import ReadingOnce
 from vaxis.language.readings import Readings
 from vaxis.language.readouts import readout_of
 from vaxis.language.request import Request, default_path, plain_dtype
@@ -78,15 +79,16 @@ def extract(
     texts, how = request.texts, readout_of(readout)  # before the model: a typo costs no download
     states = _open(llm, layer="final", readout=how.name, quiet=quiet, **model)
     number = states.number_of("penultimate" if layer == "auto" else layer)
-    readings = Readings(states, texts, classes=request.classes, draws=draws)
+    once = ReadingOnce(states)
+    readings = Readings(once, texts, classes=request.classes, draws=draws)
     # The published read-outs are compared at their own layers first; what follows needs no block above the chosen one.
     modes = readings.modes() if quality == "valence" else {}
     states.drop_blocks_above(number)
     chosen = _choose_layer(states, request) if layer == "auto" else None
-    read = partial(states, readout=readout)
-    axis = _with_positions(readings.axis(readout, states.layer), states, request)
+    read = partial(once, readout=readout)
+    axis = _with_positions(readings.axis(readout, states.layer), read, request)
     if quality == "arousal":
-        valence, axis = axis, _with_positions(arousal_axis(read, axis), states, request)
+        valence, axis = axis, _with_positions(arousal_axis(read, axis), read, request)
         axis.provenance["arousal"] |= _beside_valence(axis, valence, read, texts)
     else:
         # The published read-out and ours stand beside whichever is asked for.
@@ -152,7 +154,19 @@ def _open(llm: str, *, layer: str | int, readout: str, quiet: bool, **model: Any
     from vaxis.language.bundled import bundled_model
     from vaxis.language.hidden_states import HiddenStates
 
-    return HiddenStates(bundled_model(quiet=quiet) if llm == "bundled" else llm, layer=layer, readout=readout, **model)
+    # The artifact is what training reads: by default every machine makes the same. Reading a thousand texts is minutes
+    # in float32, too; in bfloat16 a state follows its neighbours in the batch in the third digit.
+    model["dtype"] = model.get("dtype") or "exact"
+    states = HiddenStates(
+        bundled_model(quiet=quiet) if llm == "bundled" else llm, layer=layer, readout=readout, **model
+    )
+    if model["dtype"] == "exact" and plain_dtype(states.dtype) != "float32":
+        warnings.warn(
+            f"--llm {llm} is read in {plain_dtype(states.dtype)}, since float32 does not fit into memory here; an axis "
+            "made on a machine with more has other last digits (--dtype asks for one of them)",
+            stacklevel=3,
+        )
+    return states
 
 
 def _choose_layer(states: "HiddenStates", request: Request) -> dict:
@@ -165,18 +179,18 @@ def _choose_layer(states: "HiddenStates", request: Request) -> dict:
     return choice
 
 
-def _with_positions(axis: Axis, states: "HiddenStates", request: Request) -> Axis:
+def _with_positions(axis: Axis, read: Read, request: Request) -> Axis:
     """The axis with raw stimulus scores by source; ``rich``, and embeddings, where stimuli have texts."""
     class_of, bare = np.asarray(axis.classes.class_of), readout_of(request.readout).bare_word
 
-    def score(read: np.ndarray) -> np.ndarray:
-        return (read - axis.mean) @ axis.direction
+    def score(states: np.ndarray) -> np.ndarray:
+        return (states - axis.mean) @ axis.direction
 
     positions = {
         "class": axis.class_scores[class_of],
-        "bare": score(states([bare.format(name) for name in axis.classes.classes]))[class_of],
+        "bare": score(read([bare.format(name) for name in axis.classes.classes]))[class_of],
     }
-    embeddings = states(request.texts.stimuli) if request.texts.stimuli else None
+    embeddings = read(request.texts.stimuli) if request.texts.stimuli else None
     if embeddings is not None:
         positions["rich"] = score(embeddings)
     return replace(axis, positions=positions, embeddings=embeddings)

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from vaxis.language.batches import Padded
-from vaxis.language.model import MemoryPlan, load_body
+from vaxis.language.model import MemoryPlan, Precision, load_body
 from vaxis.language.packing import pack
 from vaxis.language.readouts import Readout, readout_of
 
@@ -36,7 +36,8 @@ class HiddenStates:
         model: ``bundled``, folder with safetensors and tokenizer, ``.gguf`` file, or Hugging Face id.
         layer: ``penultimate``, ``final`` or the number of blocks to run.
         readout: default read-out; see ``vaxis.language.readouts``.
-        dtype: precision of the weights; by default bfloat16 where the device is fast at it, else float32.
+        dtype: precision of the weights; by default bfloat16 where the device is faster at it, else float32; ``exact``
+            is float32 wherever it fits.
         device: torch device; by default the first that the model fits on.
         compile: compile the blocks first; pays after some tens of thousands of texts.
         on_plan: told how much memory the model takes before it is loaded.
@@ -48,7 +49,7 @@ class HiddenStates:
         *,
         layer: str | int = "penultimate",
         readout: str = "framed",
-        dtype: torch.dtype | None = None,
+        dtype: Precision = None,
         device: str | None = None,
         compile: bool = False,
         on_plan: Callable[[MemoryPlan], None] | None = None,

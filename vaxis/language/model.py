@@ -7,8 +7,10 @@ import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
-from typing import Any
+from time import perf_counter
+from typing import Any, Literal
 
 import torch
 from torch import nn
@@ -16,6 +18,9 @@ from torch import nn
 GIGA = 1e9
 # Room for the activations of one batch, the tokenizer and the libraries themselves.
 WORKING_MEMORY = 0.5 * GIGA
+# A precision, or ``exact``: float32 wherever it fits, so that machines agree; None is the fastest that can be trusted.
+Precision = torch.dtype | Literal["exact"] | None
+FASTER = 1.2  # times that a product must be faster in bfloat16 for its lower precision to be worth it
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,7 +52,7 @@ class MemoryPlan:
 
 
 def plan_memory(
-    model: str | Path, *, dtype: torch.dtype | None = None, device: str | None = None
+    model: str | Path, *, dtype: Precision = None, device: str | None = None
 ) -> tuple[MemoryPlan, dict[str, Any]]:
     """Decide precision and place before anything large is read; also where transformers finds the model.
 
@@ -69,9 +74,10 @@ def plan_memory(
     parameters, unpacking = _count(model, where)
     devices = [device] if device else [*(["cuda:0"] if torch.cuda.is_available() else []), "cpu"]
     for place in devices:
-        fast = torch.bfloat16 if fast_at_bfloat16(torch.device(place)) else torch.float32
+        low = dtype is None and fast_at_bfloat16(torch.device(place))
         # If float32 does not fit, bfloat16 may: the axis is the same to a cosine of .995.
-        for precision in [dtype] if dtype else dict.fromkeys((fast, torch.bfloat16)):
+        either = dict.fromkeys((torch.bfloat16 if low else torch.float32, torch.bfloat16))
+        for precision in [dtype] if isinstance(dtype, torch.dtype) else either:
             needed = parameters * (precision.itemsize + unpacking) + WORKING_MEMORY
             plan: dict[str, Any] = {"parameters": parameters, "dtype": precision, "needed": needed, "device": place}
             if needed <= (free := _free(place)):
@@ -88,7 +94,7 @@ def plan_memory(
 def load_body(
     model: str | Path,
     *,
-    dtype: torch.dtype | None = None,
+    dtype: Precision = None,
     device: str | None = None,
     on_plan: Callable[[MemoryPlan], None] | None = None,
 ) -> tuple[Any, Any, nn.ModuleList, MemoryPlan]:
@@ -96,7 +102,7 @@ def load_body(
 
     Args:
         model: ``bundled``, folder with safetensors and tokenizer, ``.gguf`` file, or Hugging Face id.
-        dtype: precision of the weights; by default bfloat16 where the device is fast at it, else float32.
+        dtype: precision of the weights; see ``Precision``.
         device: torch device; by default the first that the model fits on.
         on_plan: told the plan before anything large is read.
     """
@@ -109,7 +115,7 @@ def load_body(
 
 
 def load_generator(
-    model: str | Path, *, dtype: torch.dtype | None = None, device: str | None = None
+    model: str | Path, *, dtype: Precision = None, device: str | None = None
 ) -> tuple[Any, Any, nn.ModuleList]:
     """A causal language model with its head, its tokenizer, and its list of blocks for hooks; for generation.
 
@@ -139,12 +145,31 @@ def blocks_of(network: nn.Module, model: str | Path = "the model") -> nn.ModuleL
     return found
 
 
+@cache
 def fast_at_bfloat16(device: torch.device) -> bool:
-    """True where bfloat16 products are faster than float32: GPUs, and CPUs with AMX.
+    """True where bfloat16 products are faster than float32: on GPUs, and where a processor's own are when timed.
 
-    AVX512-BF16 alone is not enough: on one such CPU bfloat16 products ran at 0.6 times the speed of float32.
+    What a processor calls itself does not say: of two with AVX512-BF16 one ran bfloat16 at 0.6 times the speed of
+    float32, the other at 1.9 times.
     """
-    return device.type != "cpu" or bool(torch.cpu.get_capabilities().get("amx_bf16"))
+    if device.type != "cpu":
+        return True
+    # Without such instructions bfloat16 is emulated, and the timing itself would take long.
+    if not any(there for name, there in torch.cpu.get_capabilities().items() if name.endswith("bf16")):
+        return False
+    return _seconds_of_a_product(torch.float32) > FASTER * _seconds_of_a_product(torch.bfloat16)
+
+
+@torch.inference_mode()
+def _seconds_of_a_product(dtype: torch.dtype) -> float:
+    """The fastest of some products of the size of the bundled model's largest, 512 tokens at a time."""
+    tokens, weight = torch.ones(512, 576, dtype=dtype), torch.ones(1536, 576, dtype=dtype)
+    best = float("inf")
+    for _ in range(8):  # the first prepares the kernel
+        started = perf_counter()
+        nn.functional.linear(tokens, weight)
+        best = min(best, perf_counter() - started)
+    return best
 
 
 def find(model: str | Path) -> dict[str, Any]:
@@ -211,7 +236,7 @@ def _free(device: str) -> float:
 def _load(
     kind: Any,
     model: str | Path,
-    dtype: torch.dtype | None,
+    dtype: Precision,
     device: str | None,
     on_plan: Callable[[MemoryPlan], None] | None = None,
 ) -> tuple[Any, Any, MemoryPlan]:

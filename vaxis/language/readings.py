@@ -10,21 +10,21 @@ from vaxis.language.null_texts import null_distributions
 from vaxis.language.texts import Texts
 
 if TYPE_CHECKING:
-    from vaxis.language.hidden_states import HiddenStates
+    from vaxis.language.reading_once import ReadingOnce
 
 
 class Readings:
     """Axes of the same sentences in several read-outs and layers, each read once and scored beside random texts.
 
     Args:
-        states: the model, opened at its final layer.
+        once: the model, opened at its final layer.
         texts: sentences and random texts.
         classes: the taxonomy.
         draws: sets of random texts.
     """
 
-    def __init__(self, states: "HiddenStates", texts: Texts, *, classes: Taxonomy, draws: int) -> None:
-        self._states, self._texts, self._classes, self._draws = states, texts, classes, draws
+    def __init__(self, once: "ReadingOnce", texts: Texts, *, classes: Taxonomy, draws: int) -> None:
+        self._once, self._texts, self._classes, self._draws = once, texts, classes, draws
         self._known: dict[tuple[str, int], tuple[Axis, dict]] = {}
 
     def axis(self, readout: str, layer: int) -> Axis:
@@ -37,12 +37,12 @@ class Readings:
 
     def modes(self) -> dict[str, dict]:
         """``row`` of every mode, with the layer it was read at; before any block is dropped."""
-        places = {name: (mode.readout, self._states.number_of(mode.layer)) for name, mode in MODES.items()}
+        places = {name: (mode.readout, self._once.states.number_of(mode.layer)) for name, mode in MODES.items()}
         return {name: {"layer": layer, **self.row(readout, layer)} for name, (readout, layer) in places.items()}
 
     def _at(self, readout: str, layer: int) -> tuple[Axis, dict]:
         if (readout, layer) not in self._known:
-            read = partial(self._states, readout=readout, layer=layer)
+            read = partial(self._once, readout=readout, layer=layer)
             axis = sentence_axis(read, self._texts.sentences, classes=self._classes)
             null = null_distributions(read, axis, self._texts, kinds=("everyday",), draws=self._draws)["everyday"]
             row = {"separation": axis.separation, "explained_variance": axis.explained_variance}
