@@ -12,6 +12,7 @@ from analysis.arms import arm, same_seeds
 from analysis.base import finite
 from analysis.comparison import Comparison, GradientShare, compare, gradients
 from analysis.controls import Control, control
+from analysis.instead import Vote, vote
 from analysis.lengths import Lengths, lengths
 from analysis.new_clips import SEEN, NewClips, new_clips
 from analysis.people import People, people
@@ -56,6 +57,7 @@ class Verdict:
         training: how the runs of each arm, ``without`` and ``with``, ended.
         others: kappa and the measures beside a null, exploratory.
         gradients: where the losses pull.
+        instead: the vote of the runs without the strategy, which costs no training more.
         warnings: reasons to doubt the answer.
         notes: what a reader must know about the pairing (different code versions and the like).
     """
@@ -82,6 +84,7 @@ class Verdict:
     training: dict[str, tuple[Ending, ...]]
     others: tuple[Comparison, ...]
     gradients: tuple[GradientShare, ...]
+    instead: Vote | None = None
     warnings: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
@@ -160,6 +163,7 @@ class Verdict:
             training=training,
             others=_others(baseline, treated),
             gradients=tuple(gradients(baseline, treated)),
+            instead=vote(baseline),
             warnings=tuple(problems),
             notes=(*lost, *_notes(runs)),
         )

@@ -15,7 +15,7 @@ FIRST, NARROW = 38, 30  # widths of the first column
 
 def sections(verdict: "Verdict") -> list[str]:
     """All of them that there is something for, a blank line before each."""
-    found = [part(verdict) for part in (_baselines, _controls, _lengths, _new_clips)]
+    found = [part(verdict) for part in (_baselines, _instead, _controls, _lengths, _new_clips)]
     return [line for rows in found if rows for line in ("", *rows)]
 
 
@@ -31,6 +31,18 @@ def _baselines(verdict: "Verdict") -> list[str]:
     if any(b.transductive for b in verdict.baselines):
         rows.append("  * transductive: it has looked at unlabelled trials of the test people.")
     return rows
+
+
+def _instead(verdict: "Verdict") -> list[str]:
+    """Measured on the runs of this very verdict, so it stands only where the strategy does not help."""
+    found = verdict.instead
+    if found is None or verdict.judgement == "helps":
+        return []
+    gain = f"{found.gain:+.3f} {_interval(found.low, found.high, form='+.3f')}"
+    return [
+        f"{'What would help instead':<{FIRST}}{'accuracy':>9}  minus one run, 95 % over people",
+        f"{f'  a vote of the {found.members} without it':<{FIRST}}{found.accuracy:>9.3f}  {gain}",
+    ]
 
 
 def _controls(verdict: "Verdict") -> list[str]:
@@ -72,5 +84,5 @@ def _new_clips(verdict: "Verdict") -> list[str]:
     return [*rows, f"  {folds}chance {found.chance:.3f}; difference on new clips {change(found.paired, found.judged)}"]
 
 
-def _interval(low: float, high: float) -> str:
-    return f"[{low:.3f}, {high:.3f}]" if math.isfinite(low) and high > low else ""
+def _interval(low: float, high: float, *, form: str = ".3f") -> str:
+    return f"[{low:{form}}, {high:{form}}]" if math.isfinite(low) and high > low else ""
