@@ -4,7 +4,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
+from benchmarks.band_decoders import Trials
+from benchmarks.one_run import augmented, dials
 from command_line.settings import RunSettings
 from paper import one_run_plan as plan
 from paper.one_run import _asked, _listing
@@ -69,6 +72,26 @@ def test_every_world_is_a_run_and_worlds_differ(world: str) -> None:
     default = RunSettings.parse([])
     moved = [name for name in found[2].differences(default) if "cohort_seed" not in name]
     assert bool(moved) == (world != "default")
+
+
+@pytest.mark.parametrize("name", plan.worlds())
+def test_the_loop_by_hand_has_the_same_worlds(name: str) -> None:
+    ((_, _, run),) = plan.cohorts([], names=[name], numbers=[0], real=False)
+    snr, world = dials(plan.worlds()[name][1])
+    assert snr == run.value("data.snr")
+    assert vars(world) == run.value("data.world")
+
+
+def test_arms_by_hand_leave_classes_in_and_take_persons_out() -> None:
+    """Of people who show nothing but their offsets, a swapped trial is one of another person."""
+    x = torch.randn(80, 1, 32, 5).expand(80, 84, 32, 5).clone()
+    train = Trials(x.flatten(0, 1), torch.zeros(6720), torch.zeros(6720))
+    change = augmented(plan.ways()["swap"], train)
+    assert change is not None
+    moved = change(train.x[:300], torch.arange(300)).flatten(1)
+    assert torch.cdist(moved, x[:, 0].flatten(1)).min(dim=1).values.max() < 0.1
+    assert torch.cdist(moved, x[:4, 0].flatten(1)).min(dim=1).values.gt(1).sum() > 200
+    assert augmented(plan.ways()["plain"], train) is None
 
 
 def test_arms_change_what_they_say(tmp_path: Path) -> None:
