@@ -10,6 +10,7 @@ from callbacks.trials import TrialCallback, Trials, axis_of
 from callbacks.view import decoder_of
 from eeg.batch import DataSpec
 from measures.alignment import leading_direction, score_cosine
+from records.trial_channel import trial_number
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
 class WandbFigures(TrialCallback):
     """Logs a confusion matrix and a scatter of decoder position against axis position; nothing without W&B.
+
+    Nor for trials of a sweep, which are looked at together: a small one would spend as long on pictures as on itself.
 
     Args:
         every_n_epochs: while training, draw after each n-th validation; the final evaluations are always drawn.
@@ -31,7 +34,7 @@ class WandbFigures(TrialCallback):
     def wanted(self, trainer: L.Trainer) -> bool:
         skipped = trainer.state.fn == TrainerFn.FITTING and (trainer.current_epoch + 1) % self.every_n_epochs
         drawable = any(hasattr(logger, "log_image") for logger in trainer.loggers)
-        return drawable and not skipped and super().wanted(trainer)
+        return trial_number() is None and drawable and not skipped and super().wanted(trainer)
 
     def on_split(self, trainer: L.Trainer, pl_module: L.LightningModule, split: str, trials: Trials) -> None:
         if not trainer.is_global_zero:

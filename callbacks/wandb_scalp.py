@@ -13,6 +13,7 @@ from callbacks.view import decoder_of
 from eeg.batch import DataSpec
 from figures.scalp import topomap_figure
 from measures.alignment import leading_direction
+from records.trial_channel import trial_number
 from tracking.run_logger import run_loggers
 
 if TYPE_CHECKING:
@@ -30,8 +31,9 @@ class WandbScalp(L.Callback):
     """
 
     def wanted(self, trainer: L.Trainer, pl_module: L.LightningModule) -> bool:
-        """True in the test of a run that W&B records, where the rows of the tokens are electrodes."""
-        return trainer.testing and decoder_of(pl_module).network.keeps_electrodes and bool(run_loggers(trainer))
+        """True in the test of a run that W&B records and no sweep started, where rows of the tokens are electrodes."""
+        electrodes = trial_number() is None and decoder_of(pl_module).network.keeps_electrodes
+        return trainer.testing and electrodes and bool(run_loggers(trainer))
 
     def on_test_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         self._sums: Tensor | None = None

@@ -8,13 +8,14 @@ from callbacks.trials import TrialCallback, Trials
 from callbacks.view import decoder_of
 from eeg.batch import DataSpec
 from measures.scores import classification_scores, confusion_matrix
+from records.trial_channel import trial_number
 from tracking.run_logger import run_loggers
 
 Table = tuple[list[str], list[list]]
 
 
 class WandbTables(TrialCallback):
-    """Logs ``test/recall`` and ``test/predictions`` after the test; nothing without W&B.
+    """Logs ``test/recall`` and ``test/predictions`` after the test; nothing without W&B, nor for trials of a sweep.
 
     The run directory has all of it: recalls in ``result.json``, every trial in ``predictions.npz``.
 
@@ -29,7 +30,7 @@ class WandbTables(TrialCallback):
         self.predictions = predictions
 
     def wanted(self, trainer: L.Trainer) -> bool:
-        return trainer.testing and bool(run_loggers(trainer)) and super().wanted(trainer)
+        return trainer.testing and trial_number() is None and bool(run_loggers(trainer)) and super().wanted(trainer)
 
     def on_split(self, trainer: L.Trainer, pl_module: L.LightningModule, split: str, trials: Trials) -> None:
         spec = decoder_of(pl_module).spec

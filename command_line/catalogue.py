@@ -3,6 +3,7 @@
 import ast
 import difflib
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -55,23 +56,31 @@ def plugins(kind: str) -> list[Plugin]:
 
 def _statements(path: Path) -> list[ast.stmt]:
     """Of a file; none where it is no Python, which ``broken`` tells: one bad file must not hide the others."""
-    try:
-        return ast.parse(path.read_bytes(), filename=str(path)).body
-    except (SyntaxError, ValueError):
-        return []
+    read = _read(path)
+    return [] if isinstance(read, str) else read
 
 
 def broken(kind: str) -> dict[str, str]:
     """Files of a folder that cannot be read as Python: name of the plug-in to the place and what is wrong there."""
-    found = {}
-    for path in sorted((ROOT / FOLDERS[kind]).glob("*.py")):
-        try:
-            ast.parse(path.read_bytes(), filename=str(path))
-        except (SyntaxError, ValueError) as error:
-            line = f":{error.lineno}" if isinstance(error, SyntaxError) and error.lineno else ""
-            said = error.msg if isinstance(error, SyntaxError) else str(error)
-            found[path.stem] = f"{path.relative_to(ROOT)}{line}: {said}"
-    return found
+    read = {path.stem: _read(path) for path in sorted((ROOT / FOLDERS[kind]).glob("*.py"))}
+    return {name: problem for name, problem in read.items() if isinstance(problem, str)}
+
+
+def _read(path: Path) -> list[ast.stmt] | str:
+    """Statements of a file, or the place and what is wrong there."""
+    status = path.stat()
+    return _parsed(path, status.st_mtime_ns, status.st_size)
+
+
+@cache
+def _parsed(path: Path, changed: int, size: int) -> list[ast.stmt] | str:
+    """Once a process and state of the file: a command asks for the same folders several times, and a fork once more."""
+    try:
+        return ast.parse(path.read_bytes(), filename=str(path)).body
+    except (SyntaxError, ValueError) as error:
+        line = f":{error.lineno}" if isinstance(error, SyntaxError) and error.lineno else ""
+        said = error.msg if isinstance(error, SyntaxError) else str(error)
+        return f"{path.relative_to(ROOT)}{line}: {said}"
 
 
 def _is_plugin(name: str, root: str, bases: dict[str, list[str]]) -> bool:

@@ -8,10 +8,9 @@ import warnings
 from pathlib import Path
 from typing import Any, cast
 
-import yaml
 from jsonargparse import Namespace, _typehints
 from lightning.fabric.utilities.exceptions import MisconfigurationException
-from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
+from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from lightning.pytorch.loggers import CSVLogger
 from lightning.pytorch.utilities.rank_zero import rank_zero_only
 
@@ -23,6 +22,7 @@ from command_line.config_files import check_config_files
 from command_line.explain import explain
 from command_line.joining import joined
 from command_line.limits import check_trainer, refused
+from command_line.saved_config import SavedConfig, plain
 from command_line.stopping import said_when_stopped
 from datamodules.base import EEGDataModule
 from lightning_modules.checkpointing import AtomicCheckpointIO, RunCheckpoint, resumable
@@ -119,6 +119,12 @@ class DecoderCLI(LightningCLI):
     def _parse_ckpt_path(self) -> None:
         """Lightning reads ``--ckpt_path`` here for hyper-parameters, which ours lack; who needs it reads it checked."""
 
+    def _dump_config(self) -> None:
+        """What Lightning hands to the modules as their arguments, and ``before_fit`` to the loggers."""
+        if not hasattr(self, "config_dump"):
+            found = plain(self.parser, self.config, skip_link_targets=False)
+            self.config_dump = found[self.config.subcommand] if "subcommand" in self.config else found
+
     def before_instantiate_classes(self) -> None:
         if self.subcommand is None:
             self.config.trainer.logger = False  # only parsed: nothing is to be logged
@@ -167,8 +173,7 @@ class DecoderCLI(LightningCLI):
     def _resume(self, config, run_dir: Path) -> None:
         if cast(Any, rank_zero_only).rank == 0:  # Lightning sets the rank on the function itself
             self.lock = lock(run_dir)
-        parser = self._parser(self.subcommand)
-        self.settings = yaml.safe_load(parser.dump(config, skip_none=False, format="yaml"))
+        self.settings = plain(self._parser(self.subcommand), config)
         last = resumable(run_dir, self.settings)
         if config.ckpt_path is None and last is not None:
             config.ckpt_path = str(last)
@@ -284,8 +289,8 @@ def command_line(kind: type[DecoderCLI], *, run: bool, **options: Any) -> Decode
         seed_everything_default=42,
         trainer_defaults=TRAINER_DEFAULTS,
         # Only a fit describes the run in its folder; a later test there must not.
-        save_config_callback=SaveConfigCallback if sys.argv[1:2] == ["fit"] else None,
-        save_config_kwargs={"overwrite": True},
+        save_config_callback=SavedConfig if sys.argv[1:2] == ["fit"] else None,
+        save_config_kwargs={"save_to_log_dir": False},
         run=run,
         **options,
     )

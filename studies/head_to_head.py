@@ -2,6 +2,7 @@
 
 import shlex
 
+from command_line.lean import import_torchmetrics
 from command_line.located import located
 from studies.answer import save, train
 from studies.arms import prepare
@@ -28,6 +29,7 @@ def main(argv: list[str]) -> None:
         )
     if plan.per_run == 1:
         get_ready()  # imports in a process of its own while this one does the same
+    import_torchmetrics()
     runs = runs_of(commands)
     plan = plan.on_this_machine(runs[0])
     asked = {"planted": plan.planted, "per_run": plan.per_run, "verbose": plan.verbose}

@@ -5,9 +5,11 @@ is forked, and a fork keeps neither (pytorch #75147, #17199). A test counts and 
 """
 
 import contextlib
+import gc
 import importlib
 
-from command_line.catalogue import plugins
+from command_line.catalogue import FOLDERS, broken, plugins
+from command_line.lean import import_torchmetrics
 
 NEEDED = (
     "train",
@@ -22,7 +24,13 @@ NEEDED = (
     "sklearn.linear_model",
 )
 
-for _name in (*NEEDED, *(plugin.class_path.rsplit(".", 1)[0] for plugin in plugins("callback"))):
+import_torchmetrics()
+_read = {kind: (plugins(kind), broken(kind)) for kind in FOLDERS}  # a fork finds them parsed
+for _name in (*NEEDED, *(plugin.class_path.rsplit(".", 1)[0] for plugin in _read["callback"][0])):
     # A file that does not import is told by the run that needs it, in its own log.
     with contextlib.suppress(Exception):
         importlib.import_module(_name)
+
+# What is imported stays. A fork need not look through it for garbage, nor get copies of the pages by doing so.
+gc.collect()
+gc.freeze()
