@@ -39,6 +39,8 @@ class WandbFigures(TrialCallback):
     def on_split(self, trainer: L.Trainer, pl_module: L.LightningModule, split: str, trials: Trials) -> None:
         if not trainer.is_global_zero:
             return
+        import matplotlib.pyplot  # noqa: F401  # a W&B logger of the user's own takes it for imported
+
         spec, (v, class_of) = decoder_of(pl_module).spec, axis_of(pl_module)
         figures = {
             "confusion": confusion_figure(trials, spec),

@@ -67,6 +67,7 @@ class RunLogger(WandbLogger):
         self.experiment.config.update(facts(params) if "loss" in params else {}, allow_val_change=True)
 
     def _open(self) -> None:
+        import matplotlib.pyplot  # noqa: F401  # W&B takes pyplot for imported wherever it is given a figure
         import wandb
 
         folder = Path(str(self._save_dir))

@@ -9,5 +9,6 @@ import os
 if os.environ.get("WANDB_MODE") != "disabled":
     # What of it a version of W&B lacks is imported by the run, or by nobody.
     with contextlib.suppress(ImportError):
+        import matplotlib.pyplot  # noqa: F401
         import wandb
         import wandb.sdk.launch  # noqa: F401
