@@ -21,7 +21,8 @@ COMMANDS = (
     "train.py", "train.py pretrain", "-m datamodules", "-m datamodules.simulate", "-m vaxis", "-m vaxis extract",
     "-m vaxis validate", "-m vaxis agree", "-m vaxis ablate", "-m vaxis steer", "-m analysis", "-m paper",
     "-m paper interventions", "-m paper cascade", "-m paper reproduce", "-m paper augmentations", "-m networks",
-    "-m networks hours", "-m command_line.publish", "-m paper report", "-m paper claims", "-m sweeps.search", "-m sweeps.show", "-m sweeps.spaces",
+    "-m networks hours", "-m command_line.publish", "-m paper report", "-m paper claims",
+    "-m sweeps.search", "-m sweeps.show", "-m sweeps.spaces",
     "-m sweeps.slurm", "-m studies.nodes", "-m tracking.dashboard",
 )  # fmt: skip
 
