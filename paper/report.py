@@ -8,6 +8,7 @@ verdicts and tables of interventions, and writes ``report.html``, which holds it
 """
 
 import math
+import re
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
@@ -127,7 +128,9 @@ def _claims(part: str, answers: Sequence[Answer]) -> Section:
 
 def _claim(one: Answer) -> list[str]:
     claim = one.claim.claim + (f" ({one.claim.note})" if one.claim.note else "")
-    ours = [one.number, one.beside, one.n, _data(one.simulated)]
+    # A narrow column must not break between a number and what it is.
+    beside = re.sub(r"(null|95|%|p) ", "\\1\u00a0", one.beside)
+    ours = [one.number, beside, one.n, _data(one.simulated)]
     return [claim, one.claim.v1, one.claim.revision, *ours, one.status]
 
 
@@ -144,7 +147,7 @@ def _interventions(found: Found) -> list[Section]:
         "Change in test balanced accuracy against the row's own control arm on the same seeds; p of a paired t test, "
         "Holm over the comparisons of a table. v1 calls 16 of 25 significant; Holm over its printed p leaves 10."
     )
-    blocks: list = [Table(head=head, rows=table, caption=caption, kind="even")]
+    blocks: list = [Table(head=head, rows=table, caption=caption, kind="numbers")]
     shown = [lines[name] for name in by_row if name in lines]
     if shown:
         data = " (SIMULATED)" if any(line.simulated for line in shown) else ""
@@ -183,7 +186,9 @@ def _result(result: Result) -> Section:
         blocks.append(Picture.read(file.read_bytes(), str(file), alt=f"{name}, {file.parent.name}"))
     where = f"{result.dataset}, " if result.dataset else ""
     blocks.append(Text(text=f"{where}{_data(result.simulated)} data: {result.file}", soft=True))
-    return Section(title=f"{result.analysis.replace('_', ' ')}: {result.file.parent.name}", blocks=blocks)
+    folder = result.file.parent
+    place = folder.parent.name if folder.name == result.analysis else folder.name
+    return Section(title=f"{result.analysis.replace('_', ' ')}: {place}", blocks=blocks)
 
 
 def _published(result: Result) -> dict[str, tuple[str, str]]:
@@ -269,4 +274,4 @@ def _float(value: float | None) -> str:
 
 
 def _said(value: object) -> str:
-    return "" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
+    return "" if value is None else f"{value:.4g}" if isinstance(value, float) else str(value)

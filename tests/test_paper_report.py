@@ -156,6 +156,7 @@ def test_the_page_holds_everything_and_loads_nothing(folder, tmp_path, capsys):
         assert re.search(rf'<h2 id="s\d+">{name}</h2>', page), name
     assert page.count("data:image/png") == 3  # panels, forest and doses
     assert "still &lt;rising&gt;" in page
+    page = page.replace("_<wbr>", "_")  # where a long name may break
     row = re.search(r"<tr><td>ridge.axis.clip_out</td>.*?</tr>", page[page.index("eeg map: real</h2>") :])[0]
     cells = re.findall(r"<td>(.*?)</td>", row)
     assert cells == [
