@@ -110,7 +110,8 @@ def main(args: argparse.Namespace) -> Findings:
 
         more, beside = further(taught, plain, cohort, counts, draws=args.draws, out=args.out, simulated=found.simulated)
         text, numbers = f"{text}\n\n{more}", numbers | beside
-    return Findings(text=text, numbers=numbers, detail=detail)
+    about = {"dataset": found.runs[0].result["dataset"]}
+    return Findings(text=text, numbers=numbers, detail=about | detail)
 
 
 def curve_point(

@@ -47,7 +47,10 @@ class Value:
             n=int(content["n"]),
             simulated=bool(content["simulated"]),
             interval=(_number(ends[0]), _number(ends[1])) if ends else None,
-            **{name: content.get(name) for name in ("null_mean", "null_95", "p_value")},
+            **{
+                name: None if content.get(name) is None else float(content[name])
+                for name in ("null_mean", "null_95", "p_value")
+            },
         )
 
 
@@ -168,10 +171,10 @@ def _verdict(content: dict[str, Any], file: Path) -> Result:
             own["mean"], pairs, p_value=own["p"], interval=(own["low"], own["high"])
         )  # fmt: skip
     for other in content.get("others") or ():
-        own, null = other["paired"], {name: other[name] for name in ("null_mean", "null_95")}
+        own = other["paired"]  # the null that stands there is of either arm and not of their difference
         if own["low"] is not None:
             numbers[f"change_of_{other['name']}"] = row(
-                own["mean"], pairs, p_value=own["p"], interval=(own["low"], own["high"]), **null
+                own["mean"], pairs, p_value=own["p"], interval=(own["low"], own["high"])
             )  # fmt: skip
     if clips := content.get("new_clips"):
         chance = clips["chance"]

@@ -93,7 +93,7 @@ def everything(tmp_path_factory):
     change = {"mean": -0.01, "p": 0.3, "low": -0.03, "high": 0.01}
     more = {
         "controls": [{"name": name, "change": change} for name in ("random", "arousal")],
-        "others": [{"name": "within_class_residual", "paired": change, "null_mean": 0.3, "null_95": 0.6}],
+        "others": [{"name": "within_class_residual", "paired": change, "null_mean": [0.3, 0.3], "null_95": [0.6, 0.6]}],
     }
     (folder / "verdict.json").write_text(json.dumps(VERDICT | more))
     return find([folder])

@@ -46,6 +46,8 @@ def folder(tmp_path):
     (runs / "bad").mkdir()
     (runs / "bad" / "convergence.json").write_text("{")
     (runs / "bad" / "ensembles.json").write_text(json.dumps({"analysis": "ensembles", "numbers": {"a": {"value": 1}}}))
+    listed = {"value": 1, "n": 1, "simulated": True, "null_mean": [0.3, 0.3]}
+    (runs / "bad" / "listed.json").write_text(json.dumps({"analysis": "listed", "numbers": {"a": listed}}))
     (runs / "bad" / "unrelated.json").write_text("[1, 2]")
     table = Table(folder=runs / "set" / "interventions", data="S", simulated=True, epochs=3, command="x")
     for arm, values in (("none", (0.6, 0.61, 0.59)), ("treated", (0.5, 0.52, 0.49))):
@@ -128,7 +130,11 @@ def test_a_verdict_gives_the_change_its_controls_and_what_new_clips_leave(folder
 def test_damaged_files_are_named_and_stop_nothing(folder):
     found = find([folder])
     assert len(found.results) == 4
-    assert [Path(text.split(": ")[0]).name for text in found.broken] == ["convergence.json", "ensembles.json"]
+    assert [Path(text.split(": ")[0]).name for text in found.broken] == [
+        "convergence.json",
+        "ensembles.json",
+        "listed.json",
+    ]
     assert all("\n" not in text for text in found.broken)
     assert "lacks the field 'n'" in found.broken[1]
     with pytest.raises(FileNotFoundError, match="no such folder"):
@@ -148,7 +154,7 @@ def test_the_page_holds_everything_and_loads_nothing(folder, tmp_path, capsys):
     assert main(["report", "--runs", str(folder), "--out", str(tmp_path / "out")]) == 0
     said, page = capsys.readouterr().out, (tmp_path / "out" / "report.html").read_text()
     assert "4 results, 1 tables of interventions" in said
-    assert said.count("not read:") == 2
+    assert said.count("not read:") == 3
     assert "<link" not in page
     assert not re.search(r'(?:src|href)="(?!data:|#)', page)
     assert 'class="banner"' in page
