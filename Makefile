@@ -26,9 +26,8 @@ lint: .venv/ready
 docs: .venv/docs  ## the site, into site/; a broken link or an undocumented page is an error
 	NO_MKDOCS_2_WARNING=1 $(PY) -m mkdocs build --strict --quiet
 
-bench: .venv/ready  ## what users do today against this project, as ratios in one run
-	$(PY) -m benchmarks.loading
-	$(PY) -m benchmarks.step
+bench: .venv/ready  ## one table: this project, what users do today and the limit, with their ratios, in one run
+	$(PY) -m benchmarks.table
 
 bench-networks: .venv/ready  ## parameters, operations, memory and speed of every encoder beside its port
 	$(PY) -m benchmarks.networks

@@ -35,7 +35,7 @@ PORTS = {"cbramod": "CBraMod", "eegnet": "EEGNet", "eeg_conformer": "EEGConforme
 HEAD = f"{'encoder':<26} {'parameters':>11} {'MFLOP':>9} {'MiB a step':>10} {'forward/s':>10} {'step/s':>8}"
 
 
-def rows() -> dict[str, Callable[[], Network]]:
+def encoders_here() -> dict[str, Callable[[], Network]]:
     """Every encoder by name, each port behind ours."""
     found: dict[str, Callable[[], Network]] = {}
     try:
@@ -152,7 +152,7 @@ def main() -> None:
     parser.add_argument("--only", help="names to measure, separated by commas; all by default")
     parser.add_argument("--out", type=Path, metavar="FILE.json", help="also write the numbers there")
     args = parser.parse_args()
-    rows_here.update(rows())
+    rows_here.update(encoders_here())
     options = {"dataset": args.data, "batch": args.batch, "device": args.device, "seconds": args.seconds}
     where = torch.cuda.get_device_name() if args.device == "cuda" else "one thread of the processor"
     print(f"{args.data}, batch {args.batch}, {where}, torch {torch.__version__}\n{HEAD}")

@@ -1,4 +1,4 @@
-"""Batches cut out of the store with one indexing operation each."""
+"""Batches cut out of the store by an array of indices."""
 
 from typing import Literal
 
@@ -15,7 +15,7 @@ Residence = Literal["memmap", "ram", "device"]
 
 
 class TrialSlices(Dataset):
-    """Maps an index array to a ``Batch``; no trial is ever handled alone in Python.
+    """Maps an index array to a ``Batch``: band features in one operation, raw trials each straight into its place.
 
     Args:
         store: the cohort.

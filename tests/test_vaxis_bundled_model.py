@@ -131,4 +131,4 @@ def test_real_axis_in_bfloat16_is_the_same_axis():
     clips = [found @ axis.direction for found, axis in zip(read, (full, half))]
     assert np.corrcoef(*clips)[0, 1] > 0.995
     places = [(scores - scores.mean()) / scores.std() for scores in clips]
-    assert np.abs(places[0] - places[1]).max() < 0.25  # of a standard deviation of the clips
+    assert np.abs(places[0] - places[1]).max() < 0.15  # of a standard deviation of the clips; .07 was measured

@@ -1,0 +1,99 @@
+"""Rows of the benchmarks that print: each is run as a user runs it, in small, and its lines are read."""
+
+import re
+import subprocess
+import sys
+from importlib.util import find_spec
+
+from benchmarks.rows import Row
+from tests.conftest import ROOT
+
+SECONDS = 400  # that one may take
+
+
+def said(module: str, *words: str) -> str:
+    """What ``python -m benchmarks.MODULE WORDS`` prints.
+
+    Raises:
+        RuntimeError: it failed; with the last line of its error.
+    """
+    command = [sys.executable, "-m", f"benchmarks.{module}", *words]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=SECONDS, stdin=subprocess.DEVNULL)
+    if done.returncode:
+        raise RuntimeError((done.stderr.strip().splitlines() or ["no message"])[-1])
+    return done.stdout
+
+
+def labelled(text: str, unit: str) -> dict[str, float]:
+    """``label   12.3 unit ...`` lines by label; of equal labels the first."""
+    found: dict[str, float] = {}
+    for label, number in re.findall(rf"^\s+(\S.*?)\s+([\d,.]+) {re.escape(unit)}\b", text, re.M):
+        found.setdefault(label, float(number.replace(",", "")))
+    return found
+
+
+def step(*, quick: bool) -> list[Row]:
+    """Our step against a hand-written loop of the same."""
+    found = labelled(said("step", "--epochs", "3" if quick else "8"), "ms")
+    loop = found.pop("hand-written loop")
+    words = {"unit": "ms", "today": loop, "today_is": "hand-written loop, same network, loss and batches"}
+    return [Row(what=f"a training step, {label}", ours=ms, **words) for label, ms in found.items()]
+
+
+def vaxis(*, quick: bool) -> list[Row]:
+    """Texts read by the bundled model, float32 and bfloat16, against the loop of transformers' examples."""
+    text = said("vaxis", "--texts", "8" if quick else "32", "--rounds", "1")
+    found = labelled(text, "texts/s")
+    today, limit = found["plain loop, one by one"], found["limit: its matrix products alone"]
+    words = {"unit": "texts/s", "today": today, "today_is": "transformers, one by one", "limit_is": "matrix products"}
+    low = found["vaxis, bfloat16"]
+    return [
+        Row(what="texts read by a language model, float32", ours=found["vaxis, float32"], limit=limit, **words),
+        Row(what="texts read by a language model, bfloat16", ours=low, note="cosine of states above .999", **words),
+    ]
+
+
+def networks(*, quick: bool) -> list[Row]:
+    """A training step of encoders that have a port in braindecode, where that is installed."""
+    ports = {"eegnet": "EEGNet", "eeg_conformer": "EEGConformer", **({} if quick else {"cbramod": "CBraMod"})}
+    there = find_spec("braindecode") is not None
+    names = [name for ours, port in ports.items() for name in (ours, *([f"braindecode:{port}"] if there else []))]
+    text = said("networks", "--only", ",".join(names), "--seconds", "0.1" if quick else "1.5")
+    lines = {line.split()[0]: line.split() for line in text.splitlines()[2:] if line.strip()}
+    return [
+        Row(
+            what=f"training steps of {ours}, batch 16",
+            unit="trials/s",
+            ours=float(lines[ours][-1]),
+            today=float(lines[f"braindecode:{port}"][-1]) if there else None,
+            today_is="braindecode's port" if there else "",
+            note="" if there else "braindecode is not installed: pip install braindecode",
+        )
+        for ours, port in ports.items()
+    ]
+
+
+def sweeps(*, quick: bool) -> list[Row]:
+    """Trials of a search against Optuna in one process with ddp_spawn, two ranks each."""
+    text = said("sweeps")
+    made = []
+    for what, pattern in (
+        ("processor time", r"([\d.]+) processor seconds$"),
+        ("by the clock", r": ([\d.]+) s a trial"),
+    ):
+        ours, today = (float(re.findall(rf"^{side}.*?{pattern}", text, re.M)[0]) for side in ("processes", "ddp_spawn"))
+        row = Row(what=f"a trial of one epoch, {what}", unit="s", ours=ours, today=today, today_is="Optuna, ddp_spawn")
+        made.append(row)
+    return made
+
+
+def floor(*, quick: bool) -> list[Row]:
+    """The main job in small against the same runs by hand."""
+    epochs = "2" if quick else "6"
+    small = ("--seeds", "42,123", f"--trainer.max_epochs={epochs}", "--model.optimisation.warmup_epochs=1")
+    text = said("floor", "--", *small)
+    ours, today = (
+        float(re.findall(pattern, text)[0]) for pattern in (r"runs: ([\d.]+) pro", r"same \d+: ([\d.]+) pro")
+    )
+    words = {"unit": "s", "today_is": "the same runs by hand in one process"}
+    return [Row(what="the main job in small, processor time", ours=ours, today=today, **words)]
