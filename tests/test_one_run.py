@@ -13,6 +13,7 @@ from paper import one_run_plan as plan
 from paper.one_run import _asked, _listing
 from paper.one_run_scores import Tried, against, against_plain
 from paper.one_run_table import written
+from tests.conftest import ROOT
 
 SEEDS = tuple(range(10))
 
@@ -35,7 +36,7 @@ def tried(way: str, value: float, *, seeds=SEEDS[:2], spread: float = 0.01, vali
 
 def cohort(*, folded: float) -> dict[str, Tried]:
     arms = [tried("plain", 0.60, seeds=SEEDS), tried("folded", folded), tried("swap_noise", 0.61, validation=0.9)]
-    return {one.way.id: one for one in [*arms, tried("centred", 0.75)]}
+    return {one.way.id: one for one in [*arms, tried("centred", 0.75, validation=0.95)]}
 
 
 def test_a_claim_names_the_cohorts_that_break_it(tmp_path: Path) -> None:
@@ -122,3 +123,9 @@ def test_other_worlds_run_the_main_arms_unless_more_are_asked_for() -> None:
     assert len(asked["default"]) > 15
     text = _listing(asked, seeds=SEEDS, fewer=2, cohorts=3)
     assert "3 x 16 runs" in text
+
+
+def test_the_recipe_is_the_folded_head_for_two_units() -> None:
+    run = RunSettings.parse(["--config", str(ROOT / "configs" / "recipe_one_run.yaml")])
+    assert run.value("model.head") == plan.ways()["folded_x2"].changes["model.head"]
+    assert run.epochs == plan.ways()["folded_x2"].longer * RunSettings.parse([]).epochs
