@@ -18,7 +18,8 @@ Does your alignment loss beat saturation?
 
 The paper's table: python -m paper interventions   Sweeps: python -m sweeps.search   The axis: python -m vaxis
 
-Flags of the verdict: --seeds 42,123,456,789,2025 | auto   --devices 0,1,...   --devices_per_run N   --planted
+Flags of the verdict: --seeds 42,123,456,789,2025 | auto   --devices 0,1,...   --devices_per_run N
+  --runs_per_device N | auto (of a GPU, or of the processor)   --planted
   --loss A,B,C (a table)   --controls random,arousal | none   --lengths 10,20,40   --new_clips   --margin 0.01
 Short flags:          --seed N   --axis FILE   --run_dir DIR   --online (W&B server; offline otherwise)
 """

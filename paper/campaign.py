@@ -12,8 +12,9 @@ from paper import row_flags
 from paper.rows import PublishedRow
 from paper.table import Table
 from studies.arms import Arm, Conditions, prepare
-from studies.jobs import Job, RunFailed, launch, slots
+from studies.jobs import Job, RunFailed, launch
 from studies.preflight import preflight
+from studies.slots import slots
 
 STAND_IN_LAYERS = (10, 20)  # of SmolLM2's 30: their axes correlate 0.2 and 0.6 with that of the last but one
 STAND_INS = "further axes: two other layers of the bundled model stand in for other models (--axes names real ones)"

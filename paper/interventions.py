@@ -82,8 +82,8 @@ def _campaign(args: argparse.Namespace, words: Sequence[str], *, command: str):
     from paper.campaign import Campaign, existing
     from paper.rows import seeds
     from studies.devices import chosen, named
-    from studies.jobs import slots
     from studies.seeds import one_number, seeds_given
+    from studies.slots import slots
 
     devices, per_run = named(args.devices), one_number(args.devices_per_run, flag="--devices_per_run")
     wanted = {"seeds": seeds() if args.seeds is None else seeds_given(args.seeds), "axes": existing(args.axes)}

@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from studies.arms import prepare
-from studies.jobs import launch, slots
+from studies.jobs import launch
+from studies.slots import slots
 
 if TYPE_CHECKING:
     import argparse

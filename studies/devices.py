@@ -10,10 +10,10 @@ DEVICE = r"\d+|GPU-[\w-]+|MIG-[\w/-]+"
 
 
 def named(text: str | None, *, flag: str = "--devices") -> tuple[str, ...]:
-    """The devices of ``--devices 0,1``; none where the flag was not given.
+    """The devices of ``--devices 0,1``; none where the flag was not given. One may be named for each of its runs.
 
     Raises:
-        ValueError: one is no device, is named twice, or the machine has no such device.
+        ValueError: one is no device, or the machine has no such device.
     """
     if text is None:
         return ()
@@ -21,8 +21,6 @@ def named(text: str | None, *, flag: str = "--devices") -> tuple[str, ...]:
     for name in found:
         if not re.fullmatch(DEVICE, name):
             raise ValueError(f"{flag} {text}: '{name}' is no CUDA device; write their numbers, as in {flag} 0,1")
-    if len(set(found)) < len(found):
-        raise ValueError(f"{flag} {text} names a device twice")
     count = len(visible())
     if missing := [name for name in found if name.isdigit() and int(name) >= count]:
         there = f"the numbers of its CUDA devices go from 0 to {count - 1}" if count else "it has no CUDA device"

@@ -1,12 +1,14 @@
 """The main job: alignment losses against the same decoder without them, on paired seeds, down to a verdict."""
 
 import shlex
+from dataclasses import replace
 
 from command_line.lean import import_torchmetrics
 from command_line.located import located
 from studies.answer import save, train
 from studies.arms import prepare
 from studies.controls import check_controls
+from studies.memory import AUTO
 from studies.plan import Plan
 from studies.preflight import preflight
 from studies.study import Study
@@ -40,6 +42,9 @@ def main(argv: list[str]) -> None:
     taught = preflight(arms, conditions=conditions, seed=plan.seeds[0])
     for study in studies:
         check_controls(study.controls, treated=study.pair.treated, taught=taught)
+    if plan.per_device == AUTO:
+        measured = plan.measured(studies[0].pair.treated.settings)
+        studies = [replace(study, plan=measured) for study in studies]
     seeds = train(studies)
     for study in studies:
         answer, files = save(study, seeds, command=command)

@@ -4,7 +4,6 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,11 +12,11 @@ from records.layout import RunDirectory
 from records.lock import TAKEN, held
 from studies.processes import PARENT
 from studies.progress import Progress
-from studies.warm import PLAIN, WarmProcess, start_warm
+from studies.slots import TRAIN, Slot
+from studies.warm import WarmProcess, start_warm
 
 SETTINGS = "settings.yaml"  # beside config.yaml, which the run itself writes: what it was asked, and what it made of it
 Running = subprocess.Popen | WarmProcess
-TRAIN = Path(__file__).resolve().parents[1] / "train.py"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,52 +65,6 @@ class Job:
         # A damaged number is the reader's to report and not the progress bar's.
         done = [int(row[epoch]) for row in whole if row[epoch].isdecimal()]
         return min(self.epochs, max(done, default=-1) + 1)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Slot:
-    """Where one run at a time may compute: CUDA devices, or a share of the processor when there are none."""
-
-    devices: tuple[str, ...] = ()
-    threads: int = 1
-    ranks: int = 1
-
-    @property
-    def warm(self) -> bool:
-        """Whether runs here may be forks of a warm process.
-
-        Of several ranks Lightning starts all but the first by running the script again: those would be cold, and rank
-        0 would wait for them.
-        """
-        return len(self.devices) < 2 and self.ranks == 1 and os.environ.get(PLAIN) != "1"
-
-    def command(self, job: Job) -> list[str]:
-        words = [sys.executable, str(TRAIN), "fit", f"--config={job.file}", f"--trainer.default_root_dir={job.run_dir}"]
-        words.append("--trainer.enable_progress_bar=false")
-        if len(self.devices) > 1:
-            words += [f"--trainer.devices={len(self.devices)}", "--trainer.strategy=ddp"]
-        elif self.ranks > 1:
-            words += [f"--trainer.devices={self.ranks}", "--trainer.strategy=ddp", "--trainer.accelerator=cpu"]
-        return words
-
-    def environment(self) -> dict[str, str]:
-        # Inside a cluster allocation Lightning would take the allocation's shape for that of this run.
-        environment = {k: v for k, v in os.environ.items() if not k.startswith("SLURM_")}
-        if self.devices:  # set in a warm run, too, before anything in it asks for CUDA
-            return environment | {"CUDA_VISIBLE_DEVICES": ",".join(self.devices)}
-        return environment | {"OMP_NUM_THREADS": str(self.threads), "MKL_NUM_THREADS": str(self.threads)}
-
-
-def slots(*, devices: Iterable[str] = (), per_run: int = 1, jobs: int = 1) -> list[Slot]:
-    """Slots for the named CUDA devices, ``per_run`` each; without devices one a processor core, as many as jobs."""
-    named = list(devices)
-    if per_run < 1 or (named and per_run > len(named)) or (per_run > 1 and not named):
-        raise ValueError(f"--devices_per_run {per_run} does not fit --devices {','.join(named) or '(none named)'}")
-    if named:
-        return [Slot(devices=tuple(named[i : i + per_run])) for i in range(0, len(named) - per_run + 1, per_run)]
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    count = max(1, min(cores, jobs))
-    return [Slot(threads=max(1, cores // count)) for _ in range(count)]
 
 
 class RunFailed(RuntimeError):
@@ -209,9 +162,10 @@ def start(job: Job, slot: Slot, *, extra: dict[str, str | None] | None = None, o
     if command[:2] != [sys.executable, str(TRAIN)] or not slot.warm:
         return start_plainly(job, slot, extra=extra, own_group=own_group)
     _write_settings(job)
-    threads = None if slot.devices else slot.threads
     environment = _environment(slot, extra)
-    return start_warm(command, log=job.files.log, environment=environment, threads=threads, own_group=own_group)
+    return start_warm(
+        command, log=job.files.log, environment=environment, threads=slot.own_threads, own_group=own_group
+    )
 
 
 def _environment(slot: Slot, extra: dict[str, str | None] | None) -> dict[str, str]:

@@ -15,7 +15,8 @@ from command_line.settings import RunSettings
 from console.arguments import Arguments, before_dashes
 from console.errors import one_line_errors
 from records.files import atomic
-from studies.jobs import SETTINGS, TRAIN
+from studies.jobs import SETTINGS
+from studies.slots import TRAIN
 
 # --gpus-per-node and not --gpus-per-task: a process must see all devices of its node and takes that of its local rank.
 SCRIPT = """\

@@ -7,8 +7,9 @@ from command_line.settings import RunSettings
 from console.arguments import Arguments
 from measures.outcome import MARGIN
 from studies.devices import chosen, named
-from studies.jobs import Slot, slots
+from studies.memory import AUTO, decided, per_device
 from studies.seeds import looks_of, numbers, one_number, seeds_of
+from studies.slots import Slot, slots
 
 NONE = "none"
 DEFAULT_CONTROLS = ("random",)
@@ -29,6 +30,7 @@ class Plan:
         devices: CUDA devices.
         per_run: how many of them a run takes.
         verbose: print the whole axis, and where the gradients of the losses point.
+        per_device: runs at a time on each of them, or on the processor; ``auto`` until it is measured.
     """
 
     seeds: tuple[int, ...]
@@ -41,6 +43,7 @@ class Plan:
     devices: tuple[str, ...] = ()
     per_run: int = 1
     verbose: bool = False
+    per_device: int | str | None = None
 
     @classmethod
     def parse(cls, argv: Sequence[str]) -> tuple["Plan", list[str]]:
@@ -52,8 +55,11 @@ class Plan:
         args, words = _parser().parse_known_args(list(argv))
         devices = named(args.devices)
         per_run = one_number(args.devices_per_run, flag="--devices_per_run")
+        at_once = per_device(args.runs_per_device)
         if devices or per_run < 1:
             slots(devices=devices, per_run=per_run)  # refuses what does not fit before anything is made
+        if at_once == AUTO and per_run > 1:
+            raise ValueError(f"--runs_per_device {AUTO} is for runs of one device; give a number")
         controls = tuple(dict.fromkeys(args.controls.split(","))) if args.controls else DEFAULT_CONTROLS
         if not args.margin > 0:
             raise ValueError(f"--margin must be above 0, got {args.margin:g}")
@@ -74,6 +80,7 @@ class Plan:
             devices=devices,
             per_run=per_run,
             verbose=args.verbose,
+            per_device=at_once,
         )
         return plan, words
 
@@ -87,9 +94,18 @@ class Plan:
         found.slots(jobs=1)
         return found
 
+    def measured(self, run: RunSettings) -> "Plan":
+        """The same with as many runs a device as fit, where that was left to be measured.
+
+        Args:
+            run: that needs most memory, its data prepared.
+        """
+        return replace(self, per_device=decided(self.per_device, run, devices=self.devices))
+
     def slots(self, *, jobs: int) -> list[Slot]:
         """Where that many runs compute."""
-        return slots(devices=self.devices, per_run=self.per_run, jobs=jobs)
+        number = self.per_device if isinstance(self.per_device, int) else None
+        return slots(devices=self.devices, per_run=self.per_run, jobs=jobs, per_device=number)
 
 
 def _parser() -> Arguments:
@@ -97,6 +113,7 @@ def _parser() -> Arguments:
     for name in ("--seeds", "--devices", "--controls", "--lengths"):
         parser.add_argument(name)
     parser.add_argument("--devices_per_run", default="1")
+    parser.add_argument("--runs_per_device")
     parser.add_argument("--margin", type=float, default=MARGIN)
     parser.add_argument("--new_clips", action="store_true")
     parser.add_argument("--new_clips_seeds", type=int, default=2)

@@ -12,8 +12,8 @@ import optuna
 from optuna.trial import FrozenTrial, TrialState
 from tqdm import tqdm
 
-from studies.jobs import TRAIN, Slot
 from studies.processes import PARENT
+from studies.slots import TRAIN, Slot
 from sweeps.storage import Store, patiently
 from sweeps.worker import STORAGE
 
@@ -63,7 +63,7 @@ class Pool:
     def _start(self, index: int) -> subprocess.Popen:
         slot = self.on[index]
         words = ["--study", self.name, "--devices", ",".join(slot.devices), "--beat", str(self.beat)]
-        words += ["--threads", str(slot.threads), "--ranks", str(slot.ranks)]
+        words += ["--threads", str(slot.threads), "--ranks", str(slot.ranks), *(["--shared"] if slot.shared else [])]
         with open(self.folder / f"worker-{index}.txt", "ab") as log:
             return subprocess.Popen(
                 [sys.executable, "-m", "sweeps.worker", *words], cwd=TRAIN.parent,

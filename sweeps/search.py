@@ -22,7 +22,8 @@ from command_line.settings import RunSettings, differences, digest
 from console.arguments import Arguments
 from console.errors import one_line_errors
 from studies.devices import chosen, named
-from studies.jobs import Slot, slots
+from studies.memory import AUTO, decided, per_device
+from studies.slots import Slot, slots
 from sweeps import pruning
 from sweeps import sweep as settings
 from sweeps.beside import closing, train_none
@@ -41,6 +42,7 @@ def main(argv: list[str]) -> None:
     """
     args, rest = parse(argv)
     named(args.devices)  # a device that is not there is told before a study is made
+    per_device(args.runs_per_device)
     with answered(args.storage):
         _run(args, rest)
 
@@ -87,6 +89,7 @@ def parse(argv: list[str]) -> tuple[argparse.Namespace, list[str]]:
     parser.add_argument("--pruner", default="saturation", choices=pruning.PRUNERS, help="see docs/pruning.md")
     parser.add_argument("--devices", help="CUDA devices; by default all, or the processor where there are none")
     parser.add_argument("--devices_per_trial", "--devices-per-trial", type=int, default=1, help="more than one: DDP")
+    parser.add_argument("--runs_per_device", help="at a time; auto: as many as memory and cores take")
     parser.add_argument("--workers", type=int, help="runs at a time without CUDA devices; by default one a core")
     parser.add_argument("--storage", help="sqlite:///FILE (default: in the folder), postgresql://..., journal:FILE")
     parser.add_argument("--study", help="name; by default made of the losses and settings")
@@ -143,11 +146,17 @@ def _slots(args: argparse.Namespace, run: RunSettings) -> list[Slot]:
         run: any trial, which may ask for the processor, too.
     """
     devices = named(args.devices) or (() if args.workers else chosen((), run))
+    wanted = per_device(args.runs_per_device)
+    if wanted is not None and args.workers:
+        raise ValueError("--workers and --runs_per_device both say how many trials share the processor; name one")
+    if wanted == AUTO and args.devices_per_trial > 1:
+        raise ValueError(f"--runs_per_device {AUTO} measures trials of one process; give a number")
+    at_once = decided(wanted, run, devices=devices)
     if devices:
-        return slots(devices=devices, per_run=args.devices_per_trial)
+        return slots(devices=devices, per_run=args.devices_per_trial, per_device=at_once)
     ranks = max(1, args.devices_per_trial)
-    found = slots(jobs=args.workers or 10_000)
-    count = args.workers or max(1, len(found) // ranks)
+    found = slots(jobs=args.workers or 10_000, per_device=at_once)
+    count = args.workers or at_once or max(1, len(found) // ranks)
     return [Slot(threads=max(1, found[0].threads // ranks), ranks=ranks) for _ in range(count)]
 
 

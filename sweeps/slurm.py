@@ -13,7 +13,7 @@ from pathlib import Path
 from console.arguments import Arguments, before_dashes
 from console.errors import one_line_errors
 from records.files import atomic
-from studies.jobs import TRAIN
+from studies.slots import TRAIN
 from sweeps import search, worker
 
 SCRIPT = """\

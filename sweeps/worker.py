@@ -220,7 +220,8 @@ def main(argv: list[str]) -> None:
     parser.add_argument("--study", required=True)
     parser.add_argument("--storage", default=os.environ.get(STORAGE), help=f"URL; by default ${STORAGE}")
     parser.add_argument("--devices", default="", help="CUDA devices of each run")
-    parser.add_argument("--threads", type=int, default=1, help="processor threads of a run without a CUDA device")
+    parser.add_argument("--threads", type=int, default=1, help="processor threads of a run without devices of its own")
+    parser.add_argument("--shared", action="store_true", help="other workers have the same devices")
     parser.add_argument("--ranks", type=int, default=1, help="processes of a run without CUDA devices")
     parser.add_argument("--beat", type=float, default=15.0, help="seconds between two signs of life")
     args = parser.parse_args(argv)
@@ -230,7 +231,7 @@ def main(argv: list[str]) -> None:
     warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))
     devices = tuple(filter(None, args.devices.split(",")))
-    slot = Slot(devices=devices, threads=args.threads, ranks=args.ranks)
+    slot = Slot(devices=devices, threads=args.threads, ranks=args.ranks, shared=args.shared)
     if slot.warm:
         get_ready()  # its imports take seconds, in which no trial should be ours
     store = patiently(lambda: Store(args.storage))

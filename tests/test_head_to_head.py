@@ -12,8 +12,9 @@ import pytest
 from command_line.settings import RunSettings
 from datamodules.simulation.faced_files import write_faced
 from studies.arms import prepare
-from studies.jobs import Job, RunFailed, Slot, launch, slots
+from studies.jobs import Job, RunFailed, launch
 from studies.plan import Plan
+from studies.slots import Slot, slots
 from studies.study import Study
 from tests.conftest import ROOT
 from tests.runs import environment, train, writing_into
