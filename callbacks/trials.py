@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from typing import NamedTuple
+from weakref import WeakKeyDictionary
 
 import lightning as L
 import numpy as np
@@ -69,6 +70,33 @@ class Trials(NamedTuple):
         return stimulus_features(sums.reshape(*table, -1).numpy(), counts.numpy())
 
 
+class _Collection:
+    """The trials of one evaluation, collected and gathered once for all callbacks that look at them."""
+
+    def __init__(self, *, loaders: int) -> None:
+        self._batches: list[dict[int, tuple[Tensor, Tensor]]] = [{} for _ in range(loaders)]  # ids and values
+        self._whole: dict[int, Trials] = {}
+
+    def __len__(self) -> int:
+        return len(self._batches)
+
+    def add(self, record: Record, *, batch: int, loader: int) -> None:
+        """The trials of a batch; what another callback has added stays."""
+        if batch not in self._batches[loader]:
+            self._batches[loader][batch] = ids_and_values(record)
+
+    def whole(self, trainer: L.Trainer, loader: int, *, n_classes: int) -> Trials:
+        """All trials of a loader on all ranks; the first callback that asks waits for the ranks."""
+        if loader not in self._whole:
+            ids, values = (_all_ranks(trainer, list(parts)) for parts in zip(*self._batches[loader].values()))
+            self._whole[loader] = Trials.once(ids, values, n_classes=n_classes)
+            self._batches[loader].clear()
+        return self._whole[loader]
+
+
+_collections: "WeakKeyDictionary[L.Trainer, _Collection]" = WeakKeyDictionary()  # of the evaluation that runs
+
+
 class TrialCallback(L.Callback, ABC):
     """Collects the records of an evaluation and hands ``on_split`` the whole split, the same on every rank.
 
@@ -79,7 +107,6 @@ class TrialCallback(L.Callback, ABC):
 
     def __init__(self) -> None:
         self.measures: dict[str, dict[str, Measure]] = {}
-        self._collected: list[tuple[list[Tensor], list[Tensor]]] = []  # ids and values of the batches of each loader
 
     @abstractmethod
     def on_split(self, trainer: L.Trainer, pl_module: L.LightningModule, split: str, trials: Trials) -> None:
@@ -94,8 +121,8 @@ class TrialCallback(L.Callback, ABC):
         return not trainer.sanity_checking
 
     def on_validation_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        loaders = len(trainer.num_test_batches) if _testing(trainer) else 1
-        self._collected = [([], []) for _ in range(loaders)]
+        # Each callback says so before the first batch; the last of them is as empty as the first.
+        _collections[trainer] = _Collection(loaders=len(trainer.num_test_batches) if _testing(trainer) else 1)
 
     on_test_epoch_start = on_validation_epoch_start
 
@@ -111,18 +138,16 @@ class TrialCallback(L.Callback, ABC):
         if self.wanted(trainer):
             record = decoder_of(pl_module).record
             assert record is not None  # every evaluation step leaves one
-            for parts, rows in zip(self._collected[dataloader_idx], ids_and_values(record)):
-                parts.append(rows)
+            _collections[trainer].add(record, batch=batch_idx, loader=dataloader_idx)
 
     on_test_batch_end = on_validation_batch_end
 
     def on_validation_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         if self.wanted(trainer):
-            for split, collected in zip(TESTS if _testing(trainer) else ("val",), self._collected):
-                ids, values = (_all_ranks(trainer, parts) for parts in collected)
-                trials = Trials.once(ids, values, n_classes=len(decoder_of(pl_module).spec.classes))
+            collection = _collections[trainer]
+            for loader, split in enumerate((TESTS if _testing(trainer) else ("val",))[: len(collection)]):
+                trials = collection.whole(trainer, loader, n_classes=len(decoder_of(pl_module).spec.classes))
                 self.on_split(trainer, pl_module, split, trials)
-            self._collected = []
 
     on_test_epoch_end = on_validation_epoch_end
 
