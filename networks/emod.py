@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from eeg.batch import DataSpec
 from eeg.montage import FACED_CHANNELS, SEEDV_CHANNELS, canonical
+from networks._pooled_filters import pooled_filters
 from networks.base import Adaptable, Network
 from networks.weights import load_strictly, pretraining_of, read_weights
 
@@ -48,12 +49,13 @@ class Tokeniser(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, T) to (B, C, N, D)."""
         spectrum = torch.fft.rfft(x, norm="forward").real
-        features = [self._pool(self.time(x[:, None])), self._pool(self.frequency(spectrum[:, None]))]
+        features = [self._pooled(x, self.time), self._pooled(spectrum, self.frequency)]
         return F.gelu(self.fuse(torch.cat(features, dim=1).permute(0, 2, 3, 1)))
 
-    def _pool(self, x: Tensor) -> Tensor:
-        # In one dimension: the backward of the two-dimensional pooling copies the whole map, twice the time of a step.
-        return F.adaptive_avg_pool1d(x.flatten(1, 2), self.n_tokens).unflatten(1, x.shape[1:3])
+    def _pooled(self, x: Tensor, filters: nn.Sequential) -> Tensor:
+        # The layers hold the parameters, under the names of the released weights; run one by one they are half a step.
+        convolution, norm = cast(nn.Conv2d, filters[0]), cast(nn.GroupNorm, filters[1])
+        return pooled_filters(x, convolution=convolution, norm=norm, positions=self.n_tokens)
 
 
 class Attention(nn.Module):
