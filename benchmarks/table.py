@@ -128,7 +128,7 @@ def main() -> int:
     print(text)
     if args.out:
         with atomic(args.out) as partial:
-            partial.write_text(text + "\n")
+            partial.write_text(text + "\n", encoding="utf-8")
     return 1 if problems else 0
 
 
