@@ -167,7 +167,8 @@ def _median(values: np.ndarray, axis: int | tuple[int, ...] | None = None) -> np
 def _times(shift: float) -> str:
     """An amplitude against that of the others, in words."""
     factor = float(np.exp(min(abs(shift), 300.0)))
-    return f"{factor:,.0f} times theirs" if shift > 0 else f"1/{factor:,.0f} of theirs"
+    said = f"{factor:,.0f}" if factor < 1e7 else f"{factor:.0e}"  # an entropy that is scaled by 3000 gives e^3000
+    return f"{said} times theirs" if shift > 0 else f"1/{said} of theirs"
 
 
 def _listed(items: Sequence[str]) -> str:
