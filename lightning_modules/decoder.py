@@ -94,7 +94,7 @@ class Decoder(PhasedModule):
             source = data.source and Axis.load(data.source.axis_path)
             self.control_axis = control_targets.axis_of(self.control)
             self.build_on(Axis.load(self.axis), spec=data.spec, source=source, epochs=self._run.max_epochs)
-            check_apart((getattr(self.network, "weights", None), getattr(self.loss, "pretrained", None)), data)
+            check_apart(self.network, self.loss, data=data)
             self.trainer.fit_loop.max_epochs = sum(phase.epochs for phase in self.phases)
             if self._run.fast_dev_run:
                 self.trainer.fit_loop.epoch_loop.max_steps *= len(self.phases)

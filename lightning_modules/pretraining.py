@@ -8,7 +8,7 @@ import lightning as L
 import numpy as np
 import torch
 from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
-from torch import Tensor
+from torch import Tensor, nn
 
 from eeg.batch import Batch, DataSpec
 from lightning_modules.objectives.base import Objective
@@ -145,19 +145,22 @@ def trials(data: Any, roles: tuple[str, ...]) -> dict[str, list[int]]:
     return {name: sorted(clips) for name, clips in sorted(found.items())}
 
 
-def check_apart(files: tuple[str | None, ...], data: Any) -> None:
+def check_apart(network: nn.Module, loss: nn.Module, *, data: Any) -> None:
     """Refuse an encoder that was pretrained on trials which this run is judged by.
 
     Another fold of the same cohort is the usual way to do so without noticing.
 
     Args:
-        files: weights that the run starts from; those without a word on their own pretraining pass.
+        network: encoder of the run; its ``weights`` are looked at.
+        loss: strategy of the run; so are the encoders that its parts start from. Files without a word on their own
+            pretraining pass.
         data: data module of the run, set up.
 
     Raises:
         ValueError: names the file and some of the people.
     """
-    for file in files:
+    starts = (getattr(network, "weights", None), *(getattr(part, "pretrained", None) for part in loss.modules()))
+    for file in dict.fromkeys(starts):
         about = pretraining_of(file) if file and Path(file).is_file() else {}
         if not about or about["cohort"] != cohort(data):
             continue
