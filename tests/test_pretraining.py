@@ -81,7 +81,7 @@ def test_the_contrast_is_its_formula():
     for i in range(6):
         others = [j for j in range(6) if j != i]
         norm = sum(math.exp(float(unit[i] @ unit[j]) / 0.07) for j in others)
-        weight = {j: max(0.0, 1 - math.dist(places[i], places[j]) / 182**0.5) for j in others}
+        weight = {j: max(0.0, 1 - math.dist(places[i], places[j]) / 5) for j in others}
         share = {j: float(unit[i] @ unit[j]) / 0.07 - math.log(norm) for j in others}
         total -= sum(weight[j] * share[j] for j in others) / sum(weight.values()) / 6
     assert value == pytest.approx(total, rel=1e-4)
