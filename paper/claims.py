@@ -83,7 +83,8 @@ class Answer:
             return f"{self.value.value:.0f} {self.name}"
         number = "not defined" if math.isnan(self.value.value) else f"{self.value.value:.3f}"
         ends = self.value.interval
-        role = f" ({self.name})" if "role" in (self.claim.ours or {}) else ""
+        # Spaces in the place of strokes: a long name must be able to break in a narrow column.
+        role = f" ({self.name.replace('_', ' ')})" if "role" in (self.claim.ours or {}) else ""
         return number + (f" [{ends[0]:.3f}, {ends[1]:.3f}]" if ends and math.isfinite(ends[0]) else "") + role
 
     @property

@@ -53,7 +53,7 @@ def main(argv: Sequence[str]) -> int:
     found = find(looked)
     command = shlex.join(["python", "-m", "paper", "report", *argv])
     pictures = write(args.out, found, command=command, looked=looked)
-    print(f"{len(found.results)} results, {len(found.tables)} tables of interventions, {len(pictures)} pictures")
+    print(f"{_counted(found)}, {len(pictures)} picture{'s' * (len(pictures) != 1)}")
     for text in found.broken:
         print(f"not read: {text}")
     print(f"{args.out / 'report.html'}\n{args.out / 'report.md'}")
@@ -111,7 +111,7 @@ def _head(found: Found) -> dict[str, object]:
     return {
         "title": "The claims of arXiv 2606.00129, ours beside v1 and revision",
         "banner": banner,
-        "kicker": f"{len(found.results)} results, {len(found.tables)} tables of interventions; {real} on real data",
+        "kicker": f"{_counted(found)}; {real} on real data",
         "judgement": "",
         "sentence": "A shared valence axis in language models and EEG: v1, its revision, and what we find",
         "paragraphs": parts,
@@ -263,6 +263,11 @@ def _to_wandb(out: Path, found: Found, pictures: dict[str, Path], *, project: st
         out, pictures=pictures, numbers=numbers, tables=tables, config={"simulated": simulated}, project=project,
         online=online,
     )  # fmt: skip
+
+
+def _counted(found: Found) -> str:
+    results, tables = len(found.results), len(found.tables)
+    return f"{results} result{'s' * (results != 1)}, {tables} table{'s' * (tables != 1)} of interventions"
 
 
 def _data(simulated: bool | None) -> str:

@@ -129,6 +129,7 @@ def test_roles_of_a_vote_are_its_members_and_epochs(everything):
     assert {name: by_id[f"ensemble-{name}"].name for name in names} == names
     assert by_id["ensemble-five"].number.endswith("(bar[5 x 30])")  # whose epochs these are is said
     assert "30 + 5 x 45 minus 10 x 45" in by_id["ensemble-mixing"].name
+    assert by_id["axis-removed"].number.endswith("(tweets axis again lost random texts)")
 
 
 def test_of_three_lengths_the_pair_with_most_bars_has_the_roles():

@@ -153,7 +153,7 @@ def test_results_inside_a_run_are_found_but_not_its_records(folder):
 def test_the_page_holds_everything_and_loads_nothing(folder, tmp_path, capsys):
     assert main(["report", "--runs", str(folder), "--out", str(tmp_path / "out")]) == 0
     said, page = capsys.readouterr().out, (tmp_path / "out" / "report.html").read_text()
-    assert "4 results, 1 tables of interventions" in said
+    assert "4 results, 1 table of interventions, 3 pictures" in said
     assert said.count("not read:") == 3
     assert "<link" not in page
     assert not re.search(r'(?:src|href)="(?!data:|#)', page)
