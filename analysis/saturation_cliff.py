@@ -87,9 +87,9 @@ def text(result: Cliff, *, simulated: bool) -> str:
             f"{i.strategy}: {i.value:+.4f} [{i.interval[0]:+.4f}, {i.interval[1]:+.4f}] p {i.p:.2g} under {i.high} "
             f"compared with {i.low}"
         )
-    if (i := result.interaction) and len(result.interactions) > 1:
-        ends = f"[{i.interval[0]:+.4f}, {i.interval[1]:+.4f}]"
-        lines.append(f"mean of {i.strategy}: {i.value:+.4f} {ends} p {i.p:.2g}")
+    if (whole := result.interaction) and len(result.interactions) > 1:
+        ends = f"[{whole.interval[0]:+.4f}, {whole.interval[1]:+.4f}]"
+        lines.append(f"mean of {whole.strategy}: {whole.value:+.4f} {ends} p {whole.p:.2g}")
     return "\n".join([*lines, "", *answer(result)])
 
 
@@ -139,6 +139,8 @@ def numbers(result: Cliff, *, simulated: bool) -> dict[str, Number]:
         rows[f"interaction[{i.strategy} | {i.high} | {i.low}]"] = Number(
             value=i.value, n=i.n, simulated=simulated, p_value=i.p, interval=i.interval
         )
-    if i := result.interaction:
-        rows["interaction"] = Number(value=i.value, n=i.n, simulated=simulated, p_value=i.p, interval=i.interval)
+    if whole := result.interaction:
+        rows["interaction"] = Number(
+            value=whole.value, n=whole.n, simulated=simulated, p_value=whole.p, interval=whole.interval
+        )  # fmt: skip
     return rows

@@ -100,8 +100,8 @@ def _slopes(ax: "Axes", result: Cliff) -> None:
             ax.plot(ends, [place, place], color=colour, lw=2)
     for label, own in (("errors taken out", found), ("errors out, matched strategies", result.matched)):
         if own is not None and np.isfinite(own.null_95):
-            place = next(k for k, row in enumerate(rows[::-1]) if row[0] == label) - 0.22
-            ax.plot([own.null_mean, own.null_95], [place, place], color=CHANCE, lw=3, alpha=0.55, solid_capstyle="butt")
+            below = next(k for k, row in enumerate(rows[::-1]) if row[0] == label) - 0.22
+            ax.plot([own.null_mean, own.null_95], [below, below], color=CHANCE, lw=3, alpha=0.55, solid_capstyle="butt")
     ax.plot([], [], color=CHANCE, lw=3, alpha=0.55, label="null, mean to 95 %: bases dealt to recipes anew")
     ax.legend(fontsize=8, loc="upper center", bbox_to_anchor=(0.4, -0.2))
     ax.axvline(0, color="#444444", lw=1)

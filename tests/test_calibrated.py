@@ -119,8 +119,8 @@ def test_every_way_gains_where_people_differ_and_no_clip_is_the_plain_run():
         assert points[1].alone.mean() > points[1].plain_alone.mean() + 0.1
     several = streams(runs, runs, people, draws=2)
     assert all(point.alone.mean() > point.plain_alone.mean() + 0.05 for point in several.values())
-    numbers = {"centre_minus_plain_vote_12": over_people(np.full(5, 0.1) + np.arange(5) * 1e-3, True),
-               "centre_minus_plain_vote_28": over_people(np.full(5, 0.1) + np.arange(5) * 1e-3, True)}  # fmt: skip
+    ahead = over_people(np.full(5, 0.1) + np.arange(5) * 1e-3, simulated=True)
+    numbers = {f"centre_minus_plain_vote_{clips}": ahead for clips in (12, 28)}
     assert "from 12 clips on" in _passes(found["centre"], numbers, "centre", plain=2)
     assert png(picture(found, simulated=True)).startswith(b"\x89PNG")
 
