@@ -13,6 +13,7 @@ import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from textwrap import shorten
+from typing import Any
 
 from analysis import dose_curves
 from analysis.base import commands
@@ -97,7 +98,7 @@ def pages(found: Found, *, command: str, looked: Sequence[Path]) -> list[Section
     return [*sections, _missing(found), _reproduce(command, looked)]
 
 
-def _head(found: Found) -> dict[str, object]:
+def _head(found: Found) -> dict[str, Any]:
     simulated = any(result.simulated for result in found.results) or any(table.simulated for table in found.tables)
     real = sum(not result.simulated for result in found.results) + sum(not table.simulated for table in found.tables)
     counts = {status: sum(claim.status == status for claim in claims()) for status in ("revised", "withdrawn")}
