@@ -71,7 +71,8 @@ def main(argv: Sequence[str]) -> int:
 
 def _train(cohort: "Cohort", ways: "Sequence[Way]", *, seeds: Sequence[int], args: "argparse.Namespace") -> None:
     """The runs of a cohort, those that others start from first; a failing run costs its row and not the rest."""
-    from studies.jobs import RunFailed, launch, slots
+    from studies.jobs import RunFailed, launch
+    from studies.slots import slots
 
     rounds: list[list[Job]] = [[], []]
     for way in ways:
