@@ -163,8 +163,8 @@ def test_the_page_holds_everything_and_loads_nothing(folder, tmp_path, capsys):
     assert page.count("data:image/png") == 3  # panels, forest and doses
     assert "still &lt;rising&gt;" in page
     page = page.replace("_<wbr>", "_")  # where a long name may break
-    row = re.search(r"<tr><td>ridge.axis.clip_out</td>.*?</tr>", page[page.index("eeg map: real</h2>") :])[0]
-    cells = re.findall(r"<td>(.*?)</td>", row)
+    row = re.search(r"<tr><td[^>]*>ridge.axis.clip_out</td>.*?</tr>", page[page.index("eeg map: real</h2>") :])[0]
+    cells = re.findall(r"<td[^>]*>(.*?)</td>", row)
     assert cells == [
         "ridge.axis.clip_out", "0.2220", ".87 (Qwen3-4B)", ".87 was a CLIP- ...", "-0.1000", "0.5000", "0.015", "",
         "28", "real",
