@@ -63,8 +63,8 @@ def measured(name: str, *, quick: bool) -> tuple[list[Row], list[Cost], str]:
     if done.returncode:
         return [], [], f"{name}: {(done.stderr.strip().splitlines() or ['no message'])[-1]}"
     found = json.loads(done.stdout.splitlines()[-1])
-    costs = [Cost(**{**c, "sizes": tuple(c["sizes"]), "seconds": tuple(c["seconds"])}) for c in found["costs"]]
-    return [Row(**row) for row in found["rows"]], costs, ""
+    by_size = [Cost(**{**c, "sizes": tuple(c["sizes"]), "seconds": tuple(c["seconds"])}) for c in found["costs"]]
+    return [Row(**row) for row in found["rows"]], by_size, ""
 
 
 def markdown(rows: list[Row], costs: list[Cost], problems: list[str]) -> str:
@@ -110,8 +110,8 @@ def main() -> int:
     parser.add_argument("--part", help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.part:
-        rows, costs = part(args.part, quick=args.quick)
-        print(json.dumps({"rows": [asdict(row) for row in rows], "costs": [asdict(cost) for cost in costs]}))
+        own, by_size = part(args.part, quick=args.quick)
+        print(json.dumps({"rows": [asdict(row) for row in own], "costs": [asdict(cost) for cost in by_size]}))
         return 0
     names = args.only.split(",") if args.only else [name for name in PARTS if find_spec(f"benchmarks.{name}")]
     if unknown := sorted(set(names) - set(PARTS)):
