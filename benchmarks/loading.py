@@ -11,6 +11,7 @@ import pickle
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 import lmdb
 import numpy as np
@@ -119,7 +120,7 @@ def measure(*, trials: int, rounds: int) -> dict[str, float]:
 def rows(*, quick: bool = False) -> list[Row]:
     """Memory-mapped and in memory."""
     found = measure(trials=128 if quick else 1024, rounds=1 if quick else 3)
-    sides = {
+    sides: dict[str, Any] = {
         "today": found[LMDB],
         "today_is": LMDB,
         "limit": found[LIMIT],

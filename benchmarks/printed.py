@@ -4,6 +4,7 @@ import re
 import subprocess
 import sys
 from importlib.util import find_spec
+from typing import Any
 
 from benchmarks.rows import Row
 from tests.conftest import ROOT
@@ -36,7 +37,11 @@ def step(*, quick: bool) -> list[Row]:
     """Our step against a hand-written loop of the same."""
     found = labelled(said("step", "--epochs", "3" if quick else "8"), "ms")
     loop = found.pop("hand-written loop")
-    words = {"unit": "ms", "today": loop, "today_is": "hand-written loop, same network, loss and batches"}
+    words: dict[str, Any] = {
+        "unit": "ms",
+        "today": loop,
+        "today_is": "hand-written loop, same network, loss and batches",
+    }
     return [Row(what=f"a training step, {label}", ours=ms, **words) for label, ms in found.items()]
 
 
@@ -45,7 +50,12 @@ def vaxis(*, quick: bool) -> list[Row]:
     text = said("vaxis", "--texts", "8" if quick else "32", "--rounds", "1")
     found = labelled(text, "texts/s")
     today, limit = found["plain loop, one by one"], found["limit: its matrix products alone"]
-    words = {"unit": "texts/s", "today": today, "today_is": "transformers, one by one", "limit_is": "matrix products"}
+    words: dict[str, Any] = {
+        "unit": "texts/s",
+        "today": today,
+        "today_is": "transformers, one by one",
+        "limit_is": "matrix products",
+    }
     low = found["vaxis, bfloat16"]
     return [
         Row(what="texts read by a language model, float32", ours=found["vaxis, float32"], limit=limit, **words),
@@ -95,5 +105,5 @@ def floor(*, quick: bool) -> list[Row]:
     ours, today = (
         float(re.findall(pattern, text)[0]) for pattern in (r"runs: ([\d.]+) pro", r"same \d+: ([\d.]+) pro")
     )
-    words = {"unit": "s", "today_is": "the same runs by hand in one process"}
+    words: dict[str, Any] = {"unit": "s", "today_is": "the same runs by hand in one process"}
     return [Row(what="the main job in small, processor time", ours=ours, today=today, **words)]
