@@ -192,10 +192,11 @@ def _page(found: dict[str, dict[int, dict[str, Tried]]], lines: Sequence[Line], 
             "",
         ]
         page += [*_claims(own), *_chosen(cohorts), *_clips(cohorts), ""]
-        page += [*_why(own), ""]
+        page += [*why, ""] if (why := _why(own)) else []
     page.append(
         "An interval over several cohorts is a t interval over them, one of a single cohort is over seeds and people. "
-        "By cohort: * ahead of ten, - behind, where the interval over seeds and people leaves zero. (t) transductive."
+        "By cohort: * surely ahead of ten, - surely behind: the interval over seeds and people leaves zero. "
+        "(t) transductive."
     )
     return page
 
@@ -210,14 +211,16 @@ def _row(line: Line) -> str:
 
 
 def _claims(lines: Sequence[Line]) -> list[str]:
-    """For each way to spend the compute of one or two runs: does it beat ten, and where not?"""
+    """For each way to spend the compute of one or two runs: is it ahead of ten, how surely, and where not?"""
     said = []
     for line in lines:
         if line.units > 2 or line.id == "plain" or not line.cohorts:
             continue
-        ahead = len(line.cohorts) - len(line.fails)
-        where = f"; not in cohort {', '.join(map(str, line.fails))}" if ahead > 0 and line.fails else ""
-        said.append(f"- One run, {line.label}, beats ten plain runs in {ahead} of {len(line.cohorts)} cohorts{where}.")
+        n, ahead = len(line.cohorts), len(line.cohorts) - len(line.fails)
+        sure = sum(found["low"] > 0 for found in line.cohorts.values())
+        where = f"; not in cohort {', '.join(map(str, line.fails))}" if line.fails and ahead else ""
+        also = " (transductive)" if line.transductive else ""
+        said.append(f"- One run, {line.label}{also}: ahead of ten in {ahead} of {n} cohorts, surely in {sure}{where}.")
     return said
 
 
@@ -253,5 +256,7 @@ def _clips(cohorts: dict[int, dict[str, Tried]]) -> list[str]:
 
 def _why(lines: Sequence[Line]) -> list[str]:
     rows = [line for line in lines if line.why]
+    if not rows:
+        return []
     head = ["| why | " + " | ".join(WHY.values()) + " |", "|---|" + "---|" * len(WHY)]
     return head + [f"| {r.label} | " + " | ".join(f"{r.why[name]:.2f}" for name in WHY) + " |" for r in rows]

@@ -42,8 +42,8 @@ def cohort(*, folded: float) -> dict[str, Tried]:
 def test_a_claim_names_the_cohorts_that_break_it(tmp_path: Path) -> None:
     found = {"default": {0: cohort(folded=0.70), 1: cohort(folded=0.70), 2: cohort(folded=0.62)}}
     text = written(found, folder=tmp_path, command="x", simulated=True)
-    assert "One run, folded clip head, beats ten plain runs in 2 of 3 cohorts; not in cohort 2." in text
-    assert "One run, person swap + noise, beats ten plain runs in 0 of 3 cohorts." in text
+    assert "One run, folded clip head: ahead of ten in 2 of 3 cohorts, surely in 2; not in cohort 2." in text
+    assert "One run, person swap + noise: ahead of ten in 0 of 3 cohorts, surely in 0." in text
     assert "centred on the person (t)" in text
     assert "SIMULATED" in text
     assert {file.name for file in tmp_path.iterdir()} == {"one_run.json", "one_run.md", "one_run.png"}
