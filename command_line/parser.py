@@ -131,6 +131,8 @@ class DecoderCLI(LightningCLI):
             return
         config = self.config[self.subcommand]
         check_trainer(config.trainer)
+        if config.trainer.benchmark is None and not config.trainer.deterministic:
+            config.trainer.benchmark = True  # cuDNN then takes its fastest algorithm, which differs from run to run
         if self.subcommand != "fit":
             if config.ckpt_path is None:  # an untrained network has no score
                 raise ValueError(f"name the run: python train.py {self.subcommand} RUN_DIR")

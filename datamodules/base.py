@@ -72,7 +72,7 @@ class EEGDataModule(Augmented, ABC):
         exclude: tuple[str | int, ...] = (),
         normalise: Normalise | None = None,
         scale: float = 100.0,
-        residence: Residence = "memmap",
+        residence: Residence = "auto",
         workers: int = 0,
         cache: str | None = None,
         verify: Verify = "sampled",
@@ -94,7 +94,8 @@ class EEGDataModule(Augmented, ABC):
                 within each subject over all its trials, which looks at unlabelled test data (transductive); projected =
                 train, less what sets training people apart. By default train for band features, none for raw signals.
             scale: divisor of raw signals where normalise is none; 100 gives units of 100 microvolt.
-            residence: where the trials live: memmap (disk, page cache), ram, or device (all on the accelerator).
+            residence: where the trials live: memmap (disk, page cache), ram, device (all on the accelerator), or auto:
+                device on a GPU where they take at most half of its free memory, else memmap.
             workers: processes that preprocess; 0 preprocesses in this one. Raw SEED-V takes 3 GB of memory in each.
             cache: folder of preprocessed cohorts; by default stores in the cache folder.
             verify: how much of a preprocessed cohort is compared with its checksums when it is opened: sampled (up to
@@ -276,10 +277,9 @@ class EEGDataModule(Augmented, ABC):
         """Batches of the given rows, for example of a subset that an analysis looks at."""
         there = self.store.check_still_there
         batches = EpochBatches(indices, batch_size=self.batch_size, shuffle=shuffle, seed=self.seed, before=there)
-        pin = self.residence != "device" and torch.cuda.is_available()
         # A generator of its own: starting an iterator must not move the random state that dropout and augmentation use.
         own = torch.Generator().manual_seed(self.seed)
-        return DataLoader(self._slices, sampler=batches, batch_size=None, pin_memory=pin, generator=own)
+        return DataLoader(self._slices, sampler=batches, batch_size=None, generator=own)
 
     def train_dataloader(self) -> DataLoader:
         return self.loader(self.indices["train"], shuffle=True)

@@ -4,6 +4,7 @@ from typing import Literal
 
 import numpy as np
 import torch
+from torch import Tensor
 from torch.utils.data import Dataset
 
 from datamodules.buffers import Buffers
@@ -11,7 +12,22 @@ from datamodules.normalisation import Affine
 from datamodules.store import Store
 from eeg.batch import Batch
 
-Residence = Literal["memmap", "ram", "device"]
+Residence = Literal["auto", "memmap", "ram", "device"]
+SHARE = 0.5  # of the free memory of a GPU that a cohort may take: the rest is for activations, and for another run
+
+
+def resolved(residence: Residence, *, nbytes: int, device: torch.device) -> Residence:
+    """Where ``auto`` is: on a CUDA device with room for the cohort, otherwise the memory map.
+
+    Args:
+        residence: as the user chose.
+        nbytes: size of all trials.
+        device: of the run.
+    """
+    if residence != "auto":
+        return residence
+    free = torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else 0
+    return "device" if nbytes <= SHARE * free else "memmap"
 
 
 class TrialSlices(Dataset):
@@ -20,11 +36,16 @@ class TrialSlices(Dataset):
     Args:
         store: the cohort.
         affine: normalisation, applied to each batch.
-        residence: ``memmap`` reads through the page cache, ``ram`` and ``device`` hold all of x.
-        device: where ``device`` is.
+        residence: ``memmap`` reads through the page cache, ``ram`` and ``device`` hold all of x; see ``resolved`` for
+            ``auto``.
+        device: of the run, where ``device`` is.
     """
 
     def __init__(self, store: Store, *, affine: Affine, residence: Residence, device: torch.device) -> None:
+        residence = resolved(residence, nbytes=store.x.nbytes, device=device)
+        # Batches for a GPU are gathered into memory that it can read while the processor goes on; to pin them after
+        # they have been gathered would copy each once more, and wait for it.
+        self.pinned = residence != "device" and device.type == "cuda"
         self.device = device if residence == "device" else torch.device("cpu")
         self.x = store.as_tensor() if residence == "memmap" else torch.from_numpy(np.array(store.x)).to(self.device)
         self.affine, self.buffers = affine.to(self.device), Buffers()
@@ -35,11 +56,21 @@ class TrialSlices(Dataset):
         return self.labels.shape[1]
 
     def __getitem__(self, rows: np.ndarray) -> Batch:
-        index = torch.from_numpy(rows).to(self.device)
-        y, stimulus, subject = self.labels[:, index]
+        index = torch.from_numpy(rows)
+        if self.device.type == "cuda":  # pinned, because a copy from any other memory waits for the device
+            index = index.pin_memory().to(self.device, non_blocking=True)
+        y, stimulus, subject = self._gathered(self.labels, index, dim=1)
         if self.device.type == "cpu":
-            out = self.buffers.empty((len(index), *self.x.shape[1:]))
+            shape = (len(index), *self.x.shape[1:])
+            out = torch.empty(shape, pin_memory=True) if self.pinned else self.buffers.empty(shape)
             x = self.affine.gather(self.x, index, subject, out=out)
         else:
             x = self.affine.apply_(self.x.index_select(0, index), subject)
-        return Batch(x=x, y=y, stimulus=stimulus, subject=subject, index=index)
+        return Batch(x=x, y=y, stimulus=stimulus, subject=subject, index=index.pin_memory() if self.pinned else index)
+
+    def _gathered(self, source: Tensor, index: Tensor, *, dim: int) -> Tensor:
+        if not self.pinned:
+            return source.index_select(dim, index)
+        shape = list(source.shape)
+        shape[dim] = len(index)
+        return torch.index_select(source, dim, index, out=torch.empty(shape, dtype=source.dtype, pin_memory=True))

@@ -1,5 +1,7 @@
 """Checkpoints that are whole or absent, and what a run may be resumed from."""
 
+import contextlib
+import os
 from pathlib import Path
 from typing import Any
 
@@ -82,6 +84,22 @@ class RunCheckpoint(ModelCheckpoint):
         if pl_module.in_last_phase and self.validated:
             self._save_topk_checkpoint(trainer, candidates)
         self._save_last_checkpoint(trainer, candidates)
+
+    def _save_checkpoint(self, trainer: L.Trainer, filepath: str) -> None:
+        """Write it, or where this very step has just been written as the best one, give that file a second name.
+
+        Either is written beside its place and renamed, so what becomes of one name never changes the other.
+        """
+        written = self._last_checkpoint_saved if self._last_global_step_saved == trainer.global_step else ""
+        if written and written != filepath and Path(written) == Path(self.best_model_path):
+            linked = False
+            if trainer.is_global_zero:
+                with contextlib.suppress(OSError), atomic(filepath) as partial:  # some file systems have no hard links
+                    os.link(written, partial)
+                    linked = True
+            if trainer.strategy.broadcast(linked):
+                return
+        super()._save_checkpoint(trainer, filepath)
 
     def on_train_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         self.validated = False  # where not every epoch is validated, the score that stands there is of an earlier one

@@ -156,10 +156,11 @@ class Decoder(PhasedModule):
             self.loss.build(LossSpec(targets=aligned, dim=self.network.dim, data=spec, grid=self.grid, source=second))
             self.loss.prepare(self)
         self.plan(self.loss.phases(epochs))
-        self.confusion = MulticlassConfusionMatrix(len(spec.classes))
-        self.confusion_seen = MulticlassConfusionMatrix(
-            len(spec.classes)
-        )  # of the test people on clips of the training
+        # Unchecked: the check asks the device which classes there are and waits for the answer. Labels are checked when
+        # the data are read, and the shape of the logits before the first epoch.
+        self.confusion = MulticlassConfusionMatrix(len(spec.classes), validate_args=False)
+        # Of the test people on clips of the training.
+        self.confusion_seen = MulticlassConfusionMatrix(len(spec.classes), validate_args=False)
 
     @property
     def control_name(self) -> str | None:

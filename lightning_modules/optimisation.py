@@ -102,7 +102,10 @@ def configure(
     if rest:
         groups.append({"params": rest, "lr": optimisation.lr, "name": "other"})
     optimizer = ALGORITHMS[optimisation.algorithm](
-        groups, betas=optimisation.betas, weight_decay=optimisation.weight_decay
+        groups,
+        betas=optimisation.betas,
+        weight_decay=optimisation.weight_decay,
+        fused=fused([parameter for group in groups for parameter in group["params"]]),
     )
     schedule = [
         warmup_cosine(warmup=warmup, total=total, floor=optimisation.min_lr / group["lr"] if group["lr"] else 0.0)
@@ -129,6 +132,14 @@ def layer_shares(names: Sequence[str], *, decay: float) -> dict[str, tuple[float
         raise ValueError("model.optimisation.layer_decay needs a network with blocks that learn; set it to 1")
     rows = {layer: [i for i, found in enumerate(depth) if found == layer] for layer in sorted(set(depth))}
     return {f"encoder {layer}": (decay ** (top - layer), found) for layer, found in rows.items()}
+
+
+def fused(parameters: Iterable[Parameter]) -> bool | None:
+    """True where one kernel can update all parameters, on a CUDA device; None leaves the choice to PyTorch.
+
+    Not on a processor: its fused kernel rounds otherwise, and results there repeat bit for bit across versions.
+    """
+    return True if {parameter.device.type for parameter in parameters} == {"cuda"} else None
 
 
 def warmup_cosine(*, warmup: int, total: int, floor: float) -> Callable[[int], float]:
