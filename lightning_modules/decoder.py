@@ -275,8 +275,7 @@ class Decoder(PhasedModule):
         """Make the checkpoint complete in itself; a decoder that was built by hand knows no axis and cannot."""
         super().on_save_checkpoint(checkpoint)
         if self.axis_artifact is not None:
-            assert self.spec is not None  # build_on sets all three
-            assert self.targets is not None
+            assert self.spec is not None and self.targets is not None  # noqa: PT018 - build_on sets all three
             checkpoint[contents.KEY] = contents.pack(
                 settings=self.settings,
                 spec=self.spec,
