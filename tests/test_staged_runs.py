@@ -47,7 +47,7 @@ def killed(*words: str, cache: Path, epoch: int) -> None:
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=1200,  # on a machine that does much else, too
         start_new_session=True,
     )
     assert done.returncode == -9, done.stdout + done.stderr
