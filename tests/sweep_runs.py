@@ -42,7 +42,7 @@ class Search:
             start_new_session=True,
         )  # fmt: skip
 
-    def run(self, *, check: bool = True, timeout: float = 280) -> str:
+    def run(self, *, check: bool = True, timeout: float = 1200) -> str:
         process = self.start()
         try:
             said, _ = process.communicate(timeout=timeout)
@@ -61,7 +61,7 @@ class Search:
         """Finished runs and when they finished."""
         return {path: path.stat().st_mtime_ns for path in self.folder.rglob("result.json")}
 
-    def wait(self, condition: Callable[[], object], process: subprocess.Popen, *, seconds: float = 150) -> None:
+    def wait(self, condition: Callable[[], object], process: subprocess.Popen, *, seconds: float = 600) -> None:
         deadline = time.monotonic() + seconds
         while not condition():
             assert process.poll() is None, process.stdout and process.stdout.read()

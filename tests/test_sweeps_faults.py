@@ -50,7 +50,7 @@ def test_killed_rank_ends_all_ranks_and_the_trial_resumes(rank, cache, tmp_path)
     started = {p.pid for p in ranks}
     ranks[rank].kill()
     search.wait(lambda: len(search.training()) == 2 and not started & {p.pid for p in search.training()}, process)
-    said, _ = process.communicate(timeout=200)
+    said, _ = process.communicate(timeout=1200)
     assert "1 trials: 1 complete" in said
     assert "resuming" in (search.folder / "trial-0000" / "log.txt").read_text()
     (trial,) = search.trials()
@@ -112,7 +112,7 @@ def test_trial_without_memory_fails_and_the_others_go_on(cache, tmp_path):
     finally:
         resource.setrlimit(resource.RLIMIT_AS, limit)
     try:
-        process.communicate(timeout=280)
+        process.communicate(timeout=1200)
     finally:
         process.kill()
     states = {t.params["network.dim"]: t for t in search.trials()}
@@ -147,7 +147,7 @@ def test_full_disk_fails_the_trial_and_not_the_search(full, cache, tmp_path):
     disk = search.folder / "trial-0000"
     disk.mkdir(parents=True)
     with full(disk):
-        search.run(timeout=280)
+        search.run(timeout=1200)
         trials = search.trials()
     assert trials[0].state == TrialState.FAIL
     assert "no space left" in trials[0].user_attrs["error"].lower()
@@ -179,7 +179,7 @@ def test_database_that_restarts_costs_nothing(cache, tmp_path, server):
     time.sleep(4)
     assert training & {p.pid for p in search.training()}, "runs do not notice"
     server.start()
-    said, _ = process.communicate(timeout=280)
+    said, _ = process.communicate(timeout=1200)
     assert "3 trials: 3 complete" in said
     assert [t.user_attrs["starts"] for t in search.trials()] == [1, 1, 1]
 
