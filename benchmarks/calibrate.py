@@ -27,6 +27,10 @@ from console.errors import one_line_errors
 
 LEVEL, NOMINAL, COSINE = 0.05, 0.95, 0.95
 NOT_JUDGED = (BESIDE, "as_published")
+HEAD = (
+    "| analysis | SIMULATED | cohorts | p <= .05, or value | 95 % interval | KS p | |",
+    "|---|---|---|---|---|---|---|",
+)
 STRICT = 0.001  # of each row's own tests: there are some fifty rows, and none of them should fail by chance
 
 
@@ -108,24 +112,15 @@ def rows_of(module: str, *, cohorts: int, seed: int) -> list[Row]:
 
 def table(rows: Sequence[Row]) -> str:
     """In Markdown."""
-    lines = [
-        "| analysis | SIMULATED | cohorts | p <= .05, or value | 95 % interval | KS p | |",
-        "|---|---|---|---|---|---|---|",
-    ]
-    for row in rows:
-        interval = f"{row.interval[0]:.3f} to {row.interval[1]:.3f}" if row.interval else ""
-        ks = "" if row.ks is None else f"{row.ks:.3f}"
-        cells = (
-            row.analysis,
-            row.name.replace("|", "\\|"),
-            str(row.cohorts),
-            f"{row.found:.3f}",
-            interval,
-            ks,
-            row.judgement,
-        )
-        lines.append("| " + " | ".join(cells) + " |")
-    return "\n".join(lines)
+    return "\n".join([*HEAD, *map(_line, rows)])
+
+
+def _line(row: Row) -> str:
+    interval = f"{row.interval[0]:.3f} to {row.interval[1]:.3f}" if row.interval else ""
+    ks = "" if row.ks is None else f"{row.ks:.3f}"
+    name = row.name.replace("|", "\\|")
+    cells = (row.analysis, name, str(row.cohorts), f"{row.found:.3f}", interval, ks, row.judgement)
+    return "| " + " | ".join(cells) + " |"
 
 
 def main(argv: list[str]) -> int:
@@ -145,11 +140,14 @@ def main(argv: list[str]) -> int:
     if args.cohorts < 10:
         raise ValueError(f"--cohorts {args.cohorts}: shares of fewer than 10 cohorts say nothing")
     rows: list[Row] = []
+    print("\n".join(HEAD), flush=True)
     for module in args.only or known:
         started = time.monotonic()
-        rows += rows_of(module, cohorts=args.cohorts, seed=args.seed)
+        own = rows_of(module, cohorts=args.cohorts, seed=args.seed)
+        # Analysis by analysis: the whole takes long, and what is done is not lost with the rest.
+        print("\n".join(map(_line, own)), flush=True)
         print(f"{module}: {time.monotonic() - started:.0f} s", file=sys.stderr, flush=True)
-    print(table(rows))
+        rows += own
     return int(any(row.judgement == "FAILS" for row in rows))
 
 
