@@ -24,7 +24,7 @@ from records.files import atomic
 
 PARTS = ("loading", "preprocessing", "step", "networks", "vaxis", "sweeps", "floor", "runs")
 ROOT = Path(__file__).resolve().parents[1]
-SECONDS = 900  # that a part may take
+SECONDS = 1800  # that a part may take on a machine that does other things as well
 # What this table cannot say without one; the commands are there.
 GPU = {
     "batches to a step from the device's own memory": "python -m benchmarks.loading",
@@ -123,12 +123,11 @@ def main() -> int:
         started = time.perf_counter()
         more, by_size, problem = measured(name, quick=args.quick)
         rows, costs, problems = rows + more, costs + by_size, problems + ([problem] if problem else [])
+        if args.out:  # after each part, so that a table that is stopped keeps what it has
+            with atomic(args.out) as partial:
+                partial.write_text(markdown(rows, costs, problems) + "\n", encoding="utf-8")
         print(f"{name}: {problem or 'done'} ({time.perf_counter() - started:.0f} s)", file=sys.stderr, flush=True)
-    text = markdown(rows, costs, problems)
-    print(text)
-    if args.out:
-        with atomic(args.out) as partial:
-            partial.write_text(text + "\n", encoding="utf-8")
+    print(markdown(rows, costs, problems))
     return 1 if problems else 0
 
 
