@@ -158,7 +158,7 @@ class SEEDV(EEGDataModule):
             sources = find_features(self.root, subjects=self.subjects)
         table = trial_table(self.root)
         if raw:
-            rows = (table.start, table.end)  # plain: a process that preprocesses need not import this file and Lightning
+            rows = (table.start, table.end)  # plain: a process that preprocesses need not import this file
             read = partial(
                 read_recordings, table=rows, seconds=self.window_seconds, sampling_rate=SAMPLING_RATE, notch=self.notch
             )
