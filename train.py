@@ -7,8 +7,10 @@ from command_line.explain import explain
 from command_line.help import short_help
 from command_line.lean import import_torchmetrics
 from command_line.words import SUBCOMMANDS, normalise
+from console.arguments import no_such
 from console.errors import one_line_errors
 from console.output import robust_output
+from studies.flags import told
 from studies.processes import follow_parent
 
 
@@ -21,8 +23,11 @@ def main(args: list[str] | None = None) -> None:
     robust_output()
     argv = sys.argv[1:] if args is None else list(args)
     if argv[:1] in (["-h"], ["--help"]):
-        print(short_help())
+        print(short_help(told()))
         return
+    known = (*SUBCOMMANDS, "pretrain")
+    if argv and not argv[0].startswith("-") and argv[0] not in known:
+        raise SystemExit(no_such(argv[0], known, what="subcommand"))
     with one_line_errors(explain):
         if argv[:1] == ["fit"]:
             import_torchmetrics()

@@ -1,14 +1,14 @@
 """``python -m analysis NAME RUN... [--out DIR]``: one analysis of finished runs; without a name, the list of them."""
 
-import difflib
 import importlib
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from analysis.base import commands
-from console.arguments import Arguments
+from console.arguments import Arguments, no_such
 from console.errors import one_line_errors
+from console.fitting import fitted
 from console.output import robust_output
 
 HELP = """\
@@ -29,14 +29,11 @@ def main(args: Sequence[str] | None = None) -> None:
     words = list(sys.argv[1:] if args is None else args)
     known = commands()
     if not words or words[0] in ("-h", "--help"):
-        print(HELP)
-        print("\n".join(f"  {name:<21} {summary}" for name, summary in known.items()))
+        print(fitted("\n".join([HELP, *(f"  {name:<21} {summary}" for name, summary in known.items())])))
         return
     name = words[0]
     if name not in known:
-        near = difflib.get_close_matches(name, known, n=1)
-        hint = f" Did you mean '{near[0]}'?" if near else ""
-        raise SystemExit(f"error: there is no analysis '{name}'.{hint} Known: {', '.join(known)}")
+        raise SystemExit(no_such(name, known, what="analysis"))
     with one_line_errors():
         _run(name, words[1:])
 

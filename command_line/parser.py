@@ -20,6 +20,7 @@ from command_line.catalogue import broken, class_path, plugins
 from command_line.cluster import environments
 from command_line.config_files import check_config_files
 from command_line.explain import explain
+from command_line.help import fit_help
 from command_line.joining import joined
 from command_line.limits import check_trainer, refused
 from command_line.saved_config import SavedConfig, plain
@@ -68,7 +69,10 @@ _typehints.discard_init_args_on_class_path_change = _start_from_own_defaults  # 
 
 
 class Parser(LightningArgumentParser):
-    """Replaces the two errors that every user meets, a wrong name and a wrong argument, by short ones."""
+    """Short errors for what every user meets, a wrong name and a wrong argument, and a help that fits the terminal."""
+
+    def format_help(self) -> str:
+        return fit_help(super().format_help())
 
     def error(self, message, ex=None):
         if not self.exit_on_error:

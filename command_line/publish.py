@@ -4,7 +4,6 @@ Writes config.json, model.safetensors and a card that states data, protocol and 
 without --push.
 """
 
-import argparse
 import copy
 import sys
 from collections.abc import Sequence
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from command_line.reopen import OpenRun, open_run
+from console.arguments import Arguments
 from console.errors import one_line_errors
 from lightning_modules.portable import PortableDecoder
 from losses._adapters import merge
@@ -90,7 +90,7 @@ def main(args: Sequence[str] | None = None) -> None:
     Args:
         args: words after the command; by default those of the process.
     """
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Arguments("python -m command_line.publish", about=__doc__)
     parser.add_argument("run", metavar="RUN_DIR", type=Path, help="folder of a run")
     parser.add_argument("--out", metavar="DIR", type=Path, required=True, help="new or empty folder to write")
     parser.add_argument("--checkpoint", default="best", help="best, last or a checkpoint file")

@@ -5,7 +5,9 @@ import runpy
 import sys
 from pathlib import Path
 
+from console.arguments import no_such
 from console.errors import one_line_errors
+from console.fitting import fitted
 from console.output import robust_output
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -31,7 +33,7 @@ def listing(room: str) -> str:
     known = commands(room)
     width = max(map(len, known), default=0)
     rows = [f"  python -m {room} {name:<{width}}  {about}" for name, about in known.items()]
-    return "\n".join([f"Commands of {room} (each takes --help):", "", *rows])
+    return fitted("\n".join([f"Commands of {room} (each takes --help):", "", *rows]))
 
 
 def main(room: str) -> None:
@@ -50,7 +52,7 @@ def main(room: str) -> None:
         return
     name, *rest = words
     if name not in commands(room):
-        raise SystemExit(f"error: no command '{name}' in {room}; there is: {', '.join(commands(room))}")
+        raise SystemExit(no_such(name, commands(room), what=f"command of {room}"))
     sys.argv[1:] = rest
     with one_line_errors():
         # As if the file itself had been named, so that python -m ROOM NAME and python -m ROOM.NAME are one thing.

@@ -5,6 +5,7 @@ What a docstring, a parser or the README says once is not written a second time.
 
 import ast
 import json
+import os
 import re
 import subprocess
 import sys
@@ -16,15 +17,6 @@ from mkdocs.structure.files import File, Files
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))  # mkdocs is started as a program of its own
 SECTIONS = ("Formula", "Source", "Published", "Ours", "Example", "Args")
-# A page of the commands, each as its words after ``python``; what it prints with --help.
-COMMANDS = (
-    "train.py", "train.py pretrain", "-m datamodules", "-m datamodules.simulate", "-m vaxis", "-m vaxis extract",
-    "-m vaxis validate", "-m vaxis agree", "-m vaxis ablate", "-m vaxis steer", "-m analysis", "-m paper",
-    "-m paper interventions", "-m paper cascade", "-m paper reproduce", "-m paper augmentations", "-m networks",
-    "-m networks hours", "-m command_line.publish", "-m paper report", "-m paper claims",
-    "-m sweeps.search", "-m sweeps.show", "-m sweeps.spaces",
-    "-m sweeps.slurm", "-m studies.nodes", "-m tracking.dashboard",
-)  # fmt: skip
 
 
 def on_files(files: Files, *, config: Any) -> Files:
@@ -67,14 +59,14 @@ def losses() -> str:
 
 def commands() -> str:
     """Every command with the text of its ``--help``."""
-    from analysis.base import commands as analyses
+    from docs.every_command import every_command
 
-    every = (*COMMANDS, *(f"-m analysis {name}" for name in analyses()))
+    every = every_command()
     parts = ["# Commands\n\nWhat each prints with `--help`.\n"]
     running = {
         words: subprocess.Popen(
             [sys.executable, *words.split(), "--help"], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-            text=True,
+            text=True, env=os.environ | {"COLUMNS": "80"},
         )
         for words in every
     }  # fmt: skip

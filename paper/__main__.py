@@ -4,7 +4,9 @@ import importlib
 import sys
 from collections.abc import Sequence
 
+from console.arguments import no_such
 from console.errors import one_line_errors
+from console.fitting import fitted
 from console.output import robust_output
 
 COMMANDS = ("interventions", "cascade", "reproduce", "augmentations", "one_run", "report", "claims")
@@ -27,10 +29,10 @@ def main(args: Sequence[str] | None = None) -> int:
     robust_output()
     words = list(sys.argv[1:] if args is None else args)
     if not words or words[0] in ("-h", "--help"):
-        print(HELP)
+        print(fitted(HELP))
         return 0
     if words[0] not in COMMANDS:
-        raise SystemExit(f"error: no experiment '{words[0]}'; there are: {', '.join(COMMANDS)}")
+        raise SystemExit(no_such(words[0], COMMANDS, what="experiment"))
     with one_line_errors():
         return importlib.import_module(f"paper.{words[0]}").main(words[1:])
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from console.arguments import Arguments
+from console.fitting import fitted
 
 HELP = """\
 The interventions of arXiv 2606.00129: every strategy against its control arm on paired seeds, ours beside published.
@@ -36,7 +37,7 @@ def main(argv: Sequence[str]) -> int:
     """Run the command; returns its exit code."""
     words = list(argv)
     if "-h" in words or "--help" in words:
-        print(HELP)
+        print(fitted(HELP))
         return 0
     from command_line.words import flags
     from paper.rows import rows, select

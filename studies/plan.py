@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from command_line.settings import RunSettings
-from console.arguments import Arguments
 from measures.outcome import MARGIN
 from studies.devices import chosen, named
+from studies.flags import parser
 from studies.memory import AUTO, decided, per_device
 from studies.seeds import looks_of, numbers, one_number, seeds_of
 from studies.slots import Slot, slots
@@ -52,7 +52,7 @@ class Plan:
         Raises:
             ValueError: a flag is refused, or the devices do not fit.
         """
-        args, words = _parser().parse_known_args(list(argv))
+        args, words = parser().parse_known_args(list(argv))
         devices = named(args.devices)
         per_run = one_number(args.devices_per_run, flag="--devices_per_run")
         at_once = per_device(args.runs_per_device)
@@ -106,17 +106,3 @@ class Plan:
         """Where that many runs compute."""
         number = self.per_device if isinstance(self.per_device, int) else None
         return slots(devices=self.devices, per_run=self.per_run, jobs=jobs, per_device=number)
-
-
-def _parser() -> Arguments:
-    parser = Arguments("python train.py", add_help=False)
-    for name in ("--seeds", "--devices", "--controls", "--lengths"):
-        parser.add_argument(name)
-    parser.add_argument("--devices_per_run", default="1")
-    parser.add_argument("--runs_per_device")
-    parser.add_argument("--margin", type=float, default=MARGIN)
-    parser.add_argument("--new_clips", action="store_true")
-    parser.add_argument("--new_clips_seeds", type=int, default=2)
-    parser.add_argument("--planted", action="store_true")
-    parser.add_argument("-v", "--verbose", action="store_true")
-    return parser

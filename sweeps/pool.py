@@ -10,10 +10,10 @@ from pathlib import Path
 
 import optuna
 from optuna.trial import FrozenTrial, TrialState
-from tqdm import tqdm
 
 from studies.processes import PARENT
 from studies.slots import TRAIN, Slot
+from sweeps.progress import Progress
 from sweeps.storage import Store, patiently
 from sweeps.worker import STORAGE
 
@@ -42,7 +42,7 @@ class Pool:
         signal.signal(signal.SIGTERM, signal.default_int_handler)
         self.folder.mkdir(parents=True, exist_ok=True)
         restarts = 0
-        bar = tqdm(total=len(study.get_trials(deepcopy=False)), unit="trial", desc="search", mininterval=1.0)
+        progress = Progress(study.get_trials(deepcopy=False))
         try:
             self.workers = [self._start(index) for index in range(len(self.on))]
             while any(worker.poll() is None for worker in self.workers):
@@ -54,10 +54,10 @@ class Pool:
                             raise RuntimeError(f"workers keep dying; see {self.folder}/worker-{index}.txt")
                         self.workers[index] = self._start(index)
                 trials = patiently(lambda: study.get_trials(deepcopy=False))
-                _show(bar, trials)
+                progress.show(trials)
                 _check_hope(trials)
         finally:
-            bar.close()
+            progress.close()
             self._stop()
 
     def _start(self, index: int) -> subprocess.Popen:
@@ -84,15 +84,6 @@ class Pool:
 
 def _unfinished(trials: list[FrozenTrial]) -> int:
     return sum(not trial.state.is_finished() for trial in trials)
-
-
-def _show(bar: tqdm, trials: list[FrozenTrial]) -> None:
-    complete = [trial for trial in trials if trial.state == TrialState.COMPLETE]
-    pruned = sum(trial.state == TrialState.PRUNED for trial in trials)
-    failed = sum(trial.state == TrialState.FAIL for trial in trials)
-    best = f"best {max(trial.values[0] for trial in complete):.4f}, " if complete else ""
-    bar.set_postfix_str(f"{best}{pruned} pruned, {failed} failed", refresh=False)
-    bar.update(len(trials) - _unfinished(trials) - bar.n)
 
 
 def _check_hope(trials: list[FrozenTrial]) -> None:

@@ -86,7 +86,10 @@ def parse(argv: list[str]) -> tuple[argparse.Namespace, list[str]]:
     )
     parser.add_argument("--seeds", help="how many paired seeds, or which (42,123); the mean is the objective")
     parser.add_argument("--seed", "--seed_everything", type=int, help="one seed, in the place of --seeds")
-    parser.add_argument("--pruner", default="saturation", choices=pruning.PRUNERS, help="see docs/pruning.md")
+    parser.add_argument(
+        "--pruner", default="saturation", choices=pruning.PRUNERS, metavar="NAME",
+        help=f"{', '.join(pruning.PRUNERS)}; see docs/pruning.md",
+    )  # fmt: skip
     parser.add_argument("--devices", help="CUDA devices; by default all, or the processor where there are none")
     parser.add_argument("--devices_per_trial", "--devices-per-trial", type=int, default=1, help="more than one: DDP")
     parser.add_argument("--runs_per_device", help="at a time; auto: as many as memory and cores take")

@@ -1,4 +1,7 @@
-"""What a study has found: ``python -m sweeps.show STUDY`` prints its best trials and draws four pictures."""
+"""What a study has found: ``python -m sweeps.show STUDY`` prints its best trials and draws four pictures.
+
+Without a name it lists the studies that there are.
+"""
 
 import json
 import os
@@ -28,7 +31,7 @@ def main(argv: list[str]) -> None:
         argv: name of the study and where it is.
     """
     parser = Arguments("python -m sweeps.show", about=__doc__)
-    parser.add_argument("study", help="its name, or its folder")
+    parser.add_argument("study", nargs="?", help="its name, or its folder; without it the studies are listed")
     parser.add_argument("--storage", help="URL, where it is not study.db in the folder")
     parser.add_argument("--folder", default="runs/sweeps", help="of studies")
     parser.add_argument("--best", type=int, default=5, help="how many trials to list")
@@ -37,11 +40,37 @@ def main(argv: list[str]) -> None:
     warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     with answered(args.storage):
+        if args.study is None:
+            print(listing(args.storage, folder=args.folder))
+            return
         study = load(args.study, storage=args.storage, folder=args.folder)
         print(summary(study, best=args.best))
         if not args.no_pictures:
             for path in pictures(study, Path(Sweep.of(study).folder)):
                 print(f"picture  {os.path.relpath(path)}")
+
+
+def listing(storage: str | None, *, folder: str) -> str:
+    """A line a study: its trials and the best of its first objective."""
+    if storage is not None:
+        found = [Store(storage).study(name) for name in optuna.get_all_study_names(Store(storage).storage)]
+    else:
+        found = [load(name, folder=folder) for name in _names(folder)]
+    if not found:
+        return f"no studies in {storage or folder}; make one with: python -m sweeps.search --loss NAME"
+    column = max(len(study.study_name) for study in found)
+    return "\n".join(f"{study.study_name:<{column}}  {_briefly(study)}" for study in found)
+
+
+def _briefly(study: optuna.Study) -> str:
+    trials = study.get_trials(deepcopy=False)
+    done = [t for t in trials if t.state == TrialState.COMPLETE]
+    best = f", best {Sweep.of(study).objectives[0]} {max(t.values[0] for t in done):.4f}" if done else ""
+    return f"{len(trials)} trials, {len(done)} complete{best}"
+
+
+def _names(folder: str) -> list[str]:
+    return sorted(file.parent.name for file in Path(folder).glob("*/study.db"))
 
 
 def load(name: str, *, storage: str | None = None, folder: str = "runs/sweeps") -> optuna.Study:
@@ -52,8 +81,7 @@ def load(name: str, *, storage: str | None = None, folder: str = "runs/sweeps") 
     """
     path = Path(name) if os.path.lexists(Path(name) / "study.db") else Path(folder) / name
     if storage is None and not os.path.lexists(path / "study.db"):
-        known = sorted(file.parent.name for file in Path(folder).glob("*/study.db"))
-        there = ", ".join(known) or "none"
+        there = ", ".join(_names(folder)) or "none"
         raise FileNotFoundError(f"no study {name} in {folder} (there: {there}): no {path}/study.db; or name --storage")
     try:
         return Store(storage or f"sqlite:///{(path / 'study.db').absolute()}").study(path.name)

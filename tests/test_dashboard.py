@@ -135,12 +135,19 @@ def test_summary_tables_and_files_agree(trial):
     assert all((row[3] == row[4]) == row[5] for row in rows)
 
 
-def test_printing_needs_no_network_and_no_key(capsys, monkeypatch):
+def test_listing_needs_no_network_and_no_key_and_json_is_written_on_request(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(socket.socket, "connect", lambda *_: pytest.fail("a connection"))
     main(["--only", "sweep", "--parameters", "loss_weight"])
+    text = capsys.readouterr().out
+    assert text.startswith("Sweep\n  Parameters\n    ParallelCoordinatesPlot: Parallel coordinates\n")
+    assert "ScatterPlot: loss_weight" in text
+    assert "Saturation" not in text
+    main(["--only", "sweep", "--json", "-"])
     shown = json.loads(capsys.readouterr().out)
     assert shown.keys() == {"sweep"}
     assert "Parallel Coordinates Plot" in json.dumps(shown)
+    main(["--json", str(tmp_path / "views.json")])
+    assert json.loads((tmp_path / "views.json").read_text()).keys() == set(NAMES)
 
 
 def test_saving_sends_the_views_that_are_printed():

@@ -224,7 +224,7 @@ def test_nothing_found_is_still_a_page(tmp_path):
 
 
 def test_an_unknown_command_lists_those_that_there_are():
-    with pytest.raises(SystemExit, match=r"there are: interventions, .*report, claims"):
+    with pytest.raises(SystemExit, match=r"There is: interventions, .*report, claims"):
         main(["reports"])
 
 

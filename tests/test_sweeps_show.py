@@ -87,6 +87,17 @@ def test_a_study_that_is_not_there_lists_those_that_are(folder):
         show.load("yours", folder=str(folder.parent))
 
 
+def test_without_a_name_the_studies_are_listed(folder, tmp_path, capsys):
+    show.main(["--folder", str(folder.parent)])
+    text = capsys.readouterr().out
+    assert text.startswith("mine  ")
+    assert "complete, best val/balanced_accuracy 0." in text
+    show.main(["--storage", f"sqlite:///{folder / 'study.db'}"])
+    assert capsys.readouterr().out == text
+    show.main(["--folder", str(tmp_path)])
+    assert "python -m sweeps.search --loss NAME" in capsys.readouterr().out
+
+
 def test_text_only_needs_no_matplotlib(folder, capsys, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     show.main([str(folder), "--no_pictures"])

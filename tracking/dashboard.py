@@ -1,15 +1,17 @@
 """W&B dashboards as code: ``python -m tracking.dashboard --entity NAME [--save]``.
 
-Four workspaces: saturation, interventions, sweep, run. Without ``--save`` they are printed as the JSON that the server
-would be sent; neither a key nor a network is needed for that.
+Four workspaces: saturation, interventions, sweep, run. Without ``--save`` their panels are listed, and ``--json FILE``
+writes what the server would be sent; neither a key nor a network is needed for that.
 """
 
 import json
 import os
 import sys
+from pathlib import Path
 
 from console.arguments import Arguments
 from console.errors import one_line_errors
+from records.files import atomic
 from tracking.server import prepare_environment, why_offline
 
 NAMES = ("saturation", "interventions", "sweep", "run")
@@ -33,20 +35,23 @@ def main(argv: list[str]) -> None:
     )
     how = parser.add_mutually_exclusive_group()
     how.add_argument("--save", action="store_true", help="make new views in the project; needs a key and a network")
-    how.add_argument("--print", action="store_true", help="print them as JSON (the default)")
+    how.add_argument("--json", type=Path, metavar="FILE", help="write what the server would be sent; - prints it")
     args = parser.parse_args(argv)
     prepare_environment()
     if args.save:
         if not args.entity:
             raise ValueError("--save needs --entity, the W&B user or team that owns the project")
         if reason := why_offline():
-            raise ValueError(f"cannot save: {reason}; without --save the workspaces are printed")
+            raise ValueError(f"cannot save: {reason}; without --save the workspaces are listed")
     views = build(args.entity or "ENTITY", args.project, parameters=args.parameters.split(","))
     chosen = {name: view for name, view in views.items() if name in (args.only or NAMES)}
     if args.save:
         save(chosen)
+    elif args.json:
+        _write(args.json, json.dumps({name: json.loads(to_json(view)) for name, view in chosen.items()}, indent=1))
     else:
-        print(json.dumps({name: json.loads(to_json(view)) for name, view in chosen.items()}, indent=1))
+        print("\n\n".join(map(summary, chosen.values())))
+        print("\n--entity NAME --save makes them on the server, --json FILE writes what it would be sent.")
 
 
 def build(entity: str, project: str, *, parameters: list[str]) -> dict:
@@ -65,6 +70,30 @@ def build(entity: str, project: str, *, parameters: list[str]) -> dict:
         "sweep": views.sweep(entity, project, parameters=parameters),
         "run": views.one_run(entity, project),
     }
+
+
+def summary(view) -> str:
+    """Sections and panels of a workspace."""
+    lines = [view.name]
+    for section in view.sections:
+        lines.append(f"  {section.name}")
+        lines += [f"    {title_of(panel)}" for panel in section.panels]
+    return "\n".join(lines)
+
+
+def title_of(panel) -> str:
+    """Title of a panel, or what it shows where it has none."""
+    title = getattr(panel, "title", None) or getattr(panel, "table_name", None)
+    return f"{type(panel).__name__}: {title}" if title else type(panel).__name__
+
+
+def _write(file: Path, content: str) -> None:
+    if str(file) == "-":
+        print(content)
+        return
+    with atomic(file) as partial:
+        partial.write_text(content + "\n", encoding="utf-8")
+    print(file)
 
 
 def to_json(view) -> str:

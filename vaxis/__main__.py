@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from importlib import import_module
 from types import ModuleType
 
+from console.arguments import no_such
 from console.errors import refuse_bytes
 from console.output import robust_output
 
@@ -40,6 +41,8 @@ def main(args: Sequence[str] | None = None) -> int:
     """Run a command; expected errors are one line on stderr and exit code 1."""
     robust_output()
     argv = (sys.argv[1:] if args is None else list(args)) or ["--help"]
+    if not argv[0].startswith("-") and argv[0] not in COMMANDS:
+        raise SystemExit(no_such(argv[0], COMMANDS, what="command of vaxis"))
     options = parser(argv).parse_args(argv)
     warnings.showwarning = lambda message, *_: print(f"warning: {message}", file=sys.stderr)
     try:
