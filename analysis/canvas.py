@@ -50,3 +50,11 @@ def empty(rows: int, columns: int, *, width: float, height: float) -> tuple["Fig
 
     figure = Figure(figsize=(width, height), layout="constrained")
     return figure, list(figure.subplots(rows, columns, squeeze=False).flat)
+
+
+def sides(ax: "Axes") -> None:
+    """Say at the top of a plot of differences which side of zero is which."""
+    ax.annotate("◀ hurts", (0, 1), xycoords=("data", "axes fraction"), xytext=(-6, -3), textcoords="offset points",
+                ha="right", va="top", fontsize=8, color="#555555")  # fmt: skip
+    ax.annotate("helps ▶", (0, 1), xycoords=("data", "axes fraction"), xytext=(6, -3), textcoords="offset points",
+                ha="left", va="top", fontsize=8, color="#555555")  # fmt: skip

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
+BEYOND = "interval goes on beyond the panel"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Point:
     """One dose.
@@ -107,7 +110,13 @@ def _panel(ax: "Axes", curve: Curve, lines: Mapping[str, InterventionResult]) ->
         ax.errorbar(x, mean, yerr=np.nan_to_num(error), fmt="o-", color=WITH, ms=5, capsize=3, label=label, zorder=3)
         reach = [*published.values(), *mean, 0.0]
         pad = 0.35 * (max(reach) - min(reach))
-        ax.set_ylim(min(reach) - pad, max(reach) + pad)  # an interval of two seeds may leave the panel
+        bottom, top = min(reach) - pad, max(reach) + pad
+        ax.set_ylim(bottom, top)
+        # An interval of two seeds may leave the panel: an arrow says so.
+        for dose, one in zip(x, d):
+            for leaves, edge, mark in ((one.low < bottom, bottom, "v"), (one.high > top, top, "^")):
+                if leaves:
+                    ax.plot(dose, edge, mark, color=WITH, ms=6, clip_on=False, zorder=4, label=BEYOND)
     ax.set_xscale("log")
     ax.set_xlim(min(published) / 1.3, max(published) * 1.3)
     ax.set_xticks(list(published), [f"{dose:g}" for dose in published])

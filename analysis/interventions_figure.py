@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from analysis.canvas import CHANCE, WITH, WITHOUT
+from analysis.canvas import CHANCE, WITH, WITHOUT, sides
 from analysis.interventions import InterventionResult
 from figures.style import STYLE
 
@@ -33,7 +33,7 @@ def forest(lines: Sequence[InterventionResult], *, title: str, headings: dict[st
     with matplotlib.rc_context(STYLE):
         groups = [(group, list(rows)) for group, rows in groupby(lines, key=lambda line: line.asked.group)]
         height = len(lines) + 1.2 * len(groups)
-        figure = Figure(figsize=(9, 0.235 * height + 1.5), layout="constrained")
+        figure = Figure(figsize=(10.6, 0.235 * height + 1.7), layout="constrained")
         ax = figure.subplots()
         y, ticks = 0.0, []
         for group, rows in groups:
@@ -50,6 +50,7 @@ def forest(lines: Sequence[InterventionResult], *, title: str, headings: dict[st
                 y -= 1
             y -= 0.2
         _frame(ax, ticks=ticks, low=y + 0.4)
+        ax.text(1.01, 0.9, "change [95 %]", transform=ax.get_yaxis_transform(), va="center", color="#555555")
         ax.set_title(title)
         handles = {label: handle for handle, label in zip(*ax.get_legend_handles_labels())}
         figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=4)
@@ -71,6 +72,9 @@ def _row(ax: "Axes", line: InterventionResult, y: float) -> None:
             if abs(end) > LIMIT:
                 ax.plot(math.copysign(LIMIT, end), y, mark, color=colour, ms=4, clip_on=False)
     ax.plot(d.mean, y, "o", color=colour, ms=5.5, label=label, zorder=4)
+    interval = f" [{d.low:+.3f}, {d.high:+.3f}]" if math.isfinite(d.low) else ""
+    said = {"fontsize": 8, "color": colour if resolved else "#333333", "va": "center"}
+    ax.text(1.01, y, f"{d.mean:+.3f}{interval}", transform=ax.get_yaxis_transform(), **said)
 
 
 def _frame(ax: "Axes", *, ticks: list[tuple[float, str]], low: float) -> None:
@@ -81,5 +85,6 @@ def _frame(ax: "Axes", *, ticks: list[tuple[float, str]], low: float) -> None:
     ax.set_yticks([y for y, _ in ticks], [label for _, label in ticks])
     ax.tick_params(axis="y", length=0)
     ax.grid(visible=False, axis="y")
-    ax.set(xlim=(-LIMIT, LIMIT / 2), ylim=(low, 0.8))
+    ax.set(xlim=(-LIMIT, LIMIT / 2), ylim=(low, 1.6))
+    sides(ax)
     ax.set_xlabel(f"change in test balanced accuracy (to scale up to ±{LINEAR:g}, logarithmic beyond)")

@@ -9,7 +9,7 @@ from analysis.canvas import CHANCE as CHANCE
 from analysis.canvas import GRID as GRID
 from analysis.canvas import WITH as WITH
 from analysis.canvas import WITHOUT as WITHOUT
-from analysis.canvas import empty, styled
+from analysis.canvas import empty, sides, styled
 from analysis.canvas import png as png
 from analysis.verdict_record import Verdict
 from measures.names import ACCURACY, with_null
@@ -83,14 +83,6 @@ def _forest(ax: "Axes", verdict: Verdict) -> None:
     reach = 1.15 * np.nanmax(np.abs([*d.deltas, low, high, d.resolvable, 1e-3]))
     ax.set_xlim(-reach, reach)
     sides(ax)
-
-
-def sides(ax: "Axes") -> None:
-    """Say at the top of a plot of differences which side of zero is which."""
-    ax.annotate("◀ hurts", (0, 1), xycoords=("data", "axes fraction"), xytext=(-6, -3), textcoords="offset points",
-                ha="right", va="top", fontsize=8, color="#555555")  # fmt: skip
-    ax.annotate("helps ▶", (0, 1), xycoords=("data", "axes fraction"), xytext=(6, -3), textcoords="offset points",
-                ha="left", va="top", fontsize=8, color="#555555")  # fmt: skip
 
 
 @styled

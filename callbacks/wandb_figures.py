@@ -10,6 +10,7 @@ from callbacks.trials import TrialCallback, Trials, axis_of
 from callbacks.view import decoder_of
 from eeg.batch import DataSpec
 from measures.alignment import leading_direction, score_cosine
+from measures.scores import confusion_matrix
 from records.trial_channel import trial_number
 
 if TYPE_CHECKING:
@@ -53,18 +54,22 @@ class WandbFigures(TrialCallback):
 
 
 def confusion_figure(trials: Trials, spec: DataSpec) -> "Figure":
-    """Share of the trials of each class (rows) that were taken for each class (columns)."""
+    """How many trials of each class (rows) were taken for each (columns); the colour is their share of the row."""
     from matplotlib.figure import Figure  # not pyplot: nothing to close, no display needed
 
-    counts = np.zeros((len(spec.classes), len(spec.classes)))
-    np.add.at(counts, (trials.y, trials.logits.argmax(axis=1)), 1)
-    figure = Figure(figsize=(5, 4.5), layout="constrained")
+    k = len(spec.classes)
+    counts = confusion_matrix(trials.y, trials.logits.argmax(axis=1), n_classes=k)
+    shares = 100 * counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    figure = Figure(figsize=(0.52 * k + 2.2, 0.45 * k + 1.6), layout="constrained")
     ax = figure.subplots()
-    image = ax.imshow(counts / np.maximum(counts.sum(axis=1, keepdims=True), 1), vmin=0, vmax=1, cmap="Blues")
-    ax.set_xticks(range(len(spec.classes)), spec.classes, rotation=90)
-    ax.set_yticks(range(len(spec.classes)), spec.classes)
-    ax.set(xlabel="decoded", ylabel="shown", title=_title("Share of trials", spec))
-    figure.colorbar(image, shrink=0.8)
+    image = ax.imshow(shares, vmin=0, vmax=100, cmap="Blues", aspect="auto")
+    for (row, column), count in np.ndenumerate(counts):
+        colour = "white" if shares[row, column] > 55 else "#333333"
+        ax.text(column, row, f"{count:.0f}", ha="center", va="center", color=colour, fontsize=8)
+    ax.set_xticks(range(k), spec.classes, rotation=40, ha="right")
+    ax.set_yticks(range(k), spec.classes)
+    ax.set(xlabel="decoded", ylabel="shown", title=_title(f"{counts.sum():.0f} trials", spec))
+    figure.colorbar(image, shrink=0.8).set_label("% of the trials of the class shown")
     return figure
 
 

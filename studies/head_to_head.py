@@ -13,6 +13,7 @@ from studies.plan import Plan
 from studies.preflight import preflight
 from studies.study import Study
 from studies.warm import get_ready
+from tracking.offline import sync_line
 
 
 def main(argv: list[str]) -> None:
@@ -55,6 +56,9 @@ def main(argv: list[str]) -> None:
         print("", *files, sep="\n")
     if len(studies) > 1:
         _table(studies, seeds, command=command)
+    jobs = [job for study in studies for job in (*study.pair.jobs(seeds), *study.beside(seeds))]
+    if line := sync_line({job.run_dir for job in jobs}):
+        print(line)
 
 
 def _table(studies: list[Study], seeds: tuple[int, ...], *, command: str) -> None:

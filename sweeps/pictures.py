@@ -27,7 +27,9 @@ def pictures(study: optuna.Study, folder: Path) -> list[Path]:
     if len(complete) < 2:
         return []
     chance, simulated = origin(sweep, complete[0])
-    title = f"{study.study_name}{simulated}"
+    trials = study.get_trials(deepcopy=False)
+    pruned = sum(trial.state == TrialState.PRUNED for trial in trials)
+    title = f"{study.study_name}{simulated}: {len(trials)} trials, {len(complete)} complete, {pruned} pruned"
     if len(sweep.objectives) > 1:
         front = draw.plot_pareto_front(study, target_names=sweep.objectives)
         return [_save(front, folder / "front.png", title=title)]
@@ -38,25 +40,22 @@ def pictures(study: optuna.Study, folder: Path) -> list[Path]:
     with warnings.catch_warnings(action="ignore"):
         axes = draw.plot_param_importances(study, target_name=name)
         made.append(
-            _save(axes, folder / "importance.png", title=f"{title}: what sets the best tenth apart (PED-ANOVA)")
+            _save(axes, folder / "importance.png", title=f"{title}\nwhat sets the best tenth apart (PED-ANOVA)")
         )
     return made + [path for loss in sweep.space if (path := _parallel(study, sweep, loss, folder, title))]
 
 
 def _parallel(study: optuna.Study, sweep: Sweep, loss: str, folder: Path, title: str) -> Path | None:
     """Values that went together, of a loss with several parameters and trials."""
-    from optuna.visualization import matplotlib as draw
+    from sweeps.parallel import parallel
 
     part = _only(study, loss)
     names = sorted({name for trial in part.trials for name in trial.params})
     if len(part.trials) < 2 or len(names) < 2:
         return None
-    with warnings.catch_warnings(action="ignore"):
-        axes = draw.plot_parallel_coordinate(part, params=names, target_name=sweep.objectives[0])
-    for each in axes.figure.axes:
-        each.grid(visible=False)  # as white as the lines of the worst trials would be
-    axes.collections[0].set_cmap("viridis")
-    return _save(axes, folder / f"parallel-{loss}.png", title=f"{title}: {loss}", width=3.0 * (len(names) + 1))
+    axes = parallel(part, names, objective=sweep.objectives[0])
+    said = f"{title}\n{loss}: its {len(part.trials)} complete trials"
+    return _save(axes, folder / f"parallel-{loss}.png", title=said, width=None)
 
 
 def _curves(study: optuna.Study, sweep: Sweep, chance: float | None):
@@ -82,7 +81,8 @@ def _curves(study: optuna.Study, sweep: Sweep, chance: float | None):
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set(xlabel="epochs; trials that end early were stopped", ylabel=sweep.objectives[0])
     handles = [pyplot.Line2D([], [], color=shade, label=loss) for loss, shade in colour.items()]
-    axes.legend(handles=handles)
+    # Outside: curves fill the axes from corner to corner.
+    axes.legend(handles=handles, loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False)
     return axes
 
 
@@ -103,13 +103,14 @@ def _only(study: optuna.Study, loss: str) -> optuna.Study:
     return part
 
 
-def _save(axes, path: Path, *, title: str, width: float = 11.0) -> Path:
+def _save(axes, path: Path, *, title: str, width: float | None = 9.0) -> Path:
     from matplotlib import pyplot
 
     axes = axes if not hasattr(axes, "__len__") else axes[0]
     axes.set_title("", loc="left")  # some of Optuna's stand there
-    axes.set_title(title)
-    axes.figure.set_size_inches(width, 5.5)
+    axes.set_title(title, loc="center", fontsize=11)
+    if width is not None:
+        axes.figure.set_size_inches(width, 5.0)
     with atomic(path) as partial:
         axes.figure.savefig(partial, format="png", dpi=110, bbox_inches="tight")
     pyplot.close(axes.figure)

@@ -30,6 +30,7 @@ from sweeps.beside import closing, train_none
 from sweeps.pool import Pool
 from sweeps.storage import Store, answered
 from sweeps.sweep import OBJECTIVES, Sweep
+from tracking.offline import sync_line
 
 MADE = "wanted"  # an attribute that a study is given last: without it, it was killed while it was made
 
@@ -214,6 +215,9 @@ def _summary(study: optuna.Study, args: argparse.Namespace) -> None:
     print(f"again    {sweep.shell(best.params, seed=sweep.seeds[0])}")
     print(f"pictures {shown(study.study_name, storage=args.storage, folder=args.folder)}")
     print(*closing(sweep, best=best.values, params=best.params), sep="\n")
+    found = Path(sweep.folder)
+    if line := sync_line([*found.glob("*"), *found.glob("*/*")]):
+        print(line)
 
 
 def shown(name: str, *, storage: str | None, folder: str | None) -> str:
