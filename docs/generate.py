@@ -21,7 +21,11 @@ SECTIONS = ("Formula", "Source", "Published", "Ours", "Example", "Args")
 
 def on_files(files: Files, *, config: Any) -> Files:
     """Add the pages that are made here."""
-    pages = {"index.md": front_page(), "losses.md": losses(), "commands.md": commands()}
+    from docs.licences import licences
+
+    pages = {
+        "index.md": front_page(), "losses.md": losses(), "commands.md": commands(), "licences.md": licences(),
+    }  # fmt: skip
     for path in sorted((ROOT / "docs" / "notebooks").glob("*.ipynb")):
         pages[f"notebooks/{path.stem}.md"] = notebook(path)
     for name, content in pages.items():
