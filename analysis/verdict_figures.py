@@ -127,7 +127,7 @@ def overview(verdict: Verdict, baseline: Sequence[Run], treated: Sequence[Run]) 
     left.legend(loc="lower center", bbox_to_anchor=(0.5, -0.36), ncols=3, fontsize=7)
     if _shares(right, baseline, treated, kind="feature"):
         right.set_title("Gradient within the span of the class means")
-        right.legend(fontsize=7)
+        right.legend(loc="lower center", bbox_to_anchor=(0.5, -0.36), ncols=4, fontsize=7)
     else:
         right.set_visible(False)
     return figure
