@@ -9,6 +9,7 @@ import os
 import re
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -62,24 +63,24 @@ def losses() -> str:
 
 
 def commands() -> str:
-    """Every command with the text of its ``--help``."""
+    """Every command with the text of its ``--help``, as many at a time as there are cores."""
     from docs.every_command import every_command
 
     every = every_command()
-    parts = ["# Commands\n\nWhat each prints with `--help`.\n"]
-    running = {
-        words: subprocess.Popen(
-            [sys.executable, *words.split(), "--help"], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-            text=True, env=os.environ | {"COLUMNS": "80"},
-        )
-        for words in every
-    }  # fmt: skip
-    for words, process in running.items():
-        text, _ = process.communicate(timeout=120)
-        if process.returncode:
-            raise RuntimeError(f"python {words} --help ended with {process.returncode}:\n{text}")
-        parts.append(f"## python {words}\n\n```text\n{text.rstrip()}\n```\n")
-    return "\n".join(parts)
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        texts = list(pool.map(_help, every))
+    parts = [f"## python {words}\n\n```text\n{text.rstrip()}\n```\n" for words, text in zip(every, texts)]
+    return "\n".join(["# Commands\n\nWhat each prints with `--help`.\n", *parts])
+
+
+def _help(words: str) -> str:
+    done = subprocess.run(
+        [sys.executable, *words.split(), "--help"], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        text=True, env=os.environ | {"COLUMNS": "80"}, timeout=600,
+    )  # fmt: skip
+    if done.returncode:
+        raise RuntimeError(f"python {words} --help ended with {done.returncode}:\n{done.stdout}")
+    return done.stdout
 
 
 def _plugin_doc(path: Path) -> str | None:
