@@ -81,7 +81,10 @@ def fill_all(recipe: "Recipe", building: Path, *, workers: int) -> None:
         if not Finished.exists(building / "done" / name, x[trials.rows(i)])
     ]
     count, peak = len(trials.subjects), 0
-    with tqdm(total=count, initial=count - len(jobs), desc=f"preprocessing {recipe.dataset}", unit="subject") as bar:
+    what = f"preprocessing {recipe.dataset}"
+    if jobs and not sys.stderr.isatty():  # a log would hold every state of a bar
+        print(f"{what}: {len(jobs)} of {count} people", file=sys.stderr, flush=True)
+    with tqdm(total=count, initial=count - len(jobs), desc=what, unit="subject", disable=None) as bar:
         for held in _done(jobs, workers):
             peak = max(peak, held)
             bar.update()

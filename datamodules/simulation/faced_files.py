@@ -88,7 +88,7 @@ def write_faced(
     cohort = faced_cohort(planted, snr=snr, seed=seed, people_seed=people_seed, world=world)
     write_truth(root, axis=planted, cohort=cohort, subjects={name: n for n, name in enumerate(SUBJECTS)})
     _write_recording_info(root / "Recording_info.csv", seed=seed)
-    for number in tqdm(numbers, desc=f"simulate FACED in {root}", unit="subject", delay=1):
+    for number in tqdm(numbers, desc=f"simulate FACED in {root}", unit="subject", delay=1, disable=None):
         scale = OUTLIER_FACTOR if outlier and number == OUTLIER else 1.0
         _write_subject(root, cohort=cohort, number=number, raw=number in with_raw, scale=scale)
     return root

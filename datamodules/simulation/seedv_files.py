@@ -96,7 +96,8 @@ def write_seedv(
     table = clip_times(seconds_per_trial)
     write_truth(root, axis=planted, cohort=cohort, subjects={name: int(name) for name in SUBJECTS})
     _write_texts(root, table)
-    for number in tqdm(range(1, n_subjects + 1), desc=f"simulate SEED-V in {root}", unit="subject", delay=1):
+    people = tqdm(range(1, n_subjects + 1), desc=f"simulate SEED-V in {root}", unit="subject", delay=1, disable=None)
+    for number in people:
         _write_features(root / "EEG_DE_features" / f"{number}_123.npz", cohort=cohort, number=number, table=table)
         for session in range(SESSIONS) if number <= raw_subjects else ():
             date = DATES[session].split()[number - 1]
