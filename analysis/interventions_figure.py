@@ -73,8 +73,9 @@ def _row(ax: "Axes", line: InterventionResult, y: float) -> None:
                 ax.plot(math.copysign(LIMIT, end), y, mark, color=colour, ms=4, clip_on=False)
     ax.plot(d.mean, y, "o", color=colour, ms=5.5, label=label, zorder=4)
     interval = f" [{d.low:+.3f}, {d.high:+.3f}]" if math.isfinite(d.low) else ""
-    said = {"fontsize": 8, "color": colour if resolved else "#333333", "va": "center"}
-    ax.text(1.01, y, f"{d.mean:+.3f}{interval}", transform=ax.get_yaxis_transform(), **said)
+    shade = colour if resolved else "#333333"
+    place = ax.get_yaxis_transform()
+    ax.text(1.01, y, f"{d.mean:+.3f}{interval}", transform=place, fontsize=8, color=shade, va="center")
 
 
 def _frame(ax: "Axes", *, ticks: list[tuple[float, str]], low: float) -> None:

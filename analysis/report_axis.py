@@ -25,9 +25,9 @@ def scalp(topographies: Sequence[Topography]) -> list[Section]:
 
 
 def _maps(topography: Topography) -> Picture:
-    r, told = topography.r, None if topography.p is None else np.nan_to_num(topography.p, nan=1.0) <= LEVEL
-    rings = ""
-    if told is not None:
+    r, told, rings = topography.r, None, ""
+    if topography.p is not None:
+        told = np.nan_to_num(topography.p, nan=1.0) <= LEVEL
         cells = np.isfinite(topography.p).sum()
         count = f"Rings: the {told.sum()} of {cells} cells" if told.any() else f"None of {cells} cells is"
         rings = (

@@ -69,7 +69,7 @@ _typehints.discard_init_args_on_class_path_change = _start_from_own_defaults  # 
 
 
 class Parser(LightningArgumentParser):
-    """Short errors for what every user meets, a wrong name and a wrong argument, and a help that fits the terminal."""
+    """Short errors for a wrong name and a wrong argument, and a help that fits the terminal."""
 
     def format_help(self) -> str:
         return fit_help(super().format_help())
@@ -279,9 +279,10 @@ def command_line(kind: type[DecoderCLI], *, run: bool, **options: Any) -> Decode
     """
     for name in ("lightning.pytorch", "lightning.fabric"):
         logging.getLogger(name).setLevel(logging.WARNING)
-    warnings.filterwarnings("ignore", message=".*isinstance.treespec, LeafSpec.*")
-    warnings.filterwarnings("ignore", message=".*does not have many workers.*")
-    warnings.filterwarnings("ignore", message=".*in eval mode at the start of training.*")  # frozen parts
+    usual = (
+        "isinstance.treespec, LeafSpec|does not have many workers|in eval mode at the start of training"  # frozen parts
+    )
+    warnings.filterwarnings("ignore", message=f".*({usual}).*")
     # A run that goes on finds its own checkpoints; it has said so, and a verdict would count it as a warning.
     warnings.filterwarnings("ignore", message="Checkpoint directory .* exists and is not empty")
     # The confusion matrix is summed over ranks, so what comes of it is equal on all of them already.

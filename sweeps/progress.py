@@ -18,8 +18,8 @@ class Progress:
     def __init__(self, trials: Sequence[FrozenTrial]) -> None:
         self.terminal = sys.stderr.isatty()  # a log of a cluster would hold every state of the bar
         self.told = {trial.number for trial in trials if trial.state.is_finished()}
-        options = {"unit": "trial", "desc": "search", "mininterval": 1.0, "disable": not self.terminal}
-        self.bar = tqdm(total=len(trials), **options)
+        off = not self.terminal
+        self.bar = tqdm(total=len(trials), unit="trial", desc="search", mininterval=1.0, disable=off)
 
     def show(self, trials: Sequence[FrozenTrial]) -> None:
         """Tell what has ended since."""

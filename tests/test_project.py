@@ -50,7 +50,12 @@ def imported(path: Path) -> set[str]:
     nodes = list(ast.walk(ast.parse(path.read_text())))
     names = [alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names]
     names += [node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.level == 0]
-    return {name.split(".")[0] for name in names} - set(sys.stdlib_module_names) - set(PACKAGES) - {"tests", "train"}
+    return (
+        {name.split(".")[0] for name in names}
+        - set(sys.stdlib_module_names)
+        - set(PACKAGES)
+        - {"tests", "train", "docs"}
+    )
 
 
 def test_conda_takes_the_same_pins():
