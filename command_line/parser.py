@@ -71,14 +71,13 @@ _typehints.discard_init_args_on_class_path_change = _start_from_own_defaults  # 
 class Parser(LightningArgumentParser):
     """Short errors for a wrong name and a wrong argument, and a help that fits the terminal."""
 
-    def format_help(self) -> str:
-        return fit_help(super().format_help())
+    def format_help(self, formatter: Any = None) -> str:
+        return fit_help(super().format_help(formatter))
 
     def error(self, message, ex=None):
         if not self.exit_on_error:
             return super().error(message, ex)
-        sys.stderr.write(f"error: {explain(message)}\n")
-        self.exit(2)
+        self.exit(2, f"error: {explain(message)}\n")
 
 
 class DecoderCLI(LightningCLI):
@@ -279,10 +278,8 @@ def command_line(kind: type[DecoderCLI], *, run: bool, **options: Any) -> Decode
     """
     for name in ("lightning.pytorch", "lightning.fabric"):
         logging.getLogger(name).setLevel(logging.WARNING)
-    usual = (
-        "isinstance.treespec, LeafSpec|does not have many workers|in eval mode at the start of training"  # frozen parts
-    )
-    warnings.filterwarnings("ignore", message=f".*({usual}).*")
+    frozen, usual = "in eval mode at the start of training", "isinstance.treespec, LeafSpec|does not have many workers"
+    warnings.filterwarnings("ignore", message=f".*({frozen}|{usual}).*")
     # A run that goes on finds its own checkpoints; it has said so, and a verdict would count it as a warning.
     warnings.filterwarnings("ignore", message="Checkpoint directory .* exists and is not empty")
     # The confusion matrix is summed over ranks, so what comes of it is equal on all of them already.

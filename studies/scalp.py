@@ -64,7 +64,8 @@ def of_arms(baseline: "Sequence[Run]", treated: "Sequence[Run]") -> "list[Topogr
             if not opened.decoder.network.keeps_electrodes:
                 return []
             maps.append(_electrodes(opened))
-            channels, stimuli = opened.decoder.spec.channels, len(opened.decoder.spec.class_of)
+            spec = opened.contents.spec
+            channels, stimuli = spec.channels, len(spec.class_of)
         found.append(np.mean(maps, axis=0))
     return [
         Topography(

@@ -14,6 +14,7 @@ from command_line.catalogue import class_path, plugins
 from command_line.help import short_help
 from command_line.settings import RunSettings
 from command_line.words import normalise, option
+from studies.flags import told
 from tests.conftest import ROOT
 
 
@@ -36,7 +37,7 @@ def test_help_lists_every_plugin_and_imports_nothing_heavy():
     for kind in ("loss", "network", "data"):
         for plugin in plugins(kind):
             assert plugin.name in done.stdout
-    assert "FACED" in short_help()
+    assert "FACED" in short_help(told())
 
 
 FACED = "datamodules.faced.FACED"
