@@ -1,13 +1,20 @@
-"""Cost of one training step: Decoder with all callbacks and loggers against a hand-written loop, in one run.
+"""Cost of one training step: the command with all callbacks and its log against a hand-written loop, in one run.
 
-``python -m benchmarks.step [--epochs 6]``. Same network, loss, batches and optimiser on both sides; processor time on
-one thread. The small network is the worst case: the fixed cost of the framework is the same for a large one.
+``python -m benchmarks.step [--epochs 16] [--network global_context_de] [--loss vaxis_mse] [--where]``. Same network,
+loss, batches and optimiser on all sides; processor time on one thread. Whatever else runs on the machine only ever
+adds, so each place between two rows of the log has the fastest of its steps, and the step is the mean over the places.
+The framework's cost is what is left over the loop: the same for a large network and for a small batch.
 """
 
-import argparse
+import cProfile
 import os
+import pstats
 import tempfile
 import time
+from collections import defaultdict
+from pathlib import Path
+from statistics import fmean
+from typing import Any
 
 import lightning as L
 import torch
@@ -15,97 +22,134 @@ import torch.nn.functional as F
 
 os.environ["WANDB_MODE"] = "disabled"
 
-from callbacks.residual_alignment import ResidualAlignment
-from callbacks.residual_gradient import ResidualGradient
-from callbacks.vaxis_cosine import VAxisCosine
-from datamodules.simulated import SimulatedFACED
-from lightning_modules.decoder import Decoder
+from command_line.parser import parse
+from command_line.words import normalise
+from console.arguments import Arguments
 from losses.base import LossSpec, Output
-from losses.rsa import RSA
-from networks.axial_de import AxialDE
 from tracking.loggers import ResumableCSVLogger
 from vaxis.axis import Axis
 from vaxis.targets import Targets
 
+PLACES = 25  # steps between two rows of the log, and between two probes of gradients
+
 
 class StepClock(L.Callback):
-    """Processor time of the training steps alone, without validation."""
+    """Processor time from one training step to the next, without validation, in milliseconds.
 
-    def __init__(self) -> None:
-        self.total, self.steps = 0.0, 0
+    Args:
+        profile: runs during the steps of all epochs but the first, and at no other time.
+    """
 
-    def on_train_epoch_start(self, trainer, pl_module) -> None:
-        self.started = time.process_time()
+    def __init__(self, profile: cProfile.Profile | None = None) -> None:
+        self.steps: list[list[float]] = [[] for _ in range(PLACES)]
+        self.last: float | None = None
+        self.count, self.profile = 0, profile
 
-    def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx) -> None:
-        if batch_idx + 1 == trainer.num_training_batches and trainer.current_epoch > 0:
-            self.total += time.process_time() - self.started
-            self.steps += trainer.num_training_batches
+    def on_train_epoch_start(self, trainer: L.Trainer | None = None, *modules: object) -> None:
+        self.last = None
+        if self.profile and trainer and trainer.current_epoch:
+            self.profile.enable()
 
+    def on_train_batch_end(self, trainer: L.Trainer, pl_module: L.LightningModule, *batch: Any) -> None:
+        self.tick()
+        if self.profile and batch[-1] + 1 == trainer.num_training_batches:
+            self.profile.disable()
 
-def framework(data: SimulatedFACED, *, epochs: int, folder: str, measured: bool, depth: int) -> float:
-    """Milliseconds a step of the Trainer; ``measured`` adds the callbacks and the CSV log."""
-    torch.manual_seed(0)
-    clock = StepClock()
-    callbacks = [ResidualGradient(), ResidualAlignment(), VAxisCosine()] if measured else []
-    trainer = L.Trainer(
-        max_epochs=epochs,
-        callbacks=[*callbacks, clock],
-        logger=ResumableCSVLogger(folder) if measured else False,
-        log_every_n_steps=25 if measured else 10**9,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        enable_checkpointing=False,
-        num_sanity_val_steps=0,
-        limit_val_batches=None if measured else 0,
-        use_distributed_sampler=False,
-        accelerator="cpu",
-    )
-    trainer.fit(Decoder(network=AxialDE(depth=depth), loss=RSA()), datamodule=data)
-    return 1e3 * clock.total / clock.steps
+    def tick(self) -> None:
+        """A step has ended."""
+        now = time.process_time()
+        if self.last is not None:
+            self.steps[self.count % PLACES].append(1e3 * (now - self.last))
+        self.last, self.count = now, self.count + 1
+
+    @property
+    def milliseconds(self) -> float:
+        """A step: the fastest at each place, averaged over the places."""
+        return fmean(min(steps) for steps in self.steps if steps)
 
 
-def by_hand(data: SimulatedFACED, *, epochs: int, depth: int) -> float:
-    """Milliseconds a step of a loop in plain PyTorch."""
-    torch.manual_seed(0)
-    network, loss = AxialDE(depth=depth), RSA()
+def command(words: list[str], *, measured: bool, profile: cProfile.Profile | None = None) -> float:
+    """Milliseconds a step of ``train.py fit``; unless ``measured`` without callbacks, log and scores."""
+    cli, clock = parse(normalise(["fit", *words])[1:]), StepClock(profile)
+    trainer: Any = cli.trainer  # its callbacks are set from outside its class
+    if measured:
+        trainer.loggers = [ResumableCSVLogger(tempfile.mkdtemp(dir=Path(trainer.default_root_dir).parent))]
+    else:
+        trainer.callbacks, trainer.limit_val_batches = [], 0
+    trainer.callbacks.append(clock)
+    trainer.fit(cli.model, datamodule=cli.datamodule)
+    return clock.milliseconds
+
+
+def by_hand(words: list[str], *, epochs: int) -> float:
+    """Milliseconds a step of a loop in plain PyTorch over the same parts."""
+    cli = parse(normalise(["fit", *words])[1:])
+    data, network, loss = cli.datamodule, cli.model.network, cli.model.loss
+    data.prepare_data()
+    data.setup("fit")
     network.build(data.spec)
     head = torch.nn.Linear(network.dim, len(data.spec.classes))
     targets = Targets.from_axis(Axis.load(data.axis_path))
     loss.build(LossSpec(targets=targets, dim=network.dim, data=data.spec, grid=network.grid(data.spec)))
-    optimizer = torch.optim.AdamW([*network.parameters(), *head.parameters()], lr=1e-3)
-    loader, total, steps = data.train_dataloader(), 0.0, 0
-    for epoch in range(epochs):
-        started = time.process_time()
+    optimizer = torch.optim.AdamW([*network.parameters(), *head.parameters(), *loss.parameters()], lr=1e-3)
+    loader, clock = data.train_dataloader(), StepClock()
+    for _ in range(epochs):
+        clock.on_train_epoch_start()
         for batch in loader:
             tokens = network(batch.x)
-            h = tokens.mean(dim=(1, 2))
-            value = F.cross_entropy(head(h), batch.y, label_smoothing=0.1) + loss(Output(h=h), batch)
+            output = Output(logits=head(tokens.mean(dim=(1, 2))), h=tokens.mean(dim=(1, 2)), tokens=tokens)
+            value = F.cross_entropy(output.logits, batch.y, label_smoothing=0.1) + loss.weight * loss(output, batch)
             optimizer.zero_grad()
             value.backward()
             optimizer.step()
-        if epoch > 0:
-            total, steps = total + time.process_time() - started, steps + len(loader)
-    return 1e3 * total / steps
+            clock.tick()
+    return clock.milliseconds
+
+
+def where(profile: cProfile.Profile) -> dict[str, float]:
+    """Share of the profiled time spent in the files of each part, PyTorch's kernels under ``kernels``."""
+    shares: dict[str, float] = defaultdict(float)
+    for (file, _, _), (_, _, own, _, _) in pstats.Stats(profile).stats.items():  # type: ignore[attr-defined]
+        parts = file.replace("\\", "/").split("/")
+        if "site-packages" in parts:
+            inside = parts[parts.index("site-packages") + 1 :]
+            name = ".".join(inside[:3] if inside[0] == "lightning" else inside[:2]).removesuffix(".py")
+        else:
+            name = "kernels and builtins" if file == "~" else parts[-2] if len(parts) > 1 else file
+        shares[name] += own
+    total = sum(shares.values())
+    return {name: share / total for name, share in sorted(shares.items(), key=lambda pair: -pair[1])}
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--epochs", type=int, default=6, help="the first is a warm-up")
-    epochs = parser.parse_args().epochs
+    parser = Arguments("python -m benchmarks.step", about=__doc__)
+    parser.add_argument("--epochs", type=int, default=16, help="the first is a warm-up")
+    parser.add_argument("--network", default="global_context_de", help="encoder of band features")
+    parser.add_argument("--loss", default="vaxis_mse", help="a strategy of one phase")
+    parser.add_argument("--where", action="store_true", help="also which part of the code the time goes to")
+    parser.add_argument("--batch_size", type=int, default=128, help="small ones leave the framework's own cost")
+    options = parser.parse_args()
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as folder:
-        data = SimulatedFACED(n_subjects=24, root=f"{folder}/cohort", cache=f"{folder}/stores")
-        data.prepare_data()
-        data.setup("fit")
-        for depth, label in ((1, "AxialDE depth 1"), (0, "AxialDE depth 0 (as small as a network gets)")):
-            loop = by_hand(data, epochs=epochs, depth=depth)
-            rows = {"hand-written loop": loop}
-            rows["Trainer and Decoder"] = framework(data, epochs=epochs, folder=folder, measured=False, depth=depth)
-            rows["with callbacks and log"] = framework(data, epochs=epochs, folder=folder, measured=True, depth=depth)
-            print(f"{label}, batch {data.batch_size}, rsa, processor time a step on one thread")
-            for name, value in rows.items():
-                print(f"  {name:<26} {value:7.2f} ms   {value / loop:5.2f} x")
+        words = [
+            *("--network", options.network, "--loss", options.loss, f"--trainer.max_epochs={options.epochs}"),
+            f"--data.batch_size={options.batch_size}",
+            *(f"--data.root={folder}/cohort", f"--data.cache={folder}/stores", f"--run_dir={folder}/run"),
+            *("--trainer.accelerator=cpu", "--trainer.enable_progress_bar=false"),
+        ]
+        loop = by_hand(words, epochs=options.epochs)
+        rows = {"hand-written loop": loop}
+        rows["Trainer and Decoder"] = command(words, measured=False)
+        rows["the command: callbacks, log"] = command(words, measured=True)
+        print(f"{options.network}, {options.loss}: batch {options.batch_size}: processor time a step on one thread")
+        for name, value in rows.items():
+            print(f"  {name:<28} {value:7.2f} ms   {value / loop:5.2f} x   {value - loop:+6.2f} ms")
+        if options.where:
+            profile = cProfile.Profile()
+            command(words, measured=True, profile=profile)
+            print("where the command's step goes (a profiler makes calls dearer than kernels)")
+            for name, share in list(where(profile).items())[:14]:
+                print(f"  {name:<40} {share:6.1%}")
 
 
 if __name__ == "__main__":

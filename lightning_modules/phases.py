@@ -1,5 +1,7 @@
 """Training in phases: what is optimised, on which data and for how long, with a fresh optimiser at each boundary."""
 
+from typing import Any
+
 import lightning as L
 import numpy as np
 import torch
@@ -9,6 +11,8 @@ from torch.nn import Parameter
 
 from lightning_modules.optimisation import Optimisation
 from losses.base import AlignmentLoss, Phase
+
+WRITTEN_OFTEN = ("_current_fx_name", "record")
 
 
 class PhasedModule(L.LightningModule):
@@ -31,6 +35,16 @@ class PhasedModule(L.LightningModule):
     classifier: nn.Module
     optimisation: Optimisation
     seed: int
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Set what changes many times a step without the search of a module through its parameters and parts.
+
+        Lightning writes the name of every hook that it calls, some forty times a step.
+        """
+        if name in WRITTEN_OFTEN:
+            vars(self)[name] = value
+        else:
+            super().__setattr__(name, value)
 
     def plan(self, phases: tuple[Phase, ...]) -> None:
         """Take the phases; called when all parameters exist.
