@@ -158,7 +158,9 @@ def rows(*, quick: bool = False, people: int = 8, rounds: int = 3) -> list[Row]:
         actions = {"ours": ours, "script": script, "limit": limit}
         times = best(actions, paths, rounds=rounds)
         if (os.cpu_count() or 1) > 1:
-            two = {f"{kind}, two": partial(side, workers=2) for kind, side in (("ours", ours), ("script", script))}
+            two: dict[str, Callable] = {
+                f"{kind}, two": partial(side, workers=2) for kind, side in (("ours", ours), ("script", script))
+            }
             times |= best(two, paths, rounds=1)
         found = {kind: (people / wall, people / used) for kind, (wall, used) in times.items()}
         memory = {kind: peak(actions[kind], paths) for kind in ("ours", "script")}
