@@ -1,5 +1,7 @@
 """The short help of ``train.py``, before any heavy import."""
 
+import re
+
 from command_line.catalogue import broken, plugins
 from console.fitting import fitted
 
@@ -63,4 +65,5 @@ def fit_help(text: str) -> str:
         usage = (
             "usage: python train.py fit [FLAG VALUE] ...\n  of a loss: --loss.help NAME; so --network.help, --data.help"
         )
+    rest = re.sub(r"\{[\w,]{40,}\}", lambda choices: choices[0].replace(",", ", "), rest)  # may be broken there
     return fitted(f"{usage}{gap}{rest}") + "\n"

@@ -35,8 +35,9 @@ def main(argv: list[str]) -> None:
     import_torchmetrics()
     runs = runs_of(commands)
     plan = plan.on_this_machine(runs[0])
-    asked = {"planted": plan.planted, "per_run": plan.per_run, "verbose": plan.verbose}
-    conditions = prepare(runs[0], folder=runs[0].run_dir, **asked)
+    conditions = prepare(
+        runs[0], planted=plan.planted, folder=runs[0].run_dir, per_run=plan.per_run, verbose=plan.verbose
+    )  # fmt: skip
     with located():
         studies = [Study.prepare(run, plan=plan, conditions=conditions) for run in runs]
     arms = [arm for study in studies for arm in study.to_try(plan.seeds)]

@@ -56,7 +56,9 @@ def of_arms(baseline: "Sequence[Run]", treated: "Sequence[Run]") -> "list[Topogr
     from command_line.reopen import open_run
     from measures.topography import Topography
 
-    found, channels, stimuli = [], (), 0
+    found: list[np.ndarray] = []
+    channels: tuple[str, ...] = ()
+    stimuli = 0
     for runs in (baseline, treated):
         maps = []
         for run in runs:
