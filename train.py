@@ -27,7 +27,7 @@ def main(args: list[str] | None = None) -> None:
         return
     known = (*SUBCOMMANDS, "pretrain")
     if argv and not argv[0].startswith("-") and argv[0] not in known:
-        raise SystemExit(no_such(argv[0], known, what="subcommand"))
+        raise SystemExit(f"{no_such(argv[0], known, what='subcommand')}; without one it is the verdict")
     with one_line_errors(explain):
         if argv[:1] == ["fit"]:
             import_torchmetrics()

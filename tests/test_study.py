@@ -9,7 +9,7 @@ import pytest
 from command_line.settings import RunSettings
 from datamodules.seedv import SEEDV
 from records.run import Run
-from studies import answer, losses
+from studies import answer, arms, losses
 from studies.arms import Conditions, prepare
 from studies.plan import Plan
 from studies.scalp import corrected, topographies
@@ -127,6 +127,13 @@ def test_maps_of_the_signal_have_bands_in_hz_and_a_p_for_every_cell_on_the_scalp
     there = np.isfinite(found.p)
     assert there.sum() == 30 * 5, "the references beside the ears are on no map"
     assert ((found.p[there] > 0) & (found.p[there] <= 1)).all()
+
+
+def test_a_mistyped_data_folder_is_told_before_a_language_model_reads(tmp_path, monkeypatch):
+    monkeypatch.setattr(arms, "_axis_of_a_language_model", lambda *_, **__: pytest.fail("the model was asked"))
+    run = RunSettings.parse(["--data", "datamodules.faced.FACED", f"--data.root={tmp_path / 'mistyped'}", "--loss=rsa"])
+    with pytest.raises(FileNotFoundError, match="mistyped does not exist"):
+        prepare(run, planted=False, quiet=True)
 
 
 def test_a_map_is_corrected_by_the_largest_cell_of_each_null_map():
