@@ -1,25 +1,27 @@
-"""A sweep whose trials are processes against Optuna inside one process with ``ddp_spawn``, two ranks each.
+"""What a trial of a sweep costs: warm against plain processes, and both ranks of DDP against ``ddp_spawn``.
 
-``python -m benchmarks.sweeps`` trains three configurations either way, for one epoch on the same simulated cohort.
-Processor seconds are of all processes together and say more than wall time on a machine that does other
-things. The search also validates and tests its best checkpoint and writes a run directory; the other one only fits.
+``python -m benchmarks.sweeps`` first searches twelve people for one epoch, where starting is nearly everything, with
+trials that are forks of a warm process and with plain ones. Then it trains three configurations on two ranks each, as a
+search does and by Optuna inside one process with ``ddp_spawn``. Processor seconds are of all processes together and say
+more than wall time on a machine that does other things. The search also validates and tests its best checkpoint and
+writes a run directory; the other one only fits.
 """
 
 import os
 import re
-import resource
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
+from benchmarks.processor import measured
 from sweeps import show
 from tests.conftest import ROOT
 from tests.runs import SMALL, environment, train
 from tests.sweep_runs import QUICK, Search
 
 TRIALS = 3
+TINY = 8
 IN_PROCESS = """
 import sys, optuna
 from command_line.parser import parse
@@ -39,18 +41,6 @@ if __name__ == "__main__":
 """
 
 
-def children_seconds() -> float:
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime
-
-
-def measured(action) -> tuple[float, float]:
-    """Wall and processor seconds."""
-    wall, used = time.perf_counter(), children_seconds()
-    action()
-    return time.perf_counter() - wall, children_seconds() - used
-
-
 def worker_import() -> str:
     code = (
         "import time; start = time.process_time(); import sweeps.worker, re;"
@@ -59,6 +49,18 @@ def worker_import() -> str:
     )
     said = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     return "{:.2f} processor seconds, {:.0f} MB".format(*map(float, said.split()))
+
+
+def tiny(folder: Path, cache: Path) -> None:
+    """A search of one worker over tiny trials, warm and plain, of one run each; the start of the search is counted."""
+    costs = {}
+    for name, plain in (("plain", "1"), ("warm", "0")):
+        words = ("--loss=rsa", f"--trials={TINY}", "--workers=1", *QUICK, "--data.n_subjects=12")
+        search = Search(folder / name, cache, *words, VAXIS_PLAIN_PROCESSES=plain)
+        wall, used = costs[name] = measured(search.run)
+        print(f"{name}: {wall / TINY:.1f} s a tiny trial, {used / TINY:.2f} processor seconds", flush=True)
+    ratios = [plain / warm for plain, warm in zip(costs["plain"], costs["warm"])]
+    print(f"ratio (plain / warm): wall {ratios[0]:.1f}, processor {ratios[1]:.1f}", flush=True)
 
 
 def in_process(folder: Path, cache: Path) -> None:
@@ -78,6 +80,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder, cache = Path(name), Path(name) / "cache"
         train(*SMALL, "--trainer.fast_dev_run=1", cache=cache)
+        tiny(folder, cache)
         words = ("--loss=rsa", f"--trials={TRIALS}", "--workers=1", "--devices_per_trial=2")
         search = Search(folder, cache, *words, *QUICK)
         wall, used = measured(search.run)
