@@ -136,8 +136,8 @@ def prepare(
     settings = run.with_loss()
     data, model, _ = instantiate(settings)
     own = data.spec.simulated and not hasattr(data, "simulation")  # a cohort on disk was drawn from the axis beside it
-    root = getattr(data, "root", None)
-    if root and not hasattr(data, "simulation") and not Path(root).exists():
+    files = getattr(data, "root", None)
+    if files and not hasattr(data, "simulation") and not Path(files).exists():
         data.prepare_data()  # says what is wrong with a mistyped folder before a language model reads for a minute
     given = model.axis or getattr(data, "simulation", {}).get("axis")
     if not (given or planted or own):
