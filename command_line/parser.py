@@ -19,6 +19,7 @@ from callbacks.view import callbacks_of
 from command_line.catalogue import broken, class_path, plugins
 from command_line.cluster import environments
 from command_line.config_files import check_config_files
+from command_line.defaults import CHECKPOINT_DEFAULTS, TRAINER_DEFAULTS
 from command_line.explain import explain
 from command_line.help import fit_help
 from command_line.joining import joined
@@ -36,24 +37,6 @@ from networks.base import Network
 from records import heard
 from records.lock import lock
 from tracking.loggers import logger_configs
-
-TRAINER_DEFAULTS = {
-    "accelerator": "auto",
-    "devices": 1,
-    "max_epochs": 30,
-    "deterministic": "warn",
-    "num_sanity_val_steps": 0,
-    "log_every_n_steps": 25,
-    "use_distributed_sampler": False,
-    "enable_model_summary": False,
-}
-CHECKPOINT_DEFAULTS = {
-    "monitor": "val/balanced_accuracy",
-    "mode": "max",
-    "filename": "best",
-    "save_last": True,
-    "enable_version_counter": False,
-}
 
 
 def _start_from_own_defaults(parser_or_action, before, value) -> None:
