@@ -40,15 +40,25 @@ def views():
     return build("someone", "project", parameters=["loss_weight", "loss_metric"])
 
 
-@pytest.fixture(scope="module")
-def trial(tmp_path_factory):
-    """The W&B record of a trial of a sweep, offline."""
-    folder = tmp_path_factory.mktemp("trial")
+def recorded(folder, **environment):
+    """The W&B record of a small run, offline."""
     words = ("--trainer.max_epochs=2", "--loss", "rsa", "--group=my-study", f"--run_dir={folder / 'run'}")
-    extra = {"WANDB_MODE": "", "VAXIS_TRIAL": "7", "HOME": str(folder), "WANDB_DATA_DIR": ""}
+    extra = {"WANDB_MODE": "", "HOME": str(folder), "WANDB_DATA_DIR": ""} | environment
     train(*SMALL, *words, "--trial_report.patience_seconds=0", cache=folder / "cache", **extra)
     (record,) = records(folder / "run")
     return SimpleNamespace(record=record, folder=folder / "run")
+
+
+@pytest.fixture(scope="module")
+def trial(tmp_path_factory):
+    """Of a sweep: it has numbers, and neither pictures nor tables."""
+    return recorded(tmp_path_factory.mktemp("trial"), VAXIS_TRIAL="7")
+
+
+@pytest.fixture(scope="module")
+def single(tmp_path_factory):
+    """A run that no sweep started."""
+    return recorded(tmp_path_factory.mktemp("single"))
 
 
 @pytest.fixture(scope="module")
@@ -76,8 +86,8 @@ def drawn(panel):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_every_panel_draws_what_runs_log(name, views, trial, comparison):
-    record = comparison if name == "interventions" else trial.record
+def test_every_panel_draws_what_runs_log(name, views, trial, single, comparison):
+    record = {"interventions": comparison, "sweep": trial.record}.get(name, single.record)
     panels = [panel for section in views[name].sections for panel in section.panels]
     assert panels
     for panel in panels:
@@ -118,18 +128,24 @@ def test_a_run_says_what_it_is_compared_by(trial):
             assert axis in row or name not in row
 
 
-def test_summary_tables_and_files_agree(trial):
-    result, summary = json.loads((trial.folder / "result.json").read_text()), trial.record.summary
+def test_a_trial_of_a_sweep_spends_nothing_on_pictures_and_tables(trial, single):
+    media = [list(one.folder.glob("wandb/offline-run-*/files/media/*")) for one in (trial, single)]
+    assert not media[0]
+    assert media[1]
+
+
+def test_summary_tables_and_files_agree(single):
+    result, summary = json.loads((single.folder / "result.json").read_text()), single.record.summary
     for split in ("val", "test"):
         assert summary[f"final/{split}/balanced_accuracy"] == pytest.approx(result[split]["balanced_accuracy"])
         assert summary[f"final/{split}/class_pc1_r"] == pytest.approx(result[split]["class_pc1"]["value"])
     share = result["residual_gradient"]["alignment"]["sample_share"]
     assert summary["final/grad/alignment_sample_share"] == pytest.approx(share)
-    (file,) = (trial.folder / "wandb").glob("offline-run-*/files/media/table/test/recall*.json")
+    (file,) = (single.folder / "wandb").glob("offline-run-*/files/media/table/test/recall*.json")
     table = json.loads(file.read_text())
     assert {row[0]: row[1] for row in table["data"]} == pytest.approx(result["test"]["per_class_recall"])
     assert sum(row[3] for row in table["data"]) == result["test"]["trials"]
-    (file,) = (trial.folder / "wandb").glob("offline-run-*/files/media/table/test/predictions*.json")
+    (file,) = (single.folder / "wandb").glob("offline-run-*/files/media/table/test/predictions*.json")
     rows = json.loads(file.read_text())["data"]
     assert len(rows) == 200
     assert all((row[3] == row[4]) == row[5] for row in rows)
