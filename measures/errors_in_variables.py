@@ -165,7 +165,8 @@ def slope(points: Sequence[Point], *, draws: int = 2000, seed: int = 0) -> Slope
     naive = moments.sums[1] / squares if squares > 1e-15 else NAN
     line = stats.linregress(moments.base, moments.delta) if len(points) > 2 and np.ptp(moments.base) else None
     error = _error(moments)
-    half = float(stats.t.ppf(0.975, len(recipes) - 1)) * error if math.isfinite(error) else NAN
+    # A line takes two degrees of freedom from the recipes, its height and its slope.
+    half = float(stats.t.ppf(0.975, len(recipes) - 2)) * error if math.isfinite(error) else NAN
     p, null = _dealt_anew(moments, draws=draws, seed=seed)
     corrected = moments.slope
     return Slope(
