@@ -147,7 +147,7 @@ class HiddenStates:
         heads, tails = [self._encode(text, how) for text in texts], [self._tail(suffix) for suffix in how.suffixes]
         more = sum(map(len, tails))
         states = np.empty((len(layers), len(heads), self.width), dtype=np.float32)
-        with tqdm(total=len(heads), desc="reading texts", unit="text", disable=not progress) as bar:
+        with tqdm(total=len(heads), desc="reading texts", unit="text", disable=None if progress else True) as bar:
             for rows in _batches([len(head) + more for head in heads], budget=self._budget):
                 for depth, found in enumerate(self._batch([heads[i] for i in rows], tails, how, layers)):
                     states[depth, rows] = found

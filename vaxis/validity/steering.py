@@ -156,7 +156,7 @@ def study(
     wanted: dict[str, tuple[np.ndarray, float | None]] = {"nothing": (direction, 0.0)}
     wanted |= {f"{name} {size:g}": (unit, size) for name, unit in units.items() for size in alphas if size}
     wanted |= {f"{name} removed": (unit, None) for name, unit in units.items()}
-    for key, (unit, size) in tqdm(wanted.items(), desc="writing", unit="condition"):
+    for key, (unit, size) in tqdm(wanted.items(), desc="writing", unit="condition", disable=None):
         if key not in runs:
             runs[key] = writer.remove(unit) if size is None else writer.add(writer.size * size * unit)
             save({"runs": runs})
