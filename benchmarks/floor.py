@@ -18,6 +18,7 @@ from typing import Any
 
 from benchmarks.processor import measured
 from console.arguments import before_dashes
+from records.layout import RESULT
 from studies.jobs import SETTINGS
 from studies.slots import TRAIN
 
@@ -38,7 +39,7 @@ def main(argv: list[str]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, str(TRAIN), *words, f"--run_dir={folder}"]
         wall, used = measured(lambda: subprocess.run(command, check=True, stdout=subprocess.DEVNULL))
-        runs = sorted(str(file.parent) for file in Path(folder).rglob("result.json"))
+        runs = sorted(str(file.parent) for file in Path(folder).rglob(RESULT))
         print(f"main job  {len(runs)} runs: {used:.1f} processor seconds, {wall:.1f} s", flush=True)
         command = [sys.executable, "-m", "benchmarks.floor", LOOP, *runs]
         said = subprocess.run(command, cwd=TRAIN.parent, check=True, stdout=subprocess.PIPE, text=True).stdout
@@ -62,7 +63,7 @@ def loop(runs: list[Path]) -> None:
     for run in runs:
         used, accuracy = by_hand(run)
         seconds += used
-        differences.append(abs(accuracy - read(run / "result.json")["test"]["balanced_accuracy"]))
+        differences.append(abs(accuracy - read(run / RESULT)["test"]["balanced_accuracy"]))
     print(seconds, imports, max(differences))
 
 

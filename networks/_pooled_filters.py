@@ -43,8 +43,8 @@ def pooled_filters(x: Tensor, *, convolution: nn.Conv2d, norm: nn.GroupNorm, pos
 def _normalised(seen: Tensor, *, convolution: nn.Conv2d, norm: nn.GroupNorm) -> tuple[Tensor, Tensor]:
     """Filters (B, D, K) and offsets (B, D) that give what the convolution gives after its normalisation."""
     assert convolution.bias is not None
-    # Variances of half precision are noise, as in PyTorch's own normalisation.
-    with torch.autocast(seen.device.type, enabled=False):
+    # Variances of half precision are noise, as in PyTorch's own normalisation. (Sizes are counted on no device at all.)
+    with torch.autocast("cpu" if seen.is_meta else seen.device.type, enabled=False):
         precise = torch.promote_types(seen.dtype, torch.float32)
         filters, bias = convolution.weight.flatten(1).to(precise), convolution.bias.to(precise)
         rows = seen.flatten(1, 2).to(precise)

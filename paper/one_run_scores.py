@@ -10,6 +10,7 @@ from measures.people import Crossed, crossed, person_scores
 from measures.person_probe import person_probe
 from measures.votes import Estimate, Members, kappas
 from paper.one_run_plan import Cohort, Way, seeds_for
+from records.layout import RESULT
 from records.run import Run
 
 if TYPE_CHECKING:
@@ -54,9 +55,7 @@ def tried(cohort: Cohort, ways: Sequence[Way], *, seeds: Sequence[int], fewer: i
     for way in ways:
         arm = cohort.arms.get(way.of or way.id)
         own = seeds_for(way, seeds, fewer=fewer)
-        runs = (
-            [Run.load(arm.run_dir(seed)) for seed in own if (arm.run_dir(seed) / "result.json").exists()] if arm else []
-        )
+        runs = [Run.load(arm.run_dir(seed)) for seed in own if (arm.run_dir(seed) / RESULT).exists()] if arm else []
         if runs:
             found[way.id] = _tried(way, runs)
     return found

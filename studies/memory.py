@@ -105,7 +105,9 @@ def main(argv: list[str]) -> None:
         lowest = _lowest(process, watched)
         if process.returncode:
             said.seek(0)
-            raise SystemExit(said.read().strip().splitlines()[-1])
+            # What is wrong is the last line but for the one about the traceback.
+            lines = [line for line in said.read().splitlines() if line.strip() and "VAXIS_DEBUG" not in line]
+            raise SystemExit(lines[-1] if lines else f"train.py ended with {process.returncode} and said nothing")
     largest = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
     own = largest * (1024 if sys.platform.startswith("linux") else 1)
     print(json.dumps({"run": free - lowest if watched else own, "free": free}))

@@ -138,6 +138,7 @@ class TestAFileThatIsNoPython:
     def folder(self, tmp_path, monkeypatch):
         """A project of one good and one bad loss; the other plug-ins are those of the project."""
         for kind in catalogue.FOLDERS.values():
+            (tmp_path / kind).parent.mkdir(parents=True, exist_ok=True)
             (tmp_path / kind).symlink_to(catalogue.ROOT / kind)
         (tmp_path / "losses").unlink()
         (tmp_path / "losses").mkdir()
@@ -146,7 +147,7 @@ class TestAFileThatIsNoPython:
         monkeypatch.setattr(catalogue, "ROOT", tmp_path)
 
     def test_help_lists_the_others_and_says_what_is_wrong(self):
-        said = short_help()
+        said = short_help("")
         assert "good" in said
         assert "global_context_de" in said
         assert "LEFT OUT: losses/bad.py:3: " in said
