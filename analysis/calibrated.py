@@ -25,9 +25,14 @@ if TYPE_CHECKING:
     from command_line.reopen import OpenRun
 
 
+DEFAULT = "2,4,8,16"
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Flags of the analysis."""
-    parser.add_argument("--clips", default="2,4,8,16", help="numbers of unlabelled clips (default: 2,4,8,16)")
+    parser.add_argument(
+        "--clips", help="numbers of unlabelled clips (default: those of 2,4,8,16 that leave some to score)"
+    )
     parser.add_argument("--draws", type=int, default=10, help="random choices of the clips (default: 10)")
     parser.add_argument("--ways", action="store_true", help="other ways of calibrating, the curve and its picture, too")
 
@@ -82,7 +87,7 @@ def main(args: argparse.Namespace) -> Findings:
     from command_line.reopen import open_run
 
     found = gather(args.runs)
-    counts = _counts(args.clips)
+    counts = _counts(DEFAULT if args.clips is None else args.clips)
     opened = [open_run(run.path, device="cpu") for run in found.runs]
     cohort = _cohort(opened[0])
     plain = [run for run in opened if not _centred(run)]
@@ -92,9 +97,11 @@ def main(args: argparse.Namespace) -> Findings:
     for run in found.runs:
         if run.result["data"] != found.runs[0].result["data"]:
             raise ValueError(f"{run.path} is on other data than {found.runs[0].path}; name runs of the same data")
-    if max(counts) >= len(np.unique(cohort.stimulus)):
-        raise ValueError(f"--clips {args.clips}: some clips must be left to score; there are "
-                         f"{len(np.unique(cohort.stimulus))}")  # fmt: skip
+    there = len(np.unique(cohort.stimulus))
+    if args.clips is None:
+        counts = tuple(n for n in counts if n < there)
+    if max(counts) >= there:
+        raise ValueError(f"--clips {args.clips}: some clips must be left to score; there are {there}")
     points = [curve_point(taught, plain, cohort, n, draws=args.draws, shrink=True) for n in counts]
     raw = [curve_point(taught, plain, cohort, n, draws=args.draws, shrink=False) for n in counts]
     numbers = {f"{name}_{p.clips}": value for p in points for name, value in _numbers(p, found.simulated).items()}

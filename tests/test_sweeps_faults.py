@@ -77,15 +77,15 @@ def test_no_rank_outlives_a_search_worker_and_rank_zero_killed_at_once(moment, c
 
 
 def test_trial_that_raises_fails_and_the_others_go_on(cache, tmp_path):
-    words = space(tmp_path, "network.depth: [1, -3]\nloss.weight: 1.0")
+    words = space(tmp_path, "data.batch_size: [16, 1000000]\nloss.weight: 1.0")
     search = Search(
         tmp_path, cache, "--network=axial_de", "--loss=rsa", "--trials=5", "--workers=2", words, "--seed=3", *QUICK
     )
     search.run()
-    by_depth = {t.params["network.depth"]: set() for t in search.trials()}
+    by_size = {t.params["data.batch_size"]: set() for t in search.trials()}
     for trial in search.trials():
-        by_depth[trial.params["network.depth"]].add(trial.state)
-    assert by_depth == {1: {TrialState.COMPLETE}, -3: {TrialState.FAIL}}
+        by_size[trial.params["data.batch_size"]].add(trial.state)
+    assert by_size == {16: {TrialState.COMPLETE}, 1000000: {TrialState.FAIL}}
     failed = next(t for t in search.trials() if t.state == TrialState.FAIL)
     assert "log.txt ends" in failed.user_attrs["error"]
     assert failed.user_attrs["deaths"] == 2, "tried once more: it might have been the machine"
