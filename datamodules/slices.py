@@ -4,7 +4,6 @@ from typing import Literal
 
 import numpy as np
 import torch
-from torch import Tensor
 from torch.utils.data import Dataset
 
 from datamodules.buffers import Buffers
@@ -59,7 +58,8 @@ class TrialSlices(Dataset):
         index = torch.from_numpy(rows)
         if self.device.type == "cuda":  # pinned, because a copy from any other memory waits for the device
             index = index.pin_memory().to(self.device, non_blocking=True)
-        y, stimulus, subject = self._gathered(self.labels, index, dim=1)
+        labels = self.labels.index_select(1, index)
+        y, stimulus, subject = labels.pin_memory() if self.pinned else labels
         if self.device.type == "cpu":
             shape = (len(index), *self.x.shape[1:])
             out = torch.empty(shape, pin_memory=True) if self.pinned else self.buffers.empty(shape)
@@ -67,10 +67,3 @@ class TrialSlices(Dataset):
         else:
             x = self.affine.apply_(self.x.index_select(0, index), subject)
         return Batch(x=x, y=y, stimulus=stimulus, subject=subject, index=index.pin_memory() if self.pinned else index)
-
-    def _gathered(self, source: Tensor, index: Tensor, *, dim: int) -> Tensor:
-        if not self.pinned:
-            return source.index_select(dim, index)
-        shape = list(source.shape)
-        shape[dim] = len(index)
-        return torch.index_select(source, dim, index, out=torch.empty(shape, dtype=source.dtype, pin_memory=True))

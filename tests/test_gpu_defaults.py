@@ -3,11 +3,13 @@
 import os
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 
 from callbacks.matmul import Matmul
 from datamodules import slices
+from datamodules.normalisation import Affine
 from datamodules.slices import resolved
 from lightning_modules.checkpointing import RunCheckpoint
 from lightning_modules.optimisation import fused
@@ -70,8 +72,11 @@ def test_the_last_checkpoint_is_a_second_name_of_the_best_where_they_are_one(tmp
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
 def test_batches_of_a_memory_map_are_gathered_into_pinned_memory():
-    source = torch.arange(12.0).reshape(4, 3)
-    part = SimpleNamespace(pinned=True)
-    found = slices.TrialSlices._gathered(part, source, torch.tensor([2, 0]), dim=0)
-    assert found.is_pinned()
-    assert torch.equal(found, source[[2, 0]])
+    x, zeros = torch.arange(24.0).reshape(4, 3, 2), np.zeros(4, dtype=np.int64)
+    trials = SimpleNamespace(y=zeros, stimulus=zeros, subject=zeros)
+    store = SimpleNamespace(x=x.numpy(), trials=trials, as_tensor=lambda: x)
+    affine = Affine(centre=torch.zeros(1, 3, 2), spread=torch.ones(1, 3, 2))
+    part = slices.TrialSlices(store, affine=affine, residence="memmap", device=torch.device("cuda"))
+    batch = part[np.array([2, 0])]
+    assert all(column.is_pinned() for column in batch)
+    assert torch.equal(batch.x, x[[2, 0]])

@@ -28,3 +28,5 @@ def test_it_is_said_where_the_strategy_does_not_help(tmp_path) -> None:
     hurt = Verdict.from_runs(*write_arms(tmp_path / "b", deltas=(-0.06, -0.07, -0.05, -0.065, -0.055), plateau=True))
     (line,) = (line for line in hurt.text().splitlines() if "a vote of the 5 without it" in line)
     assert f"{hurt.instead.accuracy:.3f}  {hurt.instead.gain:+.3f}" in line
+    assert "at 5 times the compute" in hurt.text()
+    assert "on clips nobody trained on it is not measured" in " ".join(hurt.text().split())
