@@ -92,7 +92,7 @@ def draw(
 
 def accuracy(scores: Tensor, y: Tensor) -> float:
     """Balanced accuracy of (n, K) scores."""
-    confusion = confusion_matrix(y.numpy(), scores.argmax(dim=1).numpy(), n_classes=scores.shape[1])
+    confusion = confusion_matrix(y.numpy(force=True), scores.argmax(dim=1).numpy(force=True), n_classes=scores.shape[1])
     return classification_scores(confusion, classes=FACED.classes)["balanced_accuracy"]
 
 
@@ -197,10 +197,10 @@ def fitted(
     """
     heads = FoldedClips(dim=1, class_of=FACED.class_of)
     fold = heads.folded if folded else (lambda logits: logits)
-    members = []
+    members, device = [], parts[0].x.device
     for seed in seeds:
         torch.manual_seed(seed)
-        members.append(Member(outputs=len(CLASS_OF)) if folded else Member())
+        members.append((Member(outputs=len(CLASS_OF)) if folded else Member()).to(device))
     parameters, _ = stack_module_state(members)
     predict = vmap(partial(functional_call, members[0]), in_dims=(0, 0), randomness="different")
     evaluate = vmap(partial(functional_call, members[0]), in_dims=(0, None))
@@ -218,7 +218,7 @@ def fitted(
     best, chosen = torch.full((len(members),), -1.0), {n: value.detach().clone() for n, value in parameters.items()}
     for _ in range(epochs):
         members[0].train()
-        order = torch.stack([torch.randperm(len(x), generator=own) for own in orders])
+        order = torch.stack([torch.randperm(len(x), generator=own) for own in orders]).to(device)
         for rows in order.split(BATCH, dim=1)[: len(x) // BATCH]:
             trials = (
                 x[rows] if change is None else change(x[rows.flatten()], rows.flatten()).view(*rows.shape, *x.shape[1:])

@@ -1,9 +1,11 @@
 """Cost of one training step: the command with all callbacks and its log against a hand-written loop, in one run.
 
-``python -m benchmarks.step [--epochs 16] [--network global_context_de] [--loss vaxis_mse] [--where]``. Same network,
-loss, batches and optimiser on all sides; processor time on one thread. Whatever else runs on the machine only ever
-adds, so each place between two rows of the log has the fastest of its steps, and the step is the mean over the places.
-The framework's cost is what is left over the loop: the same for a large network and for a small batch.
+``python -m benchmarks.step [--epochs 16] [--network global_context_de] [--loss vaxis_mse] [--where] [--device cuda]``.
+Same network, loss, batches and optimiser on all sides. On a processor it is processor time on one thread: whatever else
+runs on the machine only ever adds, so each place between two rows of the log has the fastest of its steps, and the step
+is the mean over the places. On a GPU it is the clock, read after the device has ended the last of 25 steps, and the
+fastest 25 count. The framework's cost is what is left over the loop: the same for a large network and for a small
+batch.
 """
 
 import cProfile
@@ -34,19 +36,22 @@ PLACES = 25  # steps between two rows of the log, and between two probes of grad
 
 
 class StepClock(L.Callback):
-    """Processor time from one training step to the next, without validation, in milliseconds.
+    """Time from one training step to the next, without validation, in milliseconds.
 
     Args:
         profile: runs during the steps of all epochs but the first, and at no other time.
+        device: ``cuda`` times 25 steps at once, because the processor runs ahead of the device.
     """
 
-    def __init__(self, profile: cProfile.Profile | None = None) -> None:
+    def __init__(self, profile: cProfile.Profile | None = None, *, device: str = "cpu") -> None:
         self.steps: list[list[float]] = [[] for _ in range(PLACES)]
         self.last: float | None = None
-        self.count, self.profile = 0, profile
+        self.count, self.profile, self.device = 0, profile, device
 
     def on_train_epoch_start(self, trainer: L.Trainer | None = None, *modules: object) -> None:
         self.last = None
+        if self.device == "cuda":
+            self.count = 0
         if self.profile and trainer and trainer.current_epoch:
             self.profile.enable()
 
@@ -57,10 +62,22 @@ class StepClock(L.Callback):
 
     def tick(self) -> None:
         """A step has ended."""
+        if self.device == "cuda":
+            self._tick_of_many()
+            return
         now = time.process_time()
         if self.last is not None:
             self.steps[self.count % PLACES].append(1e3 * (now - self.last))
         self.last, self.count = now, self.count + 1
+
+    def _tick_of_many(self) -> None:
+        self.count += 1
+        if self.count % PLACES == 1:
+            torch.cuda.synchronize()
+            now = time.perf_counter()
+            if self.last is not None:
+                self.steps[0].append(1e3 * (now - self.last) / PLACES)
+            self.last = now
 
     @property
     def milliseconds(self) -> float:
@@ -68,9 +85,9 @@ class StepClock(L.Callback):
         return fmean(min(steps) for steps in self.steps if steps)
 
 
-def command(words: list[str], *, measured: bool, profile: cProfile.Profile | None = None) -> float:
+def command(words: list[str], *, measured: bool, device: str = "cpu", profile: cProfile.Profile | None = None) -> float:
     """Milliseconds a step of ``train.py fit``; unless ``measured`` without callbacks, log and scores."""
-    cli, clock = parse(normalise(["fit", *words])[1:]), StepClock(profile)
+    cli, clock = parse(normalise(["fit", *words])[1:]), StepClock(profile, device=device)
     trainer: Any = cli.trainer  # its callbacks are set from outside its class
     if measured:
         trainer.loggers = [ResumableCSVLogger(tempfile.mkdtemp(dir=Path(trainer.default_root_dir).parent))]
@@ -81,7 +98,7 @@ def command(words: list[str], *, measured: bool, profile: cProfile.Profile | Non
     return clock.milliseconds
 
 
-def by_hand(words: list[str], *, epochs: int) -> float:
+def by_hand(words: list[str], *, epochs: int, device: str = "cpu") -> float:
     """Milliseconds a step of a loop in plain PyTorch over the same parts."""
     cli = parse(normalise(["fit", *words])[1:])
     data, network, loss = cli.datamodule, cli.model.network, cli.model.loss
@@ -91,11 +108,16 @@ def by_hand(words: list[str], *, epochs: int) -> float:
     head = torch.nn.Linear(network.dim, len(data.spec.classes))
     targets = Targets.from_axis(Axis.load(data.axis_path))
     loss.build(LossSpec(targets=targets, dim=network.dim, data=data.spec, grid=network.grid(data.spec)))
-    optimizer = torch.optim.AdamW([*network.parameters(), *head.parameters(), *loss.parameters()], lr=1e-3)
-    loader, clock = data.train_dataloader(), StepClock()
+    for module in (network, head, loss):
+        module.to(device)
+    parameters = [*network.parameters(), *head.parameters(), *loss.parameters()]
+    optimizer = torch.optim.AdamW(parameters, lr=1e-3, fused=True if device == "cuda" else None)
+    loader, clock = data.train_dataloader(), StepClock(device=device)
+    # On a GPU the loop finds its batches there, as the command does.
+    batches = loader if device == "cpu" else [type(b)(*(column.to(device) for column in b)) for b in loader]
     for _ in range(epochs):
         clock.on_train_epoch_start()
-        for batch in loader:
+        for batch in batches:
             tokens = network(batch.x)
             output = Output(logits=head(tokens.mean(dim=(1, 2))), h=tokens.mean(dim=(1, 2)), tokens=tokens)
             value = F.cross_entropy(output.logits, batch.y, label_smoothing=0.1) + loss.weight * loss(output, batch)
@@ -128,20 +150,23 @@ def main() -> None:
     parser.add_argument("--loss", default="vaxis_mse", help="a strategy of one phase")
     parser.add_argument("--where", action="store_true", help="also which part of the code the time goes to")
     parser.add_argument("--batch_size", type=int, default=128, help="small ones leave the framework's own cost")
+    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
     options = parser.parse_args()
     torch.set_num_threads(1)
+    device = options.device
     with tempfile.TemporaryDirectory() as folder:
         words = [
             *("--network", options.network, "--loss", options.loss, f"--trainer.max_epochs={options.epochs}"),
             f"--data.batch_size={options.batch_size}",
             *(f"--data.root={folder}/cohort", f"--data.cache={folder}/stores", f"--run_dir={folder}/run"),
-            *("--trainer.accelerator=cpu", "--trainer.enable_progress_bar=false"),
+            *(f"--trainer.accelerator={'gpu' if device == 'cuda' else 'cpu'}", "--trainer.enable_progress_bar=false"),
         ]
-        loop = by_hand(words, epochs=options.epochs)
+        loop = by_hand(words, epochs=options.epochs, device=device)
         rows = {"hand-written loop": loop}
-        rows["Trainer and Decoder"] = command(words, measured=False)
-        rows["the command: callbacks, log"] = command(words, measured=True)
-        print(f"{options.network}, {options.loss}: batch {options.batch_size}: processor time a step on one thread")
+        rows["Trainer and Decoder"] = command(words, measured=False, device=device)
+        rows["the command: callbacks, log"] = command(words, measured=True, device=device)
+        where_it_is = torch.cuda.get_device_name() if device == "cuda" else "processor time a step on one thread"
+        print(f"{options.network}, {options.loss}: batch {options.batch_size}: {where_it_is}")
         for name, value in rows.items():
             print(f"  {name:<28} {value:7.2f} ms   {value / loop:5.2f} x   {value - loop:+6.2f} ms")
         if options.where:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from paper.one_run_plan import Cohort, Way
     from studies.jobs import Job
+    from studies.slots import Slot
 
 ABOUT = """\
 One run against ten: ways to spend the compute of one run, beside the vote of five and ten plain ones.
@@ -37,7 +38,7 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--arms", help="all, main or names (default: all in the first world, main in the others)")
     parser.add_argument("--worlds", help=f"(default: {','.join(plan.worlds())})")
     parser.add_argument("--cohorts", default="0,1,2", help="of each world (default: 0,1,2)")
-    parser.add_argument("--at_once", type=int, help="runs at a time (default: one a core or device)")
+    parser.add_argument("--at_once", type=int, help="runs at a time, at most (default: no limit)")
     parser.add_argument("--out", type=Path, metavar="DIR", help="where the table goes (default: RUN_DIR/one_run)")
     args, words = parser.parse_known_args(list(argv))
     from command_line.words import chooses_strategy
@@ -52,7 +53,7 @@ def main(argv: Sequence[str]) -> int:
     if not (args.run or args.table):
         print(_listing(asked, seeds=seeds, fewer=args.fewer, cohorts=len(numbers(args.cohorts, flag="--cohorts"))))
         return 0
-    cohorts = []
+    cohorts, on = [], list["Slot"]()
     for world, number, run in plan.cohorts(
         words, names=list(asked), numbers=numbers(args.cohorts, flag="--cohorts"), real=_real(words)
     ):
@@ -60,7 +61,10 @@ def main(argv: Sequence[str]) -> int:
         root = Path(args.run_dir)
         cohorts.append(plan.ready(run, world=world, number=number, of=asked[world], root=root, planted=args.planted))
         if args.run:
-            _train(cohorts[-1], asked[world], seeds=seeds, args=args)
+            # Asked once, for the first cohort: how many fit on a device is measured by a run of its own.
+            jobs = sum(len(plan.seeds_for(way, seeds, fewer=args.fewer)) for way in asked[world])
+            on = on or training.places(args, cohorts[-1].conditions.settings, jobs=jobs)[: args.at_once]
+            _train(cohorts[-1], asked[world], seeds=seeds, on=on, args=args)
     from paper.one_run_table import tabulate
 
     command = shlex.join(["python", "-m", "paper", "one_run", *argv])
@@ -69,10 +73,11 @@ def main(argv: Sequence[str]) -> int:
     return 0
 
 
-def _train(cohort: "Cohort", ways: "Sequence[Way]", *, seeds: Sequence[int], args: "argparse.Namespace") -> None:
+def _train(
+    cohort: "Cohort", ways: "Sequence[Way]", *, seeds: Sequence[int], on: "list[Slot]", args: "argparse.Namespace"
+) -> None:
     """The runs of a cohort, those that others start from first; a failing run costs its row and not the rest."""
     from studies.jobs import RunFailed, launch
-    from studies.slots import slots
 
     rounds: list[list[Job]] = [[], []]
     for way in ways:
@@ -83,9 +88,8 @@ def _train(cohort: "Cohort", ways: "Sequence[Way]", *, seeds: Sequence[int], arg
         if not jobs:
             continue
         print(f"   {len(jobs)} runs, {sum(job.finished for job in jobs)} finished before", flush=True)
-        places = slots(devices=args.devices.split(",") if args.devices else [], jobs=len(jobs))
         try:
-            launch(jobs, on=places[: args.at_once])
+            launch(jobs, on=on)
         except RunFailed as failure:
             print(f"\n{failure}\n", flush=True)
 

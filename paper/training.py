@@ -5,8 +5,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from studies.arms import prepare
+from studies.devices import chosen, named
 from studies.jobs import launch
-from studies.slots import slots
+from studies.memory import AUTO, decided, per_device
+from studies.slots import Slot, slots
 
 if TYPE_CHECKING:
     import argparse
@@ -25,9 +27,25 @@ def add_arguments(parser: "Arguments", *, seeds: str | None) -> None:
     """
     parser.add_argument("--run", action="store_true", help="train; without it the commands are printed")
     parser.add_argument("--seeds", default=seeds, help=f"of each arm (default: {seeds or 'those of the source'})")
-    parser.add_argument("--devices", help="GPUs, one run on each: 0,1,...")
+    parser.add_argument("--devices", help="GPUs: 0,1,... (default: all of the machine)")
+    parser.add_argument(
+        "--runs_per_device", metavar="N", help=f"at a time on each GPU, or {AUTO} (default: 1; without GPUs one a core)"
+    )
     parser.add_argument("--planted", action="store_true", help="a simulated cohort draws its own axis")
     parser.add_argument("--run_dir", default="runs", help="where the runs go (default: runs)")
+
+
+def places(args: "argparse.Namespace", run: "RunSettings", *, jobs: int) -> list[Slot]:
+    """Where runs compute: on the devices that are named, else on all of the machine, else one a core.
+
+    Args:
+        args: with the flags of ``add_arguments``.
+        run: one of those that are to come, its data prepared; it may ask for the processor.
+        jobs: how many there are.
+    """
+    devices = chosen(named(args.devices), run)
+    at_once = decided(per_device(args.runs_per_device), run, devices=devices)
+    return slots(devices=devices, jobs=jobs, per_device=at_once if isinstance(at_once, int) else None)
 
 
 def train(
@@ -49,5 +67,5 @@ def train(
     jobs = {job.run_dir: job for arm in arms.values() for job in arm.jobs(seeds)}
     done = sum(job.finished for job in jobs.values())
     print(f"\n3  Training: {len(jobs)} runs of {len(arms)} settings, {done} finished before", flush=True)
-    launch(list(jobs.values()), on=slots(devices=args.devices.split(",") if args.devices else [], jobs=len(jobs)))
+    launch(list(jobs.values()), on=places(args, next(iter(arms.values())).jobs(seeds)[0].settings, jobs=len(jobs)))
     return arms, simulated

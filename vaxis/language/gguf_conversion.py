@@ -1,5 +1,8 @@
 """Unpacking a quantised model once, so that it opens fast afterwards."""
 
+import io
+import sys
+from contextlib import nullcontext, redirect_stderr
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +19,8 @@ def convert_gguf(gguf: Path, folder: Path) -> None:
         "local_files_only": True,
     }
     unpack = GgufConfig(dequantize=True)
-    model = AutoModelForCausalLM.from_pretrained(**where, dtype=torch.bfloat16, quantization_config=unpack)
-    model.save_pretrained(folder)
+    # Two of the three progress bars cannot be switched off, and a log would hold hundreds of lines of them.
+    with nullcontext() if sys.stderr.isatty() else redirect_stderr(io.StringIO()):
+        model = AutoModelForCausalLM.from_pretrained(**where, dtype=torch.bfloat16, quantization_config=unpack)
+        model.save_pretrained(folder)
     AutoTokenizer.from_pretrained(**where).save_pretrained(folder)
