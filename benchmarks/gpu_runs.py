@@ -80,7 +80,8 @@ def stacked(*, runs: int, epochs: int, device: str) -> float:
     from vaxis.emotions import FACED
 
     parts = draw(faced_cohort(planted_axis(FACED, seed=0), snr=0.8, seed=0))
-    moved = tuple(type(part)(*(column.to(device) for column in part)) for part in parts)
+    train, val, test = (type(part)(*(column.to(device) for column in part)) for part in parts)
+    moved = train, val, test
     fitted(moved, seeds=range(runs), epochs=1)
     started = time.perf_counter()
     fitted(moved, seeds=range(runs), epochs=epochs)
@@ -113,8 +114,9 @@ def measured(*, runs: int, epochs: int, at_once: list[int], flags: list[str] | N
 
     options: dict[str, Any] = {"runs": runs, "epochs": epochs}
     flags = flags or []
-    found, gpu = {}, torch.cuda.is_available()
-    if gpu:
+    found = {}
+    seconds("(first, to start the warm process)", devices=[], at_once=1, flags=flags, runs=1, epochs=1)
+    if torch.cuda.is_available():
         for number in at_once:
             name = f"{number} at a time"
             found[name] = seconds(name, devices=["0"], at_once=number, flags=flags, **options)
