@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from studies.arms import prepare
 from studies.devices import chosen, named
 from studies.jobs import launch
-from studies.memory import AUTO, decided, per_device
+from studies.memory import AUTO, decided, default, per_device
 from studies.slots import Slot, slots
 
 if TYPE_CHECKING:
@@ -29,7 +29,9 @@ def add_arguments(parser: "Arguments", *, seeds: str | None) -> None:
     parser.add_argument("--seeds", default=seeds, help=f"of each arm (default: {seeds or 'those of the source'})")
     parser.add_argument("--devices", help="GPUs: 0,1,... (default: all of the machine)")
     parser.add_argument(
-        "--runs_per_device", metavar="N", help=f"at a time on each GPU, or {AUTO} (default: 1; without GPUs one a core)"
+        "--runs_per_device",
+        metavar="N",
+        help=f"at a time on each GPU (default: {AUTO}, as many as fit; without GPUs one a core)",
     )
     parser.add_argument("--planted", action="store_true", help="a simulated cohort draws its own axis")
     parser.add_argument("--run_dir", default="runs", help="where the runs go (default: runs)")
@@ -44,7 +46,7 @@ def places(args: "argparse.Namespace", run: "RunSettings", *, jobs: int) -> list
         jobs: how many there are.
     """
     devices = chosen(named(args.devices), run)
-    at_once = decided(per_device(args.runs_per_device), run, devices=devices)
+    at_once = decided(default(per_device(args.runs_per_device), devices=devices), run, devices=devices)
     return slots(devices=devices, jobs=jobs, per_device=at_once if isinstance(at_once, int) else None)
 
 

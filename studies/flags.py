@@ -31,7 +31,7 @@ def parser() -> Arguments:
     flags.add_argument(
         "--runs_per_device",
         metavar="N",
-        help="so many share a device, or auto: as many as fit (default 1, of a processor a core)",
+        help="so many share a device (default auto: as many as fit; of a processor one a core)",
     )
     flags.add_argument("--planted", action="store_true", help="a simulated cohort draws an axis: no language model")
     flags.add_argument("-v", "--verbose", action="store_true", help="the whole axis, and where the gradients point")

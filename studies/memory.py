@@ -34,6 +34,21 @@ def per_device(text: str | None, *, flag: str = "--runs_per_device") -> int | st
     return int(text)
 
 
+def default(wanted: int | str | None, *, devices: tuple[str, ...], per_run: int = 1) -> int | str | None:
+    """What was asked for; on GPUs otherwise as many as fit.
+
+    A run of a small network leaves most of a GPU idle: eight at a time took a sixth of the time of eight in turn on an
+    H100 (docs/speed.md).
+
+    Args:
+        wanted: what ``per_device`` has read.
+        devices: CUDA devices; one that is named twice says how many runs it is to have.
+        per_run: devices that a run takes.
+    """
+    measure = wanted is None and devices and per_run == 1 and len(set(devices)) == len(devices)
+    return AUTO if measure else wanted
+
+
 def decided(wanted: int | str | None, run: RunSettings, *, devices: tuple[str, ...]) -> int | None:
     """The number that ``auto`` comes to on this machine; any other stays as it is.
 

@@ -7,7 +7,7 @@ from command_line.settings import RunSettings
 from measures.outcome import MARGIN
 from studies.devices import chosen, named
 from studies.flags import parser
-from studies.memory import AUTO, decided, per_device
+from studies.memory import AUTO, decided, default, per_device
 from studies.seeds import looks_of, numbers, one_number, seeds_of
 from studies.slots import Slot, slots
 
@@ -100,7 +100,8 @@ class Plan:
         Args:
             run: that needs most memory, its data prepared.
         """
-        return replace(self, per_device=decided(self.per_device, run, devices=self.devices))
+        wanted = default(self.per_device, devices=self.devices, per_run=self.per_run)
+        return replace(self, per_device=decided(wanted, run, devices=self.devices))
 
     def slots(self, *, jobs: int) -> list[Slot]:
         """Where that many runs compute."""

@@ -1,10 +1,12 @@
 """Several runs on one device, or on the processor: what they are given, and how many fit."""
 
+from dataclasses import replace
+
 import pytest
 
 from command_line.settings import RunSettings
 from studies import memory, slots
-from studies.memory import decided, per_device, that_fit
+from studies.memory import decided, default, per_device, that_fit
 from studies.plan import Plan
 from sweeps import search
 from tests.runs import SMALL
@@ -80,6 +82,19 @@ def test_as_many_as_memory_and_cores_take():
         that_fit(101, free=100, shares=4)
     assert per_device("auto") == "auto"
     assert decided(3, RunSettings({}), devices=()) == 3
+
+
+def test_a_gpu_is_filled_unless_the_user_says_how(monkeypatch):
+    assert default(None, devices=("0", "1")) == "auto"
+    assert default(2, devices=("0",)) == 2
+    assert default(None, devices=("0", "0")) is None, "named twice: two runs at a time"
+    assert default(None, devices=("0", "1"), per_run=2) is None, "DDP"
+    assert default(None, devices=()) is None, "the processor has a run a core"
+    tried = []
+    monkeypatch.setattr("studies.plan.decided", lambda wanted, run, devices: tried.append((wanted, devices)) or 7)
+    plan = replace(Plan.parse([])[0], devices=("0",)).measured(RunSettings({}))
+    assert tried == [("auto", ("0",))]
+    assert len(plan.slots(jobs=20)) == 7
 
 
 def test_a_run_is_measured_on_the_processor(tmp_path, monkeypatch, eight_cores, capsys):
