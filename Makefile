@@ -2,7 +2,7 @@
 PYTHON ?= python3
 PY := .venv/bin/python
 
-.PHONY: train test test-slow coverage lint docs bench bench-networks bench-vaxis bench-sweeps calibrate clean
+.PHONY: train test test-slow test-gpu coverage lint docs bench bench-networks bench-vaxis bench-sweeps calibrate clean
 
 # One seed on the folds of new clips, for what survives there; --new_clips_seeds 2 or more also compare the arms on them.
 train: .venv/ready  ## the main job: a verdict on an alignment loss, on a simulated FACED cohort
@@ -16,6 +16,9 @@ coverage: .venv/ready  ## the tests and the share of lines they run, without tho
 
 test-slow: .venv/ready  ## the real language model, long DDP and resume checks
 	$(PY) -m pytest -m slow
+
+test-gpu: .venv/ready  ## what needs a CUDA device; the other tests do not look at it
+	VAXIS_TEST_GPU=1 $(PY) -m pytest tests/test_gpu_defaults.py tests/test_gpu_runs.py tests/test_losses_syncs.py
 
 lint: .venv/ready
 	$(PY) -m ruff check .

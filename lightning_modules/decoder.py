@@ -93,7 +93,8 @@ class Decoder(PhasedModule):
             self.axis = str(self.axis or data.axis_path)
             source = data.source and Axis.load(data.source.axis_path)
             self.control_axis = control_targets.axis_of(self.control)
-            self.build_on(Axis.load(self.axis), spec=data.spec, source=source, epochs=self._run.max_epochs)
+            with torch.device("cpu"):  # Lightning would draw weights, and make targets, on the device of the run
+                self.build_on(Axis.load(self.axis), spec=data.spec, source=source, epochs=self._run.max_epochs)
             check_apart(self.network, self.loss, data=data)
             self.trainer.fit_loop.max_epochs = sum(phase.epochs for phase in self.phases)
             if self._run.fast_dev_run:
@@ -156,8 +157,7 @@ class Decoder(PhasedModule):
             self.loss.build(LossSpec(targets=aligned, dim=self.network.dim, data=spec, grid=self.grid, source=second))
             self.loss.prepare(self)
         self.plan(self.loss.phases(epochs))
-        # Unchecked: the check asks the device which classes there are and waits for the answer. Labels are checked when
-        # the data are read, and the shape of the logits before the first epoch.
+        # Unchecked: that would wait for the device. Labels are checked when read, logits before the first epoch.
         self.confusion = MulticlassConfusionMatrix(len(spec.classes), validate_args=False)
         # Of the test people on clips of the training.
         self.confusion_seen = MulticlassConfusionMatrix(len(spec.classes), validate_args=False)

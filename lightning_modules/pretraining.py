@@ -48,7 +48,8 @@ class Pretraining(L.LightningModule):
 
     def configure_model(self) -> None:
         if self.spec is None:
-            self.build(self._run.datamodule.spec)
+            with torch.device("cpu"):  # not on the device of the run, which draws other numbers
+                self.build(self._run.datamodule.spec)
 
     def build(self, spec: DataSpec) -> None:
         """Size encoder and objective for the data.

@@ -87,10 +87,15 @@ class Plan:
     def on_this_machine(self, run: RunSettings) -> "Plan":
         """The same on all CUDA devices of the machine, where none were named and the run is not for the processor.
 
+        How many runs share a device is then to be measured, unless it was said.
+
         Raises:
             ValueError: a run takes more devices than there are.
         """
-        found = replace(self, devices=chosen(self.devices, run))
+        devices = chosen(self.devices, run)
+        found = replace(
+            self, devices=devices, per_device=default(self.per_device, devices=devices, per_run=self.per_run)
+        )
         found.slots(jobs=1)
         return found
 
@@ -100,8 +105,7 @@ class Plan:
         Args:
             run: that needs most memory, its data prepared.
         """
-        wanted = default(self.per_device, devices=self.devices, per_run=self.per_run)
-        return replace(self, per_device=decided(wanted, run, devices=self.devices))
+        return replace(self, per_device=decided(self.per_device, run, devices=self.devices))
 
     def slots(self, *, jobs: int) -> list[Slot]:
         """Where that many runs compute."""

@@ -1,7 +1,5 @@
 """Several runs on one device, or on the processor: what they are given, and how many fit."""
 
-from dataclasses import replace
-
 import pytest
 
 from command_line.settings import RunSettings
@@ -90,11 +88,9 @@ def test_a_gpu_is_filled_unless_the_user_says_how(monkeypatch):
     assert default(None, devices=("0", "0")) is None, "named twice: two runs at a time"
     assert default(None, devices=("0", "1"), per_run=2) is None, "DDP"
     assert default(None, devices=()) is None, "the processor has a run a core"
-    tried = []
-    monkeypatch.setattr("studies.plan.decided", lambda wanted, run, devices: tried.append((wanted, devices)) or 7)
-    plan = replace(Plan.parse([])[0], devices=("0",)).measured(RunSettings({}))
-    assert tried == [("auto", ("0",))]
-    assert len(plan.slots(jobs=20)) == 7
+    monkeypatch.setattr("studies.plan.chosen", lambda devices, run: ("0",))
+    assert Plan.parse([])[0].on_this_machine(RunSettings({})).per_device == "auto", "which the verdict then measures"
+    assert Plan.parse(["--runs_per_device=3"])[0].on_this_machine(RunSettings({})).per_device == 3
 
 
 def test_a_run_is_measured_on_the_processor(tmp_path, monkeypatch, eight_cores, capsys):
