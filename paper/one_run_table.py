@@ -12,7 +12,7 @@ from analysis.base import finite
 from analysis.canvas import png
 from measures.people import Crossed
 from measures.votes import Estimate
-from paper.one_run_figure import bars
+from paper.one_run_figure import bars, worlds
 from paper.one_run_plan import Cohort, Way
 from paper.one_run_scores import Tried, against, against_plain, over_people, tried
 from records.files import atomic
@@ -111,14 +111,17 @@ def written(
     lines = [line for world, own in found.items() for line in _lines(world, own)]
     text = "\n".join(_page(found, lines, simulated=simulated))
     content = {"format": FORMAT, "command": command, "simulated": simulated, "lines": [asdict(line) for line in lines]}
-    for ending, value in {
-        "json": (json.dumps(finite(content), indent=1, allow_nan=False) + "\n").encode(),
-        "md": (text + "\n").encode(),
-        "png": png(bars(lines, simulated=simulated)),
-    }.items():
-        with atomic(folder / f"{name}.{ending}") as partial:
+    files = {
+        f"{name}.json": (json.dumps(finite(content), indent=1, allow_nan=False) + "\n").encode(),
+        f"{name}.md": (text + "\n").encode(),
+        f"{name}.png": png(bars(lines, simulated=simulated)),
+    }
+    if len(found) > 1:
+        files[f"{name}_worlds.png"] = png(worlds(lines, simulated=simulated))
+    for file, value in files.items():
+        with atomic(folder / file) as partial:
             partial.write_bytes(value)
-    return f"{text}\n\nwritten  {folder}/{name}.json, .md, .png"
+    return f"{text}\n\nwritten  {', '.join(files)} in {folder}"
 
 
 def _lines(world: str, cohorts: dict[int, dict[str, Tried]]) -> list[Line]:
@@ -241,17 +244,26 @@ def _chosen(cohorts: dict[int, dict[str, Tried]]) -> list[str]:
 
 
 def _clips(cohorts: dict[int, dict[str, Tried]]) -> list[str]:
-    """Seen and new clips of the arms that were run on the split that holds clips back."""
-    found: dict[str, list[tuple[float, float]]] = {}
-    for own in cohorts.values():
-        for one in own.values():
+    """Seen and new clips of the arms that were run on the split that holds clips back, and what each gains there."""
+    found: dict[str, dict[int, tuple[float, float]]] = {}
+    for number, arms in cohorts.items():
+        for one in arms.values():
             if one.clips:
-                found.setdefault(one.way.label.removesuffix(", new clips"), []).append(one.clips)
-    if not found:
-        return []
-    rows = [f"| {name} | {np.mean([s for s, _ in v]):.3f} | {np.mean([n for _, n in v]):.3f} | {len(v)} |"
-            for name, v in found.items()]  # fmt: skip
-    return ["", "| clips held back | seen clips | new clips | cohorts |", "|---|---|---|---|", *rows]
+                found.setdefault(one.way.label.removesuffix(", new clips"), {})[number] = one.clips
+    rows = []
+    for name, own in found.items():
+        seen, new = (np.mean([both[side] for both in own.values()]) for side in (0, 1))
+        plain = {n: both[1] for n, both in found.get("plain", {}).items() if n in own and name != "plain"}
+        _, low, high = _over_cohorts([{"minus_ten": own[n][1] - at, "low": math.nan, "high": math.nan}
+                                      for n, at in plain.items()])  # fmt: skip
+        each = ", ".join(f"{n}: {own[n][1] - at:+.3f}" for n, at in plain.items())
+        interval = f" [{low:+.3f}, {high:+.3f}]" if math.isfinite(low) else ""
+        rows.append(f"| {name} | {seen:.3f} | {new:.3f} | {each}{interval} |")
+    head = [
+        "",
+        "| clips held back | seen clips | new clips | on new clips minus plain, by cohort [95 % over cohorts] |",
+    ]
+    return [*head, "|---|---|---|---|", *rows] if rows else []
 
 
 def _why(lines: Sequence[Line]) -> list[str]:
