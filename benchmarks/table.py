@@ -22,16 +22,15 @@ from pathlib import Path
 from benchmarks.rows import Cost, Row, number
 from records.files import atomic
 
-PARTS = ("loading", "preprocessing", "step", "networks", "vaxis", "sweeps", "floor", "runs")
+PARTS = ("loading", "preprocessing", "step", "networks", "vaxis", "sweeps", "floor", "runs", "gpu_runs")
 ROOT = Path(__file__).resolve().parents[1]
 SECONDS = 1800  # that a part may take on a machine that does other things as well
-# What this table cannot say without one; the commands are there.
+# What this table cannot say without one: rows by how they begin, and the command of those that it never has.
 GPU = {
-    "batches to a step from the device's own memory": "python -m benchmarks.loading",
-    "a training step on a GPU": "python -m benchmarks.step",
+    "a training step on a GPU": "python -m benchmarks.step --device cuda",
+    "runs on one GPU": "python -m benchmarks.gpu_runs",
     "training steps of encoders on a GPU": "python -m benchmarks.networks --device cuda",
     "texts read by a language model on a GPU": "python -m vaxis agree --device cuda",
-    "several runs on one GPU": "python train.py --devices 0,0,0,0",
 }
 
 
@@ -81,7 +80,11 @@ def markdown(rows: list[Row], costs: list[Cost], problems: list[str]) -> str:
         three = " | ".join(number(value) for value in (row.ours, row.today, row.limit))
         against = "; ".join(word for word in (row.today_is, row.limit_is, row.note) if word)
         lines.append(f"| {row.what} | {three} | {row.unit} | {ratio} | {share} | {against} |")
-    lines += [f"| {what} | unmeasured | - | - | - | - | - | needs a GPU: `{how}` |" for what, how in GPU.items()]
+    lines += [
+        f"| {what} | unmeasured | - | - | - | - | - | on a GPU: `{how}` |"
+        for what, how in GPU.items()
+        if not any(row.what.startswith(what) for row in rows)
+    ]
     if costs:
         lines += ["", "| cost by size (processor time; 1 = twice as long for twice as many) | sizes | exponent |"]
         lines += ["|---|---|---|"]
