@@ -103,7 +103,8 @@ def class_path(kind: str, name: str) -> str:
     Raises:
         SystemExit: no such plug-in, or its file is no Python; lists the names and the nearest ones.
     """
-    if "." in name or name.startswith("{"):
+    file = "/" in name and not name.endswith((".yaml", ".yml", ".json"))  # the parser would read it, whatever it is
+    if ("." in name and not file) or name.startswith("{"):
         return name
     known = plugins(kind)
     for plugin in known:

@@ -8,10 +8,11 @@ AT_LEAST_ONE = (
     *("max_epochs", "num_nodes"),
     *("check_val_every_n_epoch", "val_check_interval", "accumulate_grad_batches", "log_every_n_steps"),
 )
+ABOVE_NOTHING = ("limit_train_batches", "limit_val_batches", "limit_test_batches")
 
 
 def check_trainer(settings: Mapping[str, Any]) -> None:
-    """Refuse lengths and intervals below one, and no device.
+    """Refuse lengths and intervals below one, no device, and parts of a run without a batch.
 
     Args:
         settings: of the Trainer, by the names of its flags.
@@ -23,6 +24,10 @@ def check_trainer(settings: Mapping[str, Any]) -> None:
         value = settings.get(name)
         if isinstance(value, int) and value < 1:
             raise ValueError(f"--trainer.{name} {value}: must be 1 or more")
+    for name in ABOVE_NOTHING:  # no test is no result.json, and the run would end with 0 without it
+        value = settings.get(name)
+        if isinstance(value, (int, float)) and not value > 0:
+            raise ValueError(f"--trainer.{name} {value}: must be above 0: a run trains, is validated and is tested")
     devices = settings.get("devices")
     number = str(devices)
     if devices == [] or (number.lstrip("+-").isdigit() and int(number) < 1 and number != "-1"):

@@ -24,6 +24,7 @@ from command_line.explain import explain
 from command_line.help import fit_help
 from command_line.joining import joined
 from command_line.limits import check_trainer, refused
+from command_line.nulls import check_nulls
 from command_line.saved_config import SavedConfig, plain
 from command_line.stopping import said_when_stopped
 from datamodules.base import EEGDataModule
@@ -118,6 +119,7 @@ class DecoderCLI(LightningCLI):
             return
         config = self.config[self.subcommand]
         check_trainer(config.trainer)
+        check_nulls(config)
         if config.trainer.benchmark is None and not config.trainer.deterministic:
             config.trainer.benchmark = True  # cuDNN then takes its fastest algorithm, which differs from run to run
         if self.subcommand != "fit":
@@ -133,6 +135,8 @@ class DecoderCLI(LightningCLI):
             weighed = ((_short(part), part.get("init_args", {}).get("weight")) for part in _chosen(config.loss))
             arm = "+".join(name if weight is None else f"{name}-w{weight:g}" for name, weight in weighed)
             config.trainer.default_root_dir = f"runs/{data}-{arm}-s{config.seed_everything}"
+        if not str(config.trainer.default_root_dir).strip():  # Lightning then writes into the working directory
+            raise ValueError("--run_dir is empty; name a folder, or leave it out for one below runs/")
         run_dir = Path(config.trainer.default_root_dir)
         if self.subcommand == "fit" and not config.trainer.fast_dev_run:
             self._resume(config, run_dir)

@@ -15,6 +15,7 @@ from command_line.config_files import check_config_files
 from command_line.explain import explain
 from command_line.joining import joined
 from command_line.limits import check_trainer
+from command_line.nulls import check_nulls
 from command_line.parser import DecoderCLI, command_line
 from command_line.words import normalise
 from datamodules.base import EEGDataModule
@@ -71,6 +72,7 @@ def read(words: Sequence[str], *, base: Mapping[str, Any] | None = None) -> dict
     try:
         found = parser.parse_args([*under, *normalise(list(words))])
         check_trainer(found.trainer)
+        check_nulls(found)
         return json.loads(parser.dump(found, format="json", skip_unset=False))
     except argparse.ArgumentError as error:
         raise ValueError(explain(str(error))) from error

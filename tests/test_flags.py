@@ -2,6 +2,7 @@
 
 import pytest
 
+from command_line.catalogue import class_path
 from command_line.reader import instantiate
 from command_line.settings import RunSettings
 from datamodules.simulate import main as simulate
@@ -10,6 +11,7 @@ from networks.global_context_de import GlobalContextDE
 from studies.devices import chosen, named
 from studies.plan import Plan
 from sweeps import search, spaces, sweep
+from tests.test_command_line import run
 
 SMALL = ("--config", "configs/simulated.yaml")
 
@@ -39,12 +41,50 @@ def four_devices(monkeypatch):
         (("--model.head_dropout=1.5",), "--model.head_dropout must be 0 or more and below 1"),
         (("--axis=",), "--axis is empty"),
         (("--loss=peft_lora", "--loss.pretrained="), "pretrained is empty"),
+        (("--data.batch_size=null",), r"SimulatedFACED\.batch_size must be int, not null"),
+        (("--data.scale=null",), r"SimulatedFACED\.scale must be float, not null"),
+        (("--network.dim=null",), r"GlobalContextDE\.dim must be int, not null"),
+        (("--loss=rsa+vaxis_mse", "--loss.rsa.weight=null"), r"RSA\.weight must be float, not null"),
+        (("--source=SimulatedSEEDV", "--source.fold=null"), r"SimulatedSEEDV\.fold must be int, not null"),
+        (("--trainer.max_epochs=1.5",), "--trainer.max_epochs must be int, not '1.5'"),
+        (("--trainer.gradient_clip_val=nan",), "--trainer.gradient_clip_val must be int or float, not 'nan'"),
+        (("--trainer.precision=8",), "--trainer.precision must be one of 64, 32, 16 or one of .*, not '8'"),
+        (("--trainer.limit_train_batches=0",), "--trainer.limit_train_batches 0: must be above 0"),
+        (("--trainer.limit_val_batches=0.0",), "--trainer.limit_val_batches 0.0: must be above 0"),
+        (("--trainer.limit_test_batches=0",), "--trainer.limit_test_batches 0: must be above 0"),
+        (("--model.optimisation.lr=nan",), "--model.optimisation.lr must be float, not 'nan'"),
+        (("--model.head=nope",), "--model.head must be one of 'mean_linear', .*, not 'nope'"),
+        (("--data.subjects=7",), r"SimulatedFACED\.subjects must be tuple, not '7'"),
     ],
 )
 def test_a_run_refuses_values_that_cannot_be_meant(words, message):
     with pytest.raises(ValueError, match=message) as refused:
         instantiate(RunSettings.parse(words))
     assert len(str(refused.value).splitlines()) == 1
+
+
+def test_what_may_be_left_open_may_be_null():
+    words = ("--data.root=null", "--data.subjects=null", "--loss=peft_lora", "--loss.pretrained=null")
+    assert RunSettings.parse(words).value("data.root") is None
+
+
+@pytest.mark.parametrize("words", [["--run_dir="], ["--seed=-1"], ["--seed=4294967296"], ["--trainer.max_epochs=1.5"]])
+def test_a_fit_names_the_flag(words):
+    done = run("fit", *SMALL, *words)
+    assert done.returncode
+    assert words[0].split("=")[0] in done.stderr
+    assert len(done.stderr.strip().splitlines()) <= 2
+
+
+def test_a_file_in_the_place_of_a_name_is_not_printed(tmp_path):
+    for name in ("../../etc/passwd", "/etc/passwd", "README.md/x"):
+        with pytest.raises(SystemExit, match=f"unknown loss '{name}'"):
+            class_path("loss", name)
+    file = tmp_path / "long.yaml"
+    file.write_text("|\n" + "  secret: words\n" * 100)
+    with pytest.raises(ValueError, match="secret") as refused:
+        RunSettings.parse([f"--loss={file}"])
+    assert len(str(refused.value).splitlines()) <= 14
 
 
 @pytest.mark.parametrize("seeds", ["", "-1,2", "1,4294967296", "1,x", "1,,2"])
@@ -140,6 +180,8 @@ def test_a_cohort_is_not_written_with_a_strength_that_is_none(tmp_path):
     for snr in ("nan", "-1"):
         with pytest.raises(ValueError, match="snr must be 0"):
             simulate(["faced", str(tmp_path / "cohort"), f"--snr={snr}"])
+    with pytest.raises(ValueError, match="--seed -1"):
+        simulate(["faced", str(tmp_path / "cohort"), "--seed=-1"])
     assert not (tmp_path / "cohort").exists()
 
 

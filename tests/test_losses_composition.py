@@ -253,7 +253,7 @@ class TestCommand:
         ("flag", "message"),
         [
             ("--loss.topo_optimal.wieght=0.2", "TopoOptimal has no argument 'wieght'. Did you mean 'weight'?"),
-            ("--loss.topo_optimal.weight=abc", "TopoOptimal.weight must be a float, not 'abc'"),
+            ("--loss.topo_optimal.weight=abc", "TopoOptimal.weight must be float, not 'abc'"),
             ("--loss.prototype_kd.prototypes=rand", "PrototypeKD.prototypes must be one of 'llm', 'rand_orthonormal'"),
         ],
     )

@@ -1,6 +1,7 @@
 """An axis artifact that is not whole is refused by name."""
 
 import json
+import pickle
 
 import numpy as np
 import pytest
@@ -28,3 +29,12 @@ def test_an_artifact_whose_header_is_of_other_types_is_refused_by_name(axis, tmp
     np.savez(file, **arrays)
     with pytest.raises(ValueError, match=r"a\.npz"):
         Axis.load(file)
+
+
+@pytest.mark.parametrize("content", [b"# Read me\n", pickle.dumps([1, 2])])
+def test_what_is_no_artifact_is_refused_without_advice_to_unpickle_it(tmp_path, content):
+    file = tmp_path / "a.npz"
+    file.write_bytes(content)
+    with pytest.raises(ValueError, match=r"a\.npz is not an axis artifact \(it holds objects") as refused:
+        Axis.load(file)
+    assert "allow_pickle" not in str(refused.value)

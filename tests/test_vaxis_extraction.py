@@ -183,7 +183,9 @@ def test_nonce_keeps_what_is_not_content():
         assert new[0].isupper() == old[0].isupper()
 
 
-@pytest.mark.parametrize("command", [["extract", "--out", "{}/a.npz"], ["validate", "--llm", ""]])
+@pytest.mark.parametrize(
+    "command", [["extract", "--out", "{}/a.npz"], ["extract", "--llm", ""], ["validate", "--llm", ""]]
+)
 def test_what_cannot_be_meant_is_told_before_a_model_is_opened(command, tmp_path, capsys, monkeypatch):
     def opened(*_, **__):
         raise AssertionError("a model was opened")
