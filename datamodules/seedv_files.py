@@ -10,6 +10,7 @@ from datamodules import unpickling
 from datamodules.neuroscan import RATE, open_recording
 from datamodules.plausibility import check_finite
 from eeg.montage import SEEDV_CHANNELS
+from records.reading import said
 
 CLIPS = 15
 BAND_PASS = (0.3, 75.0)
@@ -145,7 +146,7 @@ def _entry(path: Path, name: str) -> dict:
         with np.load(path, allow_pickle=False) as archive:
             data = archive[name].item()
     except Exception as error:  # a damaged archive can fail in any way at all
-        raise ValueError(f"{path}: no readable entry '{name}' ({error}); copy or download it again") from error
+        raise ValueError(f"{path}: no readable entry '{name}' ({said(error)}); copy or download it again") from error
     value = unpickling.loads(data, source=f"{path}[{name}]") if isinstance(data, bytes) else None
     if not isinstance(value, dict):
         raise ValueError(f"{path}: entry '{name}' must be a pickled dict keyed 0..44")

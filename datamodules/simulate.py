@@ -55,6 +55,8 @@ def main(args: Sequence[str] | None = None) -> None:
     dataset, root = options.pop("dataset"), options.pop("root")
     options["world"] = _world(options)
     check_strength(options["snr"])
+    if options["seed"] < 0:
+        raise ValueError(f"--seed {options['seed']}: a seed is a whole number from 0 on")
     if dataset == "faced":
         from datamodules.simulation.faced_files import write_faced
 

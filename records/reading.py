@@ -53,7 +53,7 @@ def refusing(file: str | Path, *, what: str, remedy: str, flag: str = "") -> Ite
         raise FileNotFoundError(f"{named} is not there; {remedy}") from error
     # What readers raise over damaged files is as various as the damage: struct.error, KeyError, RecursionError, ...
     except Exception as error:
-        raise DamagedFile(f"{named} cannot be read as {what} ({_said(error)}); {remedy}") from error
+        raise DamagedFile(f"{named} cannot be read as {what} ({said(error)}); {remedy}") from error
 
 
 def read_text(file: str | Path, *, what: str = "text", remedy: str) -> str:
@@ -140,8 +140,8 @@ def _lacks(found: Collection[str], has: Collection[str], kind: str) -> None:
         raise ValueError(f"it lacks {kind} {missing[0]}")
 
 
-def _said(error: Exception) -> str:
-    """Why a reader gave up, in its own words where they help."""
+def said(error: Exception) -> str:
+    """Why a reader gave up, in its own words where they help; no advice on how to load what may run code."""
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
     if isinstance(error, UnicodeDecodeError):

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from records.files import atomic
+from records.reading import said
 from vaxis.emotions import FACED, TAXONOMIES, Taxonomy
 from vaxis.fit import class_means, fit_direction, separation
 
@@ -134,7 +135,7 @@ class Axis:
             known = header["format"] == FORMAT
         except Exception as error:
             raise ValueError(
-                f"{path} is not an axis artifact ({error}); make one with: python -m vaxis extract"
+                f"{path} is not an axis artifact ({said(error)}); make one with: python -m vaxis extract"
             ) from error
         if not known:
             raise ValueError(

@@ -83,6 +83,8 @@ def main(args: argparse.Namespace) -> int:
     from vaxis.language.extraction import ensure_axis
     from vaxis.summary import summary
 
+    if not args.llm.strip():
+        raise ValueError("--llm is empty; name bundled, a folder, a .gguf file or a hub id")
     if args.out:
         check_writable("--out", Path(args.out))
     asked = {name: getattr(args, name, None) for name in ("mode", "readout", "layer")}

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from records.files import atomic
+from records.reading import said
 from vaxis.emotions import FACED
 from vaxis.fit import class_means, fit_direction, separation
 from vaxis.language.readouts import readout_of
@@ -102,7 +103,7 @@ def load(path: Path) -> dict:
             answer = {name: file[name] for name in file.files}
         return answer | {"about": json.loads(str(answer["about"]))}
     except Exception as error:
-        raise ValueError(f"{path} is damaged ({error}); delete it and run again") from error
+        raise ValueError(f"{path} is damaged ({said(error)}); delete it and run again") from error
 
 
 def _answer_in(readout: str, states: "HiddenStates", question: Question, progress: bool) -> dict[str, np.ndarray]:
