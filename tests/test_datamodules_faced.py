@@ -2,6 +2,8 @@
 
 import os
 import pickle
+import re
+import shutil
 import warnings
 from pathlib import Path
 
@@ -148,6 +150,30 @@ def test_nan_names_clip_and_channel(features_root: Path, tmp_path: Path) -> None
         ValueError, match=r"sub100\.pkl\.pkl: 150 values .*first at clip 28, channel O1.*--data\.exclude"
     ):
         module(features_root, tmp_path).prepare_data()
+
+
+@pytest.mark.parametrize("value", [1e39, -1e300])
+@pytest.mark.parametrize("features", ["de", "raw"])
+def test_a_value_that_is_finite_in_the_file_alone(
+    features_root: Path, raw_root: Path, tmp_path: Path, features: str, value: float
+) -> None:
+    """Float64 holds it, float32 does not; a mean over windows may bring it back into the range, where it is odd."""
+    root = features_root if features == "de" else tmp_path / "raw"
+    file = root / "EEG_Features" / "DE" / "sub080.pkl.pkl"
+    if features == "raw":
+        shutil.copytree(raw_root, root)
+        file = root / "Processed_data" / "sub080.pkl"
+    values = pickle.loads(file.read_bytes()).astype(np.float64)
+    values[3, 2, 1] = value
+    write_pickle(file, values)
+    data = module(root, tmp_path, features=features)
+    if features == "de" and value == 1e39:
+        data.prepare_data()
+        with pytest.warns(UserWarning, match=r"sub080 channel Fz: over 100 times louder"):
+            data.setup("fit")
+    else:
+        with pytest.raises(ValueError, match=rf"{re.escape(file.name)}: .*first at .*channel Fz.*--data\.exclude"):
+            data.prepare_data()
 
 
 @pytest.mark.parametrize("given", ["..", "EEG_Features", "EEG_Features/DE"])

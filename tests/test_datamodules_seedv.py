@@ -252,6 +252,10 @@ def test_unreadable_archives(tmp_path: Path) -> None:
     path.write_bytes(b"PK nothing")
     with pytest.raises(ValueError, match=r"1_123\.npz: no readable entry 'data'"):
         read(path)
+    for content in (b"hello", pickle.dumps([1, 2])):  # what numpy advises over these would run the code in them
+        path.write_bytes(content)
+        with pytest.raises(ValueError, match=r"1_123\.npz: no readable entry 'data' \(it holds objects"):
+            read(path)
     np.savez(path, data=pickled([1, 2]), label=pickled({}))
     with pytest.raises(ValueError, match="entry 'data' must be a pickled dict"):
         read(path)

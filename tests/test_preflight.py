@@ -1,5 +1,7 @@
 """A bug in a new loss or network is told in seconds, with its file and line, before the first run of a study."""
 
+import subprocess
+import sys
 from dataclasses import replace
 
 import pytest
@@ -15,6 +17,8 @@ from studies.controls import check_controls
 from studies.plan import Plan
 from studies.preflight import preflight
 from studies.study import Study
+from tests.project_copy import copy_project
+from tests.runs import environment
 from vaxis.axis import Axis
 
 LOSS = """\
@@ -156,6 +160,31 @@ class TestAFileThatIsNoPython:
         assert catalogue.class_path("loss", "good") == "losses.good.Good"
         with pytest.raises(SystemExit, match=r"losses/bad.py:3: .+; mend the file"):
             catalogue.class_path("loss", "bad")
+
+
+@pytest.mark.slow
+def test_the_command_beside_a_file_that_is_no_python_and_with_a_loss_that_has_a_bug(tmp_path):
+    copy = copy_project(tmp_path)
+    (copy / "losses" / "unread.py").write_text('"""Unread."""\n\nclass Unread(AlignmentLoss:\n    pass\n')
+    (copy / "losses" / "mine.py").write_text(LOSS.format(**FORWARD, body="return output.h.men()"))
+
+    def command(*words: str) -> subprocess.CompletedProcess:
+        return subprocess.run(
+            [sys.executable, "train.py", *words], cwd=copy, env=environment(tmp_path / "cache"),
+            capture_output=True, text=True, timeout=600, stdin=subprocess.DEVNULL,
+        )  # fmt: skip
+
+    helped = command("--help")
+    assert helped.returncode == 0
+    assert "LEFT OUT: losses/unread.py:3: " in helped.stdout
+    assert "mine" in helped.stdout
+    for words in (["fit", "--loss", "unread"], ["--loss", "unread"]):
+        assert "losses/unread.py:3: " in command(*words).stderr
+    runs = tmp_path / "verdict"
+    told = command("--config=configs/simulated.yaml", "--planted", "--seeds=1,2", "--loss=mine", f"--run_dir={runs}")
+    assert told.returncode == 1
+    assert "error: losses/mine.py:8: AttributeError: 'Tensor' object has no attribute 'men' (tried on" in told.stderr
+    assert not list(runs.rglob("metrics.csv")), "no run was started"
 
 
 def test_commands_of_a_room_are_listed_beside_one_that_is_no_python(tmp_path, monkeypatch):

@@ -17,6 +17,7 @@ from records.lock import lock
 from studies.jobs import Job, launch
 from sweeps.storage import Store
 from tests.conftest import ROOT
+from tests.runs import SMALL, environment
 from tests.test_head_to_head import Stand, job
 
 # As ``train.py fit`` does it: claim the folder, say so where it is somebody else's, count the starts, finish.
@@ -139,6 +140,23 @@ def test_a_kill_while_workers_preprocess_leaves_no_process_and_no_semaphore(tmp_
     parent.wait()
     wait_for(lambda: not any(child.is_running() and child.status() != psutil.STATUS_ZOMBIE for child in children))
     wait_for(lambda: not any(path.exists() for path in semaphores))
+
+
+def test_a_run_that_is_killed_while_its_workers_preprocess_leaves_nobody(tmp_path):
+    words = [*SMALL, "--data.workers=2", f"--run_dir={tmp_path / 'run'}"]
+    run = subprocess.Popen(
+        [sys.executable, "train.py", *words], cwd=ROOT, env=environment(tmp_path / "cache"),
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+
+    def children() -> list[psutil.Process]:
+        return psutil.Process(run.pid).children(recursive=True)
+
+    wait_for(lambda: sum("spawn_main" in " ".join(child.cmdline()) for child in children()) == 2, seconds=120)
+    left = children()
+    run.kill()
+    run.wait()
+    wait_for(lambda: not any(child.is_running() and child.status() != psutil.STATUS_ZOMBIE for child in left))
 
 
 def wait_for(condition: Callable[[], object], *, seconds: float = 30.0) -> None:

@@ -76,6 +76,16 @@ def test_no_rank_outlives_a_search_worker_and_rank_zero_killed_at_once(moment, c
     assert ("resuming" in (search.folder / "trial-0000" / "log.txt").read_text()) == (moment == "training")
 
 
+def test_two_searches_that_start_at_once_on_a_new_study_share_it(cache, tmp_path):
+    search = Search(tmp_path, cache, "--loss=rsa", "--trials=4", "--workers=1", *QUICK)
+    both = [search.start(), search.start()]
+    said = [process.communicate(timeout=1200)[0] for process in both]
+    assert [process.returncode for process in both] == [0, 0], said
+    assert all("4 trials: 4 complete" in text for text in said)
+    assert [trial.user_attrs["starts"] for trial in search.trials(TrialState.COMPLETE)] == [1] * 4
+    search.assert_nobody_left()
+
+
 def test_trial_that_raises_fails_and_the_others_go_on(cache, tmp_path):
     words = space(tmp_path, "data.batch_size: [16, 1000000]\nloss.weight: 1.0")
     search = Search(
