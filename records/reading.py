@@ -44,7 +44,7 @@ def refusing(file: str | Path, *, what: str, remedy: str, flag: str = "") -> Ite
     try:
         # Opening a pipe waits for its other end, for ever.
         if not file.is_file() and (file.exists() or file.is_symlink()):
-            kind = "a folder" if file.is_dir() else "a link to nothing" if file.is_symlink() else "no regular file"
+            kind = "a folder" if file.is_dir() else "no regular file" if file.exists() else "a link to nothing"
             raise DamagedFile(f"{named} is {kind} and should be {what}; {remedy}")
         yield
     except DamagedFile:

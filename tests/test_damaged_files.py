@@ -80,6 +80,10 @@ def test_what_is_no_file_is_named_and_a_pipe_is_not_waited_for(name, tmp_path):
     with pytest.raises(DamagedFile, match=f"{name} is a link to nothing"):
         read(file, remedy="make it")
     file.unlink()
+    file.symlink_to(os.devnull)
+    with pytest.raises(DamagedFile, match=f"{name} is no regular file"):
+        read(file, remedy="make it")
+    file.unlink()
     file.mkdir()
     with pytest.raises(DamagedFile, match=f"{name} is a folder"):
         read(file, remedy="make it")
