@@ -19,7 +19,8 @@ class ResidualGradient(L.Callback):
     definitions.
 
     Args:
-        every_n_steps: probe at each n-th step; other steps only add to the class means.
+        every_n_steps: probe at each n-th step, and at the last of an epoch that had none; other steps only add to the
+            class means.
     """
 
     def __init__(self, *, every_n_steps: int = 25) -> None:
@@ -46,7 +47,8 @@ class ResidualGradient(L.Callback):
             return
         self._add_features(record, n_classes=len(decoder.spec.classes))
         # The gate is the same on every rank: a gathered loss and the sums below communicate.
-        if (trainer.global_step + 1) % self.every_n_steps:
+        # An epoch shorter than that is probed once: whichever is the best one, its run has a result.
+        if (trainer.global_step + 1) % self.every_n_steps and (self._probes or not trainer.is_last_batch):
             return
         basis = self._basis if self._basis is not None else self._class_basis(trainer)
         basis = basis.to(record.h.device)  # a resumed one comes from the checkpoint

@@ -28,7 +28,7 @@ def probe(model, batches, *, every):
     )
     callback.on_train_epoch_start(trainer, model)
     for step, batch in enumerate(batches):
-        trainer.global_step = step
+        trainer.global_step, trainer.is_last_batch = step, step == len(batches) - 1
         tokens, h, logits, task = model.step(batch)
         model.record = Record(batch, logits, h, tokens, task, model.loss(h, model.targets.v[batch.stimulus]))
         callback.on_before_backward(trainer, model, task)
@@ -56,6 +56,15 @@ def test_probe_is_the_gradient_with_respect_to_the_pooled_features(model):
         (gradient,) = torch.autograd.grad(loss, leaf)
         expected = gradient_shares(gradient.double(), basis, batches[5].y)._asdict()
         assert {k: logged[1][1][f"grad/{name}_{k}"] for k in expected} == pytest.approx(expected, rel=1e-4)
+
+
+def test_an_epoch_too_short_for_a_probe_is_probed_at_its_end(model):
+    batches = [Batch(*columns) for columns in DataLoader(cohort("train"), 32)]
+    logged, callback = probe(model, batches, every=1000)
+    assert [step for step, _ in logged] == [len(batches) - 1]
+    callback.on_train_epoch_end(SimpleNamespace(strategy=SimpleNamespace(reduce=lambda t, reduce_op: t)), model)
+    assert set(callback.means) == {"task", "alignment"}
+    assert [step for step, _ in probe(model, batches, every=len(batches) - 1)[0]] == [len(batches) - 2]
 
 
 def test_probe_survives_a_loss_without_a_gradient_and_no_loss(model):
