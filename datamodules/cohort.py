@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from datamodules.cutting import Cut
+from datamodules.folders import flag_without
 from datamodules.store import Recipe, check_finite
 from datamodules.trials import Trials
 from eeg.batch import DataSpec
@@ -200,10 +201,11 @@ def named(
         FileNotFoundError: names those without a recording.
     """
     if missing := [name for name in subjects if name not in people]:
-        raise FileNotFoundError(
-            f"no recording of {_some(missing)} in {fix}, or choose others with --data.subjects "
-            f"(there is {_some(known)})"
-        )
+        there = [name for name in subjects if name in people]
+        others = "choose others with --data.subjects"
+        if there:
+            others = f"train on the others: {flag_without(missing, there=there)}"
+        raise FileNotFoundError(f"no recording of {_some(missing)} in {fix}, or {others} (there is {_some(known)})")
     return tuple(people[name] for name in subjects)
 
 

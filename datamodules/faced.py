@@ -11,7 +11,7 @@ from datamodules.base import EEGDataModule
 from datamodules.faced_files import BANDS, CLIP_SECONDS, CLIPS, SAMPLING_RATE, SHAPES, read_pieces, read_subject
 from datamodules.faced_mirrors import ClipPart, FacedMirror, Mirror, folder_of, open_mirror
 from datamodules.faced_ratings import Labels, felt, ratings, reported
-from datamodules.folders import files_of_recordings, only_file, source_folder
+from datamodules.folders import files_of_recordings, flag_without, only_file, source_folder
 from datamodules.splits import SEEN, Roles, loso, numbers, rank_in_class, rotate, split
 from datamodules.store import Recipe
 from datamodules.trials import Trials
@@ -218,7 +218,7 @@ def find_files(root: str | Path, *, features: str, subjects: tuple[str, ...]) ->
     """The file of each subject; feature files end in .pkl.pkl as shipped, or .pkl where another loader renamed them.
 
     Raises:
-        FileNotFoundError: names every subject without a file.
+        FileNotFoundError: names every subject without a file, as the flag that does without them.
         ValueError: two files of one subject.
     """
     folder = source_folder(root, FOLDERS[features], dataset="FACED", others=FOLDERS)
@@ -226,8 +226,12 @@ def find_files(root: str | Path, *, features: str, subjects: tuple[str, ...]) ->
     missing = [subject for subject in subjects if subject not in files]
     if missing:
         ending = ".pkl" if features == "raw" else ".pkl.pkl"
+        there = [subject for subject in subjects if subject in files]
+        if not there:
+            some = ", ".join(missing[:3]) + ", ..." * (len(missing) > 3)
+            raise FileNotFoundError(f"{folder} has no {ending} file of {some}; is the download in it, and complete?")
         raise FileNotFoundError(
-            f"{folder} has no {ending} file of {', '.join(missing)}; complete the download, choose others with "
-            "--data.subjects or leave them out with --data.exclude"
+            f"{folder} has no {ending} file of {len(missing)} of {len(subjects)} people; complete the download, or "
+            f"train on the others: {flag_without(missing, there=there)}"
         )
     return tuple((only_file(files[subject]),) for subject in subjects)

@@ -1,7 +1,7 @@
 """Finding a data set's folders and files, and saying which path was meant when the given one is a level off."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 
@@ -87,3 +87,9 @@ def only_file(paths: list[Path]) -> Path:
 def is_simulated(root: str | Path) -> bool:
     """True when the simulator wrote this cohort."""
     return (Path(root) / "SIMULATED.json").is_file()
+
+
+def flag_without(missing: Sequence[str], *, there: Sequence[str]) -> str:
+    """The flag that does without the people who are missing, to be pasted: the shorter of the two lists of names."""
+    flag, names = ("exclude", missing) if len(missing) <= len(there) else ("subjects", there)
+    return f"--data.{flag} '[{','.join(names)}]'"

@@ -47,7 +47,9 @@ class EpochBatches(DistributedSampler):
         if batch_size < 1:
             raise ValueError(f"batch_size must be at least 1, got {batch_size}")
         if shuffle and len(indices) < batch_size:
-            raise ValueError(f"batch_size {batch_size} is larger than the {len(indices)} training trials; lower it")
+            raise ValueError(
+                f"--data.batch_size {batch_size} is larger than the {len(indices)} training trials; lower it"
+            )
         self.indices, self.batch_size, self.before = indices, batch_size, before
         self._world = None if replicas is None or rank is None else (replicas, rank)
 

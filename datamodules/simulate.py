@@ -11,7 +11,7 @@ from datamodules.simulation.world import CLIP_CODES, LINEAR, World, check_streng
 
 def parser() -> Arguments:
     """The command line; imports nothing heavy, so help is immediate."""
-    top = Arguments("python -m datamodules.simulate", about=__doc__)
+    top = Arguments("python -m datamodules simulate", about=__doc__)
     datasets = top.add_subparsers(dest="dataset", required=True)
     for name, people in (("faced", 123), ("seedv", 16)):
         one = datasets.add_parser(
@@ -58,14 +58,18 @@ def main(args: Sequence[str] | None = None) -> None:
     if options["seed"] < 0:
         raise ValueError(f"--seed {options['seed']}: a seed is a whole number from 0 on")
     if dataset == "faced":
-        from datamodules.simulation.faced_files import write_faced
+        from datamodules.simulation.faced_files import SUBJECTS, spread_subjects, write_faced
 
         write_faced(root, **options)
+        people = [SUBJECTS[n] for n in spread_subjects(options["n_subjects"])]
     else:
-        from datamodules.simulation.seedv_files import write_seedv
+        from datamodules.simulation.seedv_files import SUBJECTS, write_seedv
 
         write_seedv(root, **options)
-    print(f"simulated {dataset} cohort in {root}; --data.root {root}, axis {root}/axis.npz")
+        people = SUBJECTS[: options["n_subjects"]]
+    print(f"simulated {dataset} cohort in {root}; a verdict on it, with the axis that was planted:")
+    some = f" --data.subjects '[{','.join(people)}]'" if len(people) < len(SUBJECTS) else ""
+    print(f"python train.py --data {dataset.upper()} --data.root {root} --axis {root}/axis.npz{some} --loss NAME")
 
 
 if __name__ == "__main__":

@@ -58,7 +58,8 @@ class Split:
         if empty := empty_roles(indices):
             raise ValueError(
                 f"split {self.name} (fold {fold}) leaves no trials for {' and '.join(empty)} among the subjects "
-                f"{', '.join(trials.subjects)}; add subjects of that role to --data.subjects"
+                f"{', '.join(trials.subjects)}; add subjects of that role to --data.subjects, "
+                "or take another --data.split"
             )
         return indices
 

@@ -118,11 +118,19 @@ def test_renamed_feature_files_are_accepted(features_root: Path, tmp_path: Path)
     module(features_root, tmp_path).prepare_data()
 
 
-def test_missing_subjects_are_named(features_root: Path, tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match=r"DE has no \.pkl\.pkl file of sub001, sub122;"):
-        module(features_root, tmp_path, subjects=("sub000", "sub001", "sub122")).prepare_data()
-    with pytest.raises(FileNotFoundError, match="sub121, sub122;"):
-        module(features_root, tmp_path, subjects=None).prepare_data()
+def test_a_folder_without_some_people_is_answered_by_the_flag_to_paste(features_root: Path, tmp_path: Path) -> None:
+    there = ("sub000", "sub080", "sub100")
+    for wanted, count, flag in (
+        ((*there, "sub122"), "1 of 4 people", "--data.exclude '[sub122]'"),  # the shorter of the two lists
+        (("sub000", "sub001", "sub122"), "2 of 3 people", "--data.subjects '[sub000]'"),
+        (None, "120 of 123 people", "--data.subjects '[sub000,sub080,sub100]'"),
+    ):
+        with pytest.raises(FileNotFoundError) as caught:
+            module(features_root, tmp_path, subjects=wanted).prepare_data()
+        assert f"DE has no .pkl.pkl file of {count}; complete" in str(caught.value)
+        assert str(caught.value).endswith(flag)
+    with pytest.raises(FileNotFoundError, match=r"of sub001, sub002, sub003, \.\.\.; is the download in it"):
+        module(features_root, tmp_path, subjects=tuple(f"sub00{i}" for i in range(1, 6))).prepare_data()
 
 
 @pytest.mark.parametrize(

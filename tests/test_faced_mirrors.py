@@ -193,7 +193,10 @@ def test_a_table_that_cannot_be_trusted(tmp_path, columns, message):
         (["--data.features=psd"], "psd is only in the official release"),
         (["--data.sampling_rate=250", "--data.features=raw", "--network=emod"], "have 100 Hz and are read as they are"),
         (["--data.mirror=bids"], "--data.mirror bids, but .* is a copy of the hub's repository"),
-        (["--data.subjects=[sub000,sub001]"], "no recording of sub001 .*there is sub100, sub080, sub000"),
+        (
+            ["--data.subjects=[sub000,sub001]"],
+            r"no recording of sub001 .*--data\.exclude '\[sub001\]' \(there is sub100, sub080, sub000",
+        ),
     ],
 )
 def test_what_the_hubs_copy_cannot_give(hub, tmp_path, words, message):

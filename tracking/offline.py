@@ -1,6 +1,7 @@
 """Records that W&B left on disk, and the one command that uploads those of a whole study."""
 
 import shlex
+from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -10,20 +11,29 @@ RECORDS = "wandb/offline-run-*"
 def sync_line(folders: Iterable[Path]) -> str | None:
     """What a user types to upload all offline records of these run directories; None where nothing waits.
 
-    One pattern a folder of runs, not one a run: a study of forty runs is one line that a shell can take.
+    One pattern a study, not one an arm or a run: a line that a person can paste. What other arms of the study left
+    is uploaded with it, and counted.
 
     Args:
         folders: run directories.
     """
-    waiting: dict[Path, int] = {}
-    for folder in folders:
-        found = [path for path in folder.glob(RECORDS) if path.is_dir() and not _synced(path)]
-        if found:
-            waiting[folder.parent] = waiting.get(folder.parent, 0) + len(found)
-    if not waiting:
+    parents = {folder.parent for folder in folders if _waiting(folder.glob(RECORDS))}
+    of_study = Counter(parent.parent for parent in parents)
+    patterns = sorted(
+        {
+            (parent.parent, f"*/*/{RECORDS}") if of_study[parent.parent] > 1 else (parent, f"*/{RECORDS}")
+            for parent in parents
+        }
+    )
+    if not patterns:
         return None
-    patterns = " ".join(f"{shlex.quote(str(parent))}/*/{RECORDS}" for parent in sorted(waiting))
-    return f"W&B      {sum(waiting.values())} offline records; to upload them: wandb sync {patterns}"
+    count = len({record for folder, pattern in patterns for record in _waiting(folder.glob(pattern))})
+    shown = " ".join(f"{shlex.quote(str(folder))}/{pattern}" for folder, pattern in patterns)
+    return f"W&B      {count} offline records; to upload them: wandb sync {shown}"
+
+
+def _waiting(records: Iterable[Path]) -> list[Path]:
+    return [path for path in records if path.is_dir() and not _synced(path)]
 
 
 def _synced(record: Path) -> bool:
