@@ -61,7 +61,7 @@ def main(args: Sequence[str] | None = None) -> None:
         from datamodules.simulation.faced_files import SUBJECTS, spread_subjects, write_faced
 
         write_faced(root, **options)
-        people = [SUBJECTS[n] for n in spread_subjects(options["n_subjects"])]
+        people = tuple(SUBJECTS[n] for n in spread_subjects(options["n_subjects"]))
     else:
         from datamodules.simulation.seedv_files import SUBJECTS, write_seedv
 
