@@ -34,6 +34,19 @@ def on_files(files: Files, *, config: Any) -> Files:
     return files
 
 
+def on_page_content(html: str, **_: Any) -> str:
+    """Long names in tables may break after a dot or an underscore, and nowhere else: see style.css."""
+
+    def breakable(cell: re.Match[str]) -> str:
+        return re.sub(r"(?<=<code>)[^<]{12,}(?=</code>)", _with_breaks, cell[0])
+
+    return re.sub(r"<td\b.*?</td>", breakable, html, flags=re.DOTALL)
+
+
+def _with_breaks(name: re.Match[str]) -> str:
+    return re.sub(r"([._])\b", r"\1<wbr>", name[0])
+
+
 def front_page() -> str:
     """The README, its links as seen from this folder; files of the repository itself are named, not linked."""
     text = (ROOT / "README.md").read_text(encoding="utf-8").replace("](docs/", "](")
