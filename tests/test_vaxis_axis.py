@@ -38,3 +38,15 @@ def test_what_is_no_artifact_is_refused_without_advice_to_unpickle_it(tmp_path, 
     with pytest.raises(ValueError, match=r"a\.npz is not an axis artifact \(it holds objects") as refused:
         Axis.load(file)
     assert "allow_pickle" not in str(refused.value)
+
+
+@pytest.mark.parametrize("part", ["centroids", "direction", "mean", "positions_class"])
+def test_a_part_that_is_not_finite_is_refused_by_name(axis, tmp_path, part):
+    """A training reads positions alone, so it would go on with half an axis."""
+    file = axis.save(tmp_path / "a.npz")
+    with np.load(file) as whole:
+        arrays = dict(whole)
+    arrays[part].flat[0] = np.nan
+    np.savez(file, **arrays)
+    with pytest.raises(ValueError, match=rf"a\.npz: .*'{part.removeprefix('positions_')}' must be .*finite"):
+        Axis.load(file)

@@ -157,6 +157,9 @@ class Axis:
         for source, values in positions.items():
             if values.shape != (len(taxonomy.class_of),) or not np.isfinite(values).all():
                 raise ValueError(f"{path}: positions '{source}' must be {len(taxonomy.class_of)} finite numbers")
+        for name in ("direction", "mean", "centroids"):
+            if not np.isfinite(arrays[name]).all():
+                raise ValueError(f"{path}: '{name}' must be finite numbers; extract it again")
         embeddings, expected = arrays.get("embeddings"), (len(taxonomy.class_of), len(arrays["direction"]))
         if embeddings is not None and (embeddings.shape != expected or not np.isfinite(embeddings).all()):
             raise ValueError(f"{path}: 'embeddings' must be {expected} finite numbers; extract it again")
