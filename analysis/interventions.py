@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from measures.outcome import Outcome, judged
 from measures.paired import Judgement, Paired, benjamini_hochberg, holm, judge, paired, resolvable_dz
 from records.layout import RunDirectory
 from records.run import Run, check_comparable
@@ -31,6 +32,7 @@ class Intervention:
         p_text: published p as printed.
         problem: why the row could not be started.
         note: what to know before comparing.
+        margin: largest difference that is of no consequence; None where equivalence is not asked for.
     """
 
     id: str
@@ -44,6 +46,7 @@ class Intervention:
     p_text: str = ""
     problem: str = ""
     note: str = ""
+    margin: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,6 +87,13 @@ class InterventionResult:
     @property
     def verdict(self) -> Judgement | None:
         return judge(self.paired) if self.paired else None
+
+    @property
+    def answer(self) -> Outcome | None:
+        """As the verdict on this strategy alone has it: the judgement, or equivalent within the margin."""
+        if self.paired and self.verdict == "unresolved" and self.asked.margin is not None:
+            return judged(self.paired, margin=self.asked.margin).outcome
+        return self.verdict
 
     @property
     def unchanged(self) -> bool:

@@ -57,7 +57,7 @@ def _verdict(line: InterventionResult) -> str:
         return "unchanged"
     done, asked = line.measured.n, len(line.asked.seeds)
     pairs = f", {done}/{asked} seeds" if done < asked else ""
-    return f"{line.verdict}{pairs}"
+    return f"{line.answer}{pairs}"
 
 
 def _published(line: InterventionResult) -> str:
@@ -68,8 +68,9 @@ def _published(line: InterventionResult) -> str:
 
 
 def _summary(shown: Sequence[InterventionResult]) -> list[str]:
-    verdicts = [line.verdict for line in shown]
-    counts = ", ".join(f"{verdicts.count(name)} {name}" for name in ("hurts", "helps", "unresolved"))
+    answers = [line.answer for line in shown]
+    names = ("hurts", "helps", *(["equivalent"] if "equivalent" in answers else []), "unresolved")
+    counts = ", ".join(f"{answers.count(name)} {name}" for name in names)
     tests = {(line.asked.baseline, line.asked.treated): line for line in shown}.values()
     survive = [sum(getattr(line, name) < 0.05 for line in tests) for name in ("p_holm", "p_bh")]
     text = [

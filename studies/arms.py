@@ -171,7 +171,7 @@ def _axis_of_a_language_model(data: Any, *, quiet: bool, verbose: bool) -> Path:
 
     if quiet:
         return ensure_axis(llm="bundled", taxonomy=data.taxonomy.reference)
-    print("1  The axis: nine sentences read by a language model", flush=True)
+    print("1  The axis: a sentence an emotion, read by a language model", flush=True)
     known = default_path(llm="bundled", taxonomy=data.taxonomy.reference)
     before = known.stat().st_mtime_ns if known.is_file() else None
     path = ensure_axis(llm="bundled", taxonomy=data.taxonomy.reference)

@@ -87,6 +87,7 @@ def _asked(study: Study, seeds: Sequence[int]) -> Intervention:
         baseline=study.pair.baseline.path,
         treated=treated.path,
         seeds=tuple(seeds),
+        margin=None if study.plan.looks else study.plan.margin,  # as-needed seeds have boundaries of their own
     )
 
 
@@ -116,4 +117,4 @@ def _row(line: InterventionResult) -> dict[str, object]:
     asked = {"baseline": str(line.asked.baseline), "treated": str(line.asked.treated)}
     numbers = asdict(line)
     del numbers["asked"]
-    return {"loss": line.asked.label, "verdict": line.verdict, **asked, **numbers}
+    return {"loss": line.asked.label, "verdict": line.answer, **asked, **numbers}

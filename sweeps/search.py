@@ -61,6 +61,8 @@ def _run(args: argparse.Namespace, rest: list[str]) -> None:
         from sweeps.confirm import confirm
 
         confirm(study, trials=args.confirm, seeds=args.confirm_seeds, on=on)
+    if line := sync_line([*folder.glob("*"), *folder.glob("*/*"), *folder.glob("confirm/*/*")]):
+        print(line)
 
 
 def prepare(args: argparse.Namespace, rest: list[str]) -> tuple[Store, optuna.Study, Path]:
@@ -215,9 +217,6 @@ def _summary(study: optuna.Study, args: argparse.Namespace) -> None:
     print(f"again    {sweep.shell(best.params, seed=sweep.seeds[0])}")
     print(f"pictures {shown(study.study_name, storage=args.storage, folder=args.folder)}")
     print(*closing(sweep, best=best.values, params=best.params), sep="\n")
-    found = Path(sweep.folder)
-    if line := sync_line([*found.glob("*"), *found.glob("*/*")]):
-        print(line)
 
 
 def shown(name: str, *, storage: str | None, folder: str | None) -> str:

@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -198,6 +199,14 @@ class TestSeveralLosses:
         assert seeds == (1, 2, 3)
         assert launches == [4 * 3]
         assert len({study.pair.baseline.path for study in studies}) == 1
+
+    def test_the_table_knows_equivalence_as_a_verdict_does(self, three):
+        studies, seeds, _ = three
+        for margin, word in ((0.5, "equivalent"), (1e-6, "unresolved")):
+            asked = [replace(study, plan=replace(study.plan, margin=margin)) for study in studies]
+            lines = losses.table(asked, seeds)
+            assert [line.answer for line in lines] == [word, "helps", "hurts"]
+            assert f"1 {word}" in losses.save(lines, asked, command="")[0]
 
     def test_one_table_pays_for_three_questions(self, three):
         studies, seeds, _ = three

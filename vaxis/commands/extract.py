@@ -1,6 +1,7 @@
 """``python -m vaxis extract``: make the axis of a language model, or show the one that is cached."""
 
 import argparse
+import shlex
 from pathlib import Path
 
 from vaxis.commands.outputs import check_writable
@@ -80,7 +81,7 @@ def model_options(args: argparse.Namespace) -> dict:
 def main(args: argparse.Namespace) -> int:
     """Make or find the artifact, and print it."""
     from vaxis.axis import Axis
-    from vaxis.language.extraction import ensure_axis
+    from vaxis.language.extraction import default_path, ensure_axis
     from vaxis.summary import summary
 
     if not args.llm.strip():
@@ -95,4 +96,6 @@ def main(args: argparse.Namespace) -> int:
     )
     print(summary(Axis.load(path)))
     print(f"\n{path}")
+    if path != default_path(llm="bundled", taxonomy=args.taxonomy):
+        print(f"a verdict with it: python train.py --axis {shlex.quote(str(path))} --loss NAME")
     return 0
