@@ -69,8 +69,11 @@ def _published(line: InterventionResult) -> str:
 
 def _summary(shown: Sequence[InterventionResult]) -> list[str]:
     answers = [line.answer for line in shown]
-    names = ("hurts", "helps", *(["equivalent"] if "equivalent" in answers else []), "unresolved")
-    counts = ", ".join(f"{answers.count(name)} {name}" for name in names)
+    counts = ", ".join(
+        f"{answers.count(name)} {name}"
+        for name in ("hurts", "helps", "equivalent", "unresolved")
+        if name != "equivalent" or name in answers
+    )
     tests = {(line.asked.baseline, line.asked.treated): line for line in shown}.values()
     survive = [sum(getattr(line, name) < 0.05 for line in tests) for name in ("p_holm", "p_bh")]
     text = [

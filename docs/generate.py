@@ -35,7 +35,7 @@ def on_files(files: Files, *, config: Any) -> Files:
 
 
 def on_page_content(html: str, **_: Any) -> str:
-    """Long names in tables may break after a dot or an underscore, and nowhere else: see style.css."""
+    """Long names in tables may break after a dot, an underscore or a slash, and nowhere else: see style.css."""
 
     def breakable(cell: re.Match[str]) -> str:
         return re.sub(r"(?<=<code>)[^<]{12,}(?=</code>)", _with_breaks, cell[0])
@@ -44,7 +44,7 @@ def on_page_content(html: str, **_: Any) -> str:
 
 
 def _with_breaks(name: re.Match[str]) -> str:
-    return re.sub(r"([._])\b", r"\1<wbr>", name[0])
+    return re.sub(r"([._/])\b", r"\1<wbr>", name[0])
 
 
 def front_page() -> str:

@@ -143,6 +143,8 @@ def prepare(
     if not (given or planted or own):
         settings = settings.with_axis(_axis_of_a_language_model(data, quiet=quiet, verbose=verbose))
         data, model, _ = instantiate(settings)
+    elif model.axis and not quiet:
+        print(f"1  The axis: {model.axis}")
     if not quiet:
         print(f"\n2  The data: {type(data).__name__} in {data.root}")
     data.prepare_data()
