@@ -212,6 +212,11 @@ class DecoderCLI(LightningCLI):
         self.trainer.validate(self.model, **options)
         self.trainer.loggers = loggers
         self.trainer.test(self.model, **options)
+        score = self.trainer.callback_metrics.get("test/balanced_accuracy")
+        if best is not None and score is not None:
+            rank_zero_only(print)(
+                f"result   test balanced accuracy {float(score):.3f}, more in result.json", flush=True
+            )
 
 
 def _short(choice) -> str:
