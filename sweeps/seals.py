@@ -7,6 +7,7 @@ from optuna.trial import FrozenTrial
 
 from records.checksums import SEAL, sealed
 from records.reading import DamagedFile
+from sweeps.sweep import Sweep
 
 
 def of_trial(trial: FrozenTrial, values: list[float] | None) -> str:
@@ -22,15 +23,17 @@ def of_trial(trial: FrozenTrial, values: list[float] | None) -> str:
 
 
 def check(study: optuna.Study, *, where: str) -> None:
-    """Refuse a study with a trial that is not as it ended; trials of earlier versions have no checksum.
+    """Refuse a study whose settings or trials are not as they were written; earlier versions have no checksums.
 
     Args:
         study: all its trials are read.
         where: it lies, for the message.
 
     Raises:
-        DamagedFile: names the trial.
+        DamagedFile: names the trial, or says that it is the settings.
     """
+    if SEAL in study.user_attrs:
+        Sweep.of(study, where=where)
     for trial in study.get_trials(deepcopy=False):
         seal = trial.user_attrs.get(SEAL)
         if seal and trial.state.is_finished() and seal != of_trial(trial, trial.values):

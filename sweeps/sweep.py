@@ -49,12 +49,21 @@ class Sweep:
     sampler_seed: int = 0
 
     @classmethod
-    def of(cls, study: optuna.Study) -> "Sweep":
-        """The record in a study; one of an earlier version has no settings and can be shown, but not continued."""
+    def of(cls, study: optuna.Study, *, where: str = "") -> "Sweep":
+        """The record in a study; one of an earlier version has no settings and can be shown, but not continued.
+
+        Args:
+            study: that holds it.
+            where: it lies, for the message; by default its name is said.
+
+        Raises:
+            DamagedFile: the record is not as it was written.
+        """
         attrs = study.user_attrs
         found = {each.name: attrs[each.name] for each in fields(cls) if each.name in attrs}
         if SEAL in attrs and sealed(found)[SEAL] != attrs[SEAL]:
-            raise DamagedFile(f"study {study.study_name}: its settings differ from their checksum; name another study")
+            named = where or f"study {study.study_name}"
+            raise DamagedFile(f"{named}: the settings of the search differ from their checksum; name another study")
         return cls(**found)
 
     def save(self, study: optuna.Study) -> None:

@@ -11,6 +11,7 @@ from optuna.trial import TrialState
 
 from records.reading import DamagedFile
 from sweeps.storage import Owner, Store
+from sweeps.sweep import Sweep
 from tests import postgres
 from tests.postgres import Server
 
@@ -208,4 +209,16 @@ class TestDamage:
             connection.execute(change)
             connection.commit()
         with pytest.raises(DamagedFile, match=r"study\.db: trial 0 differs from its checksum"):
+            self.open(file)
+
+    def test_another_setting_of_the_search_is_named(self, file):
+        study = Store(f"sqlite:///{file}").study("s")
+        Sweep(
+            argv=[], space={}, objectives=["val/kappa"], seeds=[1], epochs=3, pruner="none", folder=str(file.parent)
+        ).save(study)
+        assert self.open(file) == [0.75]
+        with contextlib.closing(sqlite3.connect(file)) as connection:
+            connection.execute("UPDATE study_user_attributes SET value_json = '4' WHERE \"key\" = 'epochs'")
+            connection.commit()
+        with pytest.raises(DamagedFile, match=r"study\.db: the settings of the search differ from their checksum"):
             self.open(file)
