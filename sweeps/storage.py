@@ -28,6 +28,7 @@ from sweeps import seals
 
 Result = TypeVar("Result")
 GIVE_UP_SECONDS = 900.0
+SMALLEST = 512  # bytes of a page of SQLite
 AWAY = ("locked", "busy", "unable to open", "readonly", "disk is full", "disk I/O")  # what SQLite says of its disk
 REMEDY = "take a copy of it, or name another study: runs that are finished are in its folder"
 
@@ -132,8 +133,11 @@ def _damage_named(file: Path) -> Iterator[None]:
 def _check_sqlite(file: Path) -> None:
     """SQLite's own look at the structure of its file: milliseconds, also for a thousand trials."""
     with refusing(file, what="a study in SQLite", remedy=REMEDY):
-        if not file.stat().st_size and any(file.parent.glob("trial-*")):
+        size = file.stat().st_size
+        if not size and any(file.parent.glob("trial-*")):
             raise ValueError("it is empty, and trials lie beside it")
+        if 0 < size < SMALLEST:  # SQLite takes it for a new one, and the search would begin again beside its own runs
+            raise ValueError(f"it is cut off after {size} bytes")
         with contextlib.closing(sqlite3.connect(file, timeout=60)) as connection:
             found = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
         if found != "ok":

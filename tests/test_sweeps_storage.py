@@ -191,6 +191,12 @@ class TestDamage:
         with pytest.raises(DamagedFile, match="it is empty, and trials lie beside it"):
             self.open(file)
 
+    @pytest.mark.parametrize("size", [1, 100, 511])
+    def test_what_is_left_of_a_first_page_is_no_new_study(self, file, size):
+        file.write_bytes(file.read_bytes()[:size])
+        with pytest.raises(DamagedFile, match=rf"study\.db cannot be read .*cut off after {size} bytes"):
+            self.open(file)
+
     def test_a_study_that_is_cut_off_is_named(self, file):
         file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
         with pytest.raises(DamagedFile, match=r"study\.db cannot be read"):
