@@ -14,9 +14,10 @@ from analysis.verdict_text import SIMULATED, p_text
 from measures.paired import resolvable_dz
 
 WIDTH = 144
+ID, PUBLISHED = 12, 16  # widths of the two columns that only the paper's table needs
 HEAD = (
-    f"{'row':<12}{'strategy':<28}{'base':>6}  {'change [95 % interval]':<25}{'sd':>6}{'t: p':>7}{'flip':>7}{'Holm':>7}"
-    f"{'BH':>7}{'sees':>7}  {'published (p)':<16}verdict"
+    f"{'strategy':<28}{'base':>6}  {'change [95 % interval]':<25}{'sd':>6}{'t: p':>7}{'flip':>7}{'Holm':>7}"
+    f"{'BH':>7}{'sees':>7}  "
 )
 COLUMNS = (
     "row label group family seeds base with change low high sd t p p_sign_flip p_sign_flip_floor p_holm p_bh "
@@ -33,23 +34,29 @@ def terminal(lines: Sequence[InterventionResult], *, title: str, headings: dict[
         headings: of each group of rows.
     """
     shown = [line for line in lines if line.paired]
-    text = [title, "=" * WIDTH]
+    # A row that is named by its loss says so once, and one that nobody has published has no place for it.
+    ids = ID if any(not line.asked.label.startswith(line.asked.id) for line in shown) else 0
+    published = PUBLISHED if any(line.asked.delta is not None for line in shown) else 0
+    width = WIDTH - (ID - ids) - (PUBLISHED - published)
+    text = [title, "=" * width]
     text += [SIMULATED] if any(line.simulated for line in shown) else []
-    text += [HEAD] if shown else []
+    text += [f"{'row'[:ids]:<{ids}}{HEAD}{'published (p)'[:published]:<{published}}verdict"] if shown else []
     for group, rows in groupby(shown, key=lambda line: line.asked.group):
-        text += [f"-- {headings.get(group, group)}", *map(_row, rows)]
-    text += ["", *_summary(shown)] if shown else ["Nothing is finished yet."]
+        text.append(f"-- {headings.get(group, group)}")
+        text += [_row(line, ids=ids, published=published) for line in rows]
+    text += ["", *_summary(shown, width=width)] if shown else ["Nothing is finished yet."]
     return "\n".join([*text, *_missing(lines)])
 
 
-def _row(line: InterventionResult) -> str:
+def _row(line: InterventionResult, *, ids: int, published: int) -> str:
     asked, d = line.asked, line.measured
     interval = f"{d.mean:+.3f}" + (f" [{d.low:+.3f}, {d.high:+.3f}]" if math.isfinite(d.low) else "")
     p = "".join(f"{p_text(value):>7}" for value in (d.p, d.p_sign_flip, line.p_holm, line.p_bh))
-    return (
-        f"{asked.id:<12.11}{asked.label:<28}{np.mean(line.before):>6.3f}  {interval:<25}{_number(d.sd, '.3f'):>6}{p}"
-        f"{_number(d.resolvable, '.3f'):>7}  {_published(line):<16}{_verdict(line)}"
+    name = f"{asked.id[: max(0, ids - 1)]:<{ids}}{asked.label:<28}"
+    numbers = (
+        f"{np.mean(line.before):>6.3f}  {interval:<25}{_number(d.sd, '.3f'):>6}{p}{_number(d.resolvable, '.3f'):>7}"
     )
+    return f"{name}{numbers}  {_published(line):<{published}}{_verdict(line)}"
 
 
 def _verdict(line: InterventionResult) -> str:
@@ -67,7 +74,7 @@ def _published(line: InterventionResult) -> str:
     return f"{asked.delta:+.3f}" + (f" ({asked.p_text})" if asked.p_text else "")
 
 
-def _summary(shown: Sequence[InterventionResult]) -> list[str]:
+def _summary(shown: Sequence[InterventionResult], *, width: int) -> list[str]:
     answers = [line.answer for line in shown]
     counts = ", ".join(
         f"{answers.count(name)} {name}"
@@ -88,7 +95,7 @@ def _summary(shown: Sequence[InterventionResult]) -> list[str]:
     if math.isfinite(sd):
         sees = ", ".join(f"{k} seeds {resolvable_dz(k) * sd:.3f}" for k in (2, 5, 10, 20))
         text.append(f"At the typical sd of a difference, {sd:.3f}, a change is seen from: {sees}. {_more_seeds(shown)}")
-    return [line for paragraph in text for line in wrap(paragraph, WIDTH)]
+    return [line for paragraph in text for line in wrap(paragraph, width)]
 
 
 def _more_seeds(shown: Sequence[InterventionResult]) -> str:
