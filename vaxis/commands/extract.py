@@ -95,7 +95,7 @@ def main(args: argparse.Namespace) -> int:
         readout=readout, layer=layer, **{name: getattr(args, name) for name in names}, **model_options(args)
     )
     print(summary(Axis.load(path)))
-    print(f"\n{path}")
     if path != default_path(llm="bundled", taxonomy=args.taxonomy):
-        print(f"a verdict with it: python train.py --axis {shlex.quote(str(path))} --loss NAME")
+        print(f"\na verdict with it: python train.py --axis {shlex.quote(str(path))} --loss NAME")
+    print(f"\n{path}")  # last, for scripts
     return 0
