@@ -171,6 +171,8 @@ def _cases(runs: Sequence[Run], *, epochs: int) -> tuple[list[Case], list[str]]:
         for run in own:
             if run.loss != "none" and run.seed in plain:
                 arms.setdefault(strategy(run), []).append(run)
+        alone = {run.loss for run in own if run.loss != "none" and run.seed not in plain}
+        left_out += [f"{loss}: no run without it under the same recipe, data and seed" for loss in sorted(alone)]
         for (loss, weight, control), pairs in arms.items():
             if control:
                 continue

@@ -82,8 +82,10 @@ def test_runs_are_paired_and_staged_losses_left_out(tmp_path) -> None:
             path = write_run(tmp_path, loss=loss, weight=0.5 * (loss != "none"), seed=seed, accuracy=value)
             norm = {"vaxis_mse": 8.0, "rsa": 1.0}.get(loss)
             with_gradients(path, alignment=norm)
+    write_run(tmp_path, loss="crd", weight=0.5, seed=3, accuracy=0.6)  # a seed that no plain run has
     found = main(argparse.Namespace(runs=[tmp_path], epochs=2, margin=0.01))
     assert found.numbers["gradient"].value == 1.0
     measured = {case["loss"]: case["signs"]["gradient"] for case in found.detail["cases"]}
     assert measured == {"vaxis_mse 0.5": pytest.approx(0.5 * 8 / 2), "rsa 0.5": pytest.approx(0.5 * 1 / 2)}
     assert "left out: head_init 0.5" in found.text
+    assert "left out: crd: no run without it" in found.text
