@@ -32,6 +32,10 @@ def check_trainer(settings: Mapping[str, Any]) -> None:
     number = str(devices)
     if devices == [] or (number.lstrip("+-").isdigit() and int(number) < 1 and number != "-1"):
         raise ValueError(f"--trainer.devices {devices}: must be 1 or more, a list of devices, or -1 for all of them")
+    strategy = settings.get("strategy")
+    if isinstance(strategy, str) and any(word in strategy for word in ("_spawn", "_fork", "_notebook")):
+        # They hand the whole run to their ranks as a pickle or a fork; its log and its lock are in neither.
+        raise ValueError(f"--trainer.strategy {strategy}: ranks of a command start as processes; use ddp")
 
 
 def refused(error: Exception, settings: Mapping[str, Any]) -> ValueError:

@@ -23,6 +23,8 @@ FREE = (
     *("trainer.logger", "trainer.enable_progress_bar", "trainer.default_root_dir"),
 )
 
+HANDED_OVER = ".temp.ckpt"  # Lightning's name for it
+
 
 class AtomicCheckpointIO(TorchCheckpointIO):
     """Writes a checkpoint beside its place and renames it.
@@ -38,10 +40,15 @@ class AtomicCheckpointIO(TorchCheckpointIO):
     def load_checkpoint(self, path: str | Path, *options: Any, **named: Any) -> dict[str, Any]:
         """Read what ``save_checkpoint`` wrote, every bit of it, whatever Lightning wants it for.
 
+        Strategies that spawn their ranks (``ddp_spawn``) hand the last weights over in a file of their own, which is a
+        bare state dict and no checkpoint.
+
         Raises:
             FileNotFoundError: there is none.
             DamagedFile: it is damaged or no checkpoint of Lightning; names the file.
         """
+        if Path(path).name == HANDED_OVER:
+            return torch.load(path, map_location="cpu", weights_only=True)
         return contents.load(path, has=contents.OF_A_TRAINING)
 
 

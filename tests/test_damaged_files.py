@@ -102,6 +102,11 @@ class TestCheckpoint:
     def test_is_read_whole(self, tmp_path):
         assert contents.load(checkpoint(tmp_path / "last.ckpt"))["epoch"] == 3
 
+    def test_the_weights_that_spawned_ranks_hand_over_are_no_checkpoint(self, tmp_path):
+        """Lightning's name and content, by which a training in a script with ``ddp_spawn`` ends."""
+        AtomicCheckpointIO().save_checkpoint({"w": torch.ones(2)}, tmp_path / ".temp.ckpt")
+        assert AtomicCheckpointIO().load_checkpoint(tmp_path / ".temp.ckpt")["w"].tolist() == [1, 1]
+
     @pytest.mark.parametrize("place", [0.3, 0.5, 0.7])
     def test_with_a_flipped_bit_is_refused_by_name(self, tmp_path, place):
         file = checkpoint(tmp_path / "last.ckpt")

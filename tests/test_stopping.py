@@ -162,6 +162,12 @@ def test_settings_that_mean_nothing_are_refused_by_flag(name, value):
     check_trainer({"devices": -1, "max_epochs": 1, "check_val_every_n_epoch": None, "val_check_interval": 0.5})
 
 
+def test_a_command_does_not_spawn_its_ranks():
+    with pytest.raises(ValueError, match=r"--trainer\.strategy ddp_spawn: .* use ddp"):
+        check_trainer({"strategy": "ddp_spawn"})
+    check_trainer({"strategy": "ddp_find_unused_parameters_true"})
+
+
 def test_a_settings_file_is_named_when_it_or_a_value_in_it_is_wrong(tmp_path, monkeypatch):
     file = tmp_path / "mine.yaml"
     file.write_text("data:\n  snr: [\n")
