@@ -8,7 +8,6 @@ from command_line.located import located
 from studies.answer import save, train
 from studies.arms import prepare
 from studies.controls import check_controls
-from studies.memory import AUTO
 from studies.plan import Plan
 from studies.preflight import preflight
 from studies.study import Study
@@ -44,7 +43,7 @@ def main(argv: list[str]) -> None:
     taught = preflight(arms, conditions=conditions, seed=plan.seeds[0])
     for study in studies:
         check_controls(study.controls, treated=study.pair.treated, taught=taught)
-    if plan.per_device == AUTO:
+    if isinstance(plan.per_device, str):
         measured = plan.measured(studies[0].pair.treated.settings)
         studies = [replace(study, plan=measured) for study in studies]
     seeds = train(studies)

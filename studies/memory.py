@@ -17,6 +17,7 @@ from command_line.settings import RunSettings
 from studies.slots import TRAIN, cores
 
 AUTO = "auto"
+UNASKED = "auto, unasked"  # the same by default: what cannot be measured then is no error
 SHARE = 0.9  # of the free memory: what a run needs grows a little with its length, and others use the machine, too
 BATCHES = 4  # of each loader; the second one reuses what the first has left, so few are enough
 
@@ -46,7 +47,7 @@ def default(wanted: int | str | None, *, devices: tuple[str, ...], per_run: int 
         per_run: devices that a run takes.
     """
     measure = wanted is None and devices and per_run == 1 and len(set(devices)) == len(devices)
-    return AUTO if measure else wanted
+    return UNASKED if measure else wanted
 
 
 def decided(wanted: int | str | None, run: RunSettings, *, devices: tuple[str, ...]) -> int | None:
@@ -58,7 +59,7 @@ def decided(wanted: int | str | None, run: RunSettings, *, devices: tuple[str, .
         devices: CUDA devices, all of a kind; none for the processor.
 
     Raises:
-        ValueError: the run fails on its first batches, or does not fit at all.
+        ValueError: the run fails on its first batches, where ``auto`` was asked for, or does not fit at all.
     """
     if wanted is None or isinstance(wanted, int):
         return wanted
@@ -69,6 +70,12 @@ def decided(wanted: int | str | None, run: RunSettings, *, devices: tuple[str, .
             [sys.executable, "-m", "studies.memory", str(file)], cwd=TRAIN.parent, env=os.environ | visible,
             stdin=subprocess.DEVNULL, capture_output=True, text=True,
         )  # fmt: skip
+    if done.returncode and wanted == UNASKED:
+        print(
+            f"\n   one run at a time on each device: how many fit could not be measured: {done.stderr.strip()}",
+            flush=True,
+        )
+        return 1
     if done.returncode:
         raise ValueError(f"--runs_per_device auto: the run fails on its first batches: {done.stderr.strip()}")
     measured = json.loads(done.stdout.splitlines()[-1])

@@ -4,7 +4,7 @@ import pytest
 
 from command_line.settings import RunSettings
 from studies import memory, slots
-from studies.memory import decided, default, per_device, that_fit
+from studies.memory import UNASKED, decided, default, per_device, that_fit
 from studies.plan import Plan
 from sweeps import search
 from tests.runs import SMALL
@@ -83,13 +83,13 @@ def test_as_many_as_memory_and_cores_take():
 
 
 def test_a_gpu_is_filled_unless_the_user_says_how(monkeypatch):
-    assert default(None, devices=("0", "1")) == "auto"
+    assert default(None, devices=("0", "1")) == UNASKED
     assert default(2, devices=("0",)) == 2
     assert default(None, devices=("0", "0")) is None, "named twice: two runs at a time"
     assert default(None, devices=("0", "1"), per_run=2) is None, "DDP"
     assert default(None, devices=()) is None, "the processor has a run a core"
     monkeypatch.setattr("studies.plan.chosen", lambda devices, run: ("0",))
-    assert Plan.parse([])[0].on_this_machine(RunSettings({})).per_device == "auto", "which the verdict then measures"
+    assert Plan.parse([])[0].on_this_machine(RunSettings({})).per_device == UNASKED, "the verdict measures it"
     assert Plan.parse(["--runs_per_device=3"])[0].on_this_machine(RunSettings({})).per_device == 3
 
 
@@ -103,3 +103,5 @@ def test_a_run_is_measured_on_the_processor(tmp_path, monkeypatch, eight_cores, 
     assert "8 cores" in said
     with pytest.raises(ValueError, match=r"fails on its first batches: .*no axis at"):
         decided("auto", run.with_value("model.axis", str(tmp_path / "none.npz")), devices=())
+    assert decided(UNASKED, run.with_value("model.axis", str(tmp_path / "none.npz")), devices=()) == 1
+    assert "could not be measured: " in capsys.readouterr().out
