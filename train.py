@@ -3,6 +3,7 @@
 import gc
 import sys
 
+from command_line.allocator import keep_freed_memory
 from command_line.explain import explain
 from command_line.help import short_help
 from command_line.lean import import_torchmetrics
@@ -29,6 +30,8 @@ def main(args: list[str] | None = None) -> None:
     if argv and not argv[0].startswith("-") and argv[0] not in known:
         raise SystemExit(f"{no_such(argv[0], known, what='subcommand')}; without one it is the verdict")
     with one_line_errors(explain):
+        if argv[:1] in (["fit"], ["pretrain"]):
+            keep_freed_memory()
         if argv[:1] == ["fit"]:
             import_torchmetrics()
             from command_line.parser import run

@@ -1,11 +1,15 @@
 """How many directions do the features use? A loss that collapses them shows here before it shows in the accuracy."""
 
+from collections.abc import Iterable, Iterator
+
 import lightning as L
 import numpy as np
 
 from callbacks.trials import TrialCallback, Trials, log_measures
 from measures.base import Measure
 from measures.effective_rank import effective_rank
+
+LARGEST = 2**23  # indices of four bytes that are kept from one epoch to the next: 32 MB
 
 
 class EffectiveRank(TrialCallback):
@@ -22,12 +26,33 @@ class EffectiveRank(TrialCallback):
     def __init__(self, *, draws: int = 20) -> None:
         super().__init__()
         self.draws = draws
+        self._kept: tuple[tuple[int, ...], list[np.ndarray]] = ((), [])  # permutations, and the shape they are of
 
     def on_split(self, trainer: L.Trainer, pl_module: L.LightningModule, split: str, trials: Trials) -> None:
-        rng = np.random.default_rng(0)
-        null = [effective_rank(rng.permuted(trials.h, axis=0)) for _ in range(self.draws)]
+        null = [effective_rank(trials.h.take(order)) for order in self._orders(trials.h.shape)]
         measure = Measure(
             value=effective_rank(trials.h), null_mean=float(np.mean(null)), null_95=float(np.quantile(null, 0.95))
         )
         self.measures[split] = {"effective_rank": measure}
         log_measures(pl_module, split, self.measures[split])
+
+    def _orders(self, shape: tuple[int, ...]) -> Iterable[np.ndarray]:
+        """Where each value of permuted features (n, D) stands in the flat ones, of every draw.
+
+        The same in every epoch, for the null has one seed. To draw them anew took most of its time, so they are kept
+        where they are no larger than a batch of raw trials.
+        """
+        if shape != self._kept[0]:
+            drawn = _draw(shape, draws=self.draws)
+            if self.draws * shape[0] * shape[1] > LARGEST:
+                return drawn
+            self._kept = (shape, list(drawn))
+        return self._kept[1]
+
+
+def _draw(shape: tuple[int, ...], *, draws: int) -> Iterator[np.ndarray]:
+    rows, columns = np.indices(shape, dtype=np.int64, sparse=True)
+    rng = np.random.default_rng(0)
+    for _ in range(draws):
+        order = rng.permuted(np.broadcast_to(rows, shape), axis=0) * shape[1] + columns
+        yield order.astype(np.min_scalar_type(-order.size))

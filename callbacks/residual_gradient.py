@@ -8,6 +8,8 @@ from callbacks.view import decoder_of
 from eeg.batch import Record
 from measures.gradients import GradientShares, GradientSums, class_basis, gradient_sums, shares
 
+SUMMED_AT_ONCE = 25  # steps whose features are added together: one large addition is cheaper than many
+
 
 class ResidualGradient(L.Callback):
     """Logs the share of each loss's gradient that the class means carry, beside what chance would give.
@@ -32,6 +34,7 @@ class ResidualGradient(L.Callback):
 
     def on_train_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         self._sums: Tensor | None = None
+        self._unsummed: list[tuple[Tensor, Tensor]] = []  # features and classes of the steps since
         self._probes: dict[str, list[tuple[GradientShares, float, float]]] = {}
 
     def state_dict(self) -> dict:
@@ -68,15 +71,25 @@ class ResidualGradient(L.Callback):
             self.means = {name: _mean(probes) for name, probes in self._probes.items()}
 
     def _add_features(self, record: Record, *, n_classes: int) -> None:
-        h = record.h.detach().to(_precise(record.h.device))
+        h = record.h.detach()
         if self._sums is None:
-            self._sums = h.new_zeros(n_classes, h.shape[1] + 1)
-        self._sums.index_add_(0, record.batch.y, torch.cat([h, h.new_ones(len(h), 1)], dim=1))
+            self._sums = h.new_zeros(n_classes, h.shape[1] + 1, dtype=_precise(h.device))
+        self._unsummed.append((h, record.batch.y))
+        if len(self._unsummed) == SUMMED_AT_ONCE:
+            self._sum_up()
+
+    def _sum_up(self) -> None:
+        if self._sums is not None and self._unsummed:
+            h, y = (torch.cat(parts) for parts in zip(*self._unsummed))
+            self._unsummed.clear()
+            h = h.to(self._sums)
+            self._sums.index_add_(0, y, torch.cat([h, h.new_ones(len(h), 1)], dim=1))
 
     def _class_basis(self, trainer: L.Trainer) -> Tensor:
         """Basis (D, m) from the class sums of all ranks; absent classes become NaN rows, which it leaves out."""
-        # reduce works in place, hence the copy. The decomposition is small: the CPU does it fastest.
+        self._sum_up()
         assert self._sums is not None  # every step adds to them before it asks for the basis
+        # reduce works in place, hence the copy. The decomposition is small: the CPU does it fastest.
         sums = trainer.strategy.reduce(self._sums.clone(), reduce_op="sum")
         return class_basis((sums[:, :-1] / sums[:, -1:]).cpu()).to(sums)
 

@@ -23,17 +23,19 @@ class WandbFigures(TrialCallback):
     Nor for trials of a sweep, which are looked at together: a small one would spend as long on pictures as on itself.
 
     Args:
-        every_n_epochs: while training, draw after each n-th validation; the final evaluations are always drawn.
+        every_n_epochs: while training, draw after each n-th validation; 0 draws the test alone, since a picture takes
+            as long as half an epoch of a small network.
     """
 
-    def __init__(self, *, every_n_epochs: int = 10) -> None:
+    def __init__(self, *, every_n_epochs: int = 0) -> None:
         super().__init__()
-        if every_n_epochs < 1:
-            raise ValueError(f"every_n_epochs must be >= 1, got {every_n_epochs}")
+        if every_n_epochs < 0:
+            raise ValueError(f"every_n_epochs must be >= 0, got {every_n_epochs}")
         self.every_n_epochs = every_n_epochs
 
     def wanted(self, trainer: L.Trainer) -> bool:
-        skipped = trainer.state.fn == TrainerFn.FITTING and (trainer.current_epoch + 1) % self.every_n_epochs
+        due = bool(self.every_n_epochs) and (trainer.current_epoch + 1) % self.every_n_epochs == 0
+        skipped = trainer.state.fn == TrainerFn.FITTING and not due
         drawable = any(hasattr(logger, "log_image") for logger in trainer.loggers)
         return trial_number() is None and drawable and not skipped and super().wanted(trainer)
 

@@ -31,8 +31,8 @@ from datamodules.base import EEGDataModule
 from lightning_modules.checkpointing import AtomicCheckpointIO, RunCheckpoint, resumable
 from lightning_modules.contents import read
 from lightning_modules.decoder import Decoder
+from lightning_modules.lean_hooks import lean
 from lightning_modules.reopening import check_same_decoder, normalise_as_trained, restore
-from lightning_modules.unprofiled import unprofiled
 from losses.base import AlignmentLoss
 from networks.base import Network
 from records import heard
@@ -177,7 +177,7 @@ class DecoderCLI(LightningCLI):
         settings = self._get(self.config_init, "trainer")
         found = environments(devices=settings.devices, nodes=settings.num_nodes)
         try:
-            return unprofiled(super().instantiate_trainer(plugins=[AtomicCheckpointIO(), *found], **kwargs))
+            return lean(super().instantiate_trainer(plugins=[AtomicCheckpointIO(), *found], **kwargs))
         except Exception as error:  # of as many kinds as there are machines
             raise refused(error, settings) from error
 

@@ -66,7 +66,7 @@ class GlobalContextDE(Network):
 
     def forward(self, x: Tensor) -> Tensor:
         own = torch.addcmul(self.offset, x[..., None], self.factor * self.gain)
-        return own + self.context(x)[:, None, None]
+        return own.add_(self.context(x)[:, None, None])  # in place: the tokens are most of what a step moves
 
     def context(self, x: Tensor) -> Tensor:
         """What all tokens of a trial receive, (B, D)."""

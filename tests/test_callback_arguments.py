@@ -19,7 +19,7 @@ from vaxis.emotions import FACED
     [
         lambda: ResidualGradient(every_n_steps=0),
         lambda: ResidualAlignment(pick="worst"),
-        lambda: WandbFigures(every_n_epochs=0),
+        lambda: WandbFigures(every_n_epochs=-1),
     ],
 )
 def test_bad_arguments_are_refused(build):
@@ -52,6 +52,17 @@ def test_figures_are_drawn_at_their_epochs_and_at_the_end(tmp_path):
     matrix = logger.pictures[-2][1].axes[0].images[0].get_array()
     assert np.asarray(matrix).sum(axis=1) == pytest.approx(100 * np.ones(9))
     make_trainer(tmp_path, **options).fit(model)
+
+
+def test_a_run_draws_its_test_alone_unless_asked(tmp_path):
+    _, path = make_axis(tmp_path / "axis.npz")
+    logger, model = PictureLogger(tmp_path), SmallDecoder(axis_path=path)
+    options = {"callbacks": [WandbFigures()], "max_epochs": 3, "enable_checkpointing": False}
+    trainer = make_trainer(tmp_path, logger=logger, **options)
+    trainer.fit(model)
+    assert not logger.pictures
+    trainer.test(model, verbose=False)
+    assert [key for key, _ in logger.pictures] == ["test/confusion", "test/leading_direction"]
 
 
 def test_scores_agree_with_torchmetrics():

@@ -101,3 +101,14 @@ def test_null_is_the_same_in_every_run_and_leaves_the_features_alone():
     first, second = logged(features, draws=5)[1], logged(features, draws=5)[1]
     assert first == second
     np.testing.assert_array_equal(features, before)
+
+
+@pytest.mark.parametrize("largest", [0, 2**23], ids=["drawn anew", "kept"])
+def test_null_is_of_each_feature_permuted_by_itself(monkeypatch, largest):
+    monkeypatch.setattr("callbacks.effective_rank.LARGEST", largest)
+    features = RNG.normal(size=(300, 4)).astype(np.float32)
+    rng = np.random.default_rng(0)
+    null = [effective_rank(rng.permuted(features, axis=0)) for _ in range(5)]
+    callback = EffectiveRank(draws=5)
+    for _ in range(2):
+        assert [effective_rank(features.take(order)) for order in callback._orders(features.shape)] == null

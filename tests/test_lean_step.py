@@ -1,20 +1,95 @@
 """What a step is spared, and that it is what Lightning does otherwise."""
 
+import ctypes
+import sys
 from types import SimpleNamespace
 
+import lightning as L
+import pytest
 import torch
 from lightning.pytorch.profilers import PassThroughProfiler, SimpleProfiler
 
-from lightning_modules.unprofiled import Unprofiled, unprofiled
+from command_line import allocator
+from lightning_modules.lean_hooks import OF_BATCHES, Unprofiled, lean
 from tests.loss_cases import decoder_with, strategy
+from tests.small_decoder import SmallDecoder, make_axis, make_trainer
 
 
 def test_a_profile_that_somebody_asked_for_is_kept():
     asked = SimpleProfiler()
-    assert unprofiled(SimpleNamespace(profiler=asked)).profiler is asked
-    assert type(unprofiled(SimpleNamespace(profiler=PassThroughProfiler())).profiler) is Unprofiled
+    assert lean(SimpleNamespace(profiler=asked, callbacks=[])).profiler is asked
+    assert type(lean(SimpleNamespace(profiler=PassThroughProfiler(), callbacks=[])).profiler) is Unprofiled
     with Unprofiled().profile("anything"), Unprofiled().profile("within it"):
         pass
+
+
+class Listening(L.Callback):
+    """Notes the hooks that reach it."""
+
+    def __init__(self):
+        self.heard = []
+
+    def on_train_batch_end(self, *_):
+        self.heard.append("on_train_batch_end")
+
+    def on_after_backward(self, *_):
+        self.heard.append("on_after_backward")
+
+
+def test_hooks_that_do_something_are_called_and_the_others_are_not_looked_up(tmp_path):
+    _, path = make_axis(tmp_path / "axis.npz")
+    heard = []
+    for make_lean in (False, True):
+        named, silent = Listening(), L.Callback()
+        named.on_before_zero_grad = lambda *_, named=named: named.heard.append("of the object alone")
+        trainer = make_trainer(tmp_path, callbacks=[named, silent], max_epochs=1, enable_checkpointing=False)
+        if make_lean:
+            lean(trainer)
+            assert all(getattr(silent, hook) is None for hook in OF_BATCHES)
+            assert callable(silent.on_train_epoch_end)
+        trainer.fit(SmallDecoder(axis_path=path))
+        heard.append(named.heard)
+    assert heard[0] == heard[1]
+    assert {"on_train_batch_end", "on_after_backward", "of the object alone"} == set(heard[0])
+
+
+def test_every_hook_that_may_be_skipped_is_one_of_lightnings():
+    assert all(callable(getattr(L.Callback, hook)) for hook in OF_BATCHES)
+
+
+@pytest.fixture
+def asked(monkeypatch):
+    """What the C library is asked for; ``answers`` says whether it agrees to a size."""
+    calls, answers = [], {}
+
+    def mallopt(name, size):
+        calls.append((name, size))
+        return answers.get(size, 1)
+
+    for variable in [*filter(lambda name: name.startswith("MALLOC_"), allocator.os.environ), "LD_PRELOAD"]:
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setattr(sys, "platform", "linux")
+    monkeypatch.setattr(ctypes, "CDLL", lambda _: SimpleNamespace(mallopt=mallopt))
+    return calls, answers
+
+
+def test_freed_memory_is_kept_where_the_c_library_can_and_nobody_has_chosen(asked, monkeypatch):
+    calls, answers = asked
+    allocator.keep_freed_memory()
+    assert calls == [(-3, 2**30), (-1, 2**30)]
+    calls.clear()
+    answers[2**30] = 0  # an older glibc
+    allocator.keep_freed_memory()
+    assert calls[:2] == [(-3, 2**30), (-3, 2**25)]
+    calls.clear()
+    monkeypatch.setenv("MALLOC_TRIM_THRESHOLD_", "1")
+    allocator.keep_freed_memory()
+    monkeypatch.delenv("MALLOC_TRIM_THRESHOLD_")
+    monkeypatch.setattr(ctypes, "CDLL", lambda _: SimpleNamespace())  # musl
+    allocator.keep_freed_memory()
+    monkeypatch.setattr(sys, "platform", "darwin")
+    allocator.keep_freed_memory()
+    assert not calls
 
 
 def test_the_decoder_takes_what_is_written_often_and_registers_the_rest(targets):
