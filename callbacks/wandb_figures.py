@@ -6,12 +6,12 @@ import lightning as L
 import numpy as np
 from lightning.pytorch.trainer.states import TrainerFn
 
+from callbacks.drawing import worth_pictures
 from callbacks.trials import TrialCallback, Trials, axis_of
 from callbacks.view import decoder_of
 from eeg.batch import DataSpec
 from measures.alignment import leading_direction, score_cosine
 from measures.scores import confusion_matrix
-from records.trial_channel import trial_number
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 class WandbFigures(TrialCallback):
     """Logs a confusion matrix and a scatter of decoder position against axis position; nothing without W&B.
 
-    Nor for trials of a sweep, which are looked at together: a small one would spend as long on pictures as on itself.
+    Nor for trials of a sweep and short runs of a study, which are looked at together: a small one would spend as long
+    on pictures as on itself.
 
     Args:
         every_n_epochs: while training, draw after each n-th validation; 0 draws the test alone, since a picture takes
@@ -32,12 +33,16 @@ class WandbFigures(TrialCallback):
         if every_n_epochs < 0:
             raise ValueError(f"every_n_epochs must be >= 0, got {every_n_epochs}")
         self.every_n_epochs = every_n_epochs
+        self._worth = True
+
+    def setup(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
+        self._worth = worth_pictures(asked=bool(self.every_n_epochs))
 
     def wanted(self, trainer: L.Trainer) -> bool:
         due = bool(self.every_n_epochs) and (trainer.current_epoch + 1) % self.every_n_epochs == 0
         skipped = trainer.state.fn == TrainerFn.FITTING and not due
         drawable = any(hasattr(logger, "log_image") for logger in trainer.loggers)
-        return trial_number() is None and drawable and not skipped and super().wanted(trainer)
+        return self._worth and drawable and not skipped and super().wanted(trainer)
 
     def on_split(self, trainer: L.Trainer, pl_module: L.LightningModule, split: str, trials: Trials) -> None:
         if not trainer.is_global_zero:

@@ -8,12 +8,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from callbacks.drawing import worth_pictures
 from callbacks.trials import axis_of
 from callbacks.view import decoder_of
 from eeg.batch import DataSpec
 from figures.scalp import topomap_figure
 from measures.alignment import leading_direction
-from records.trial_channel import trial_number
 from tracking.run_logger import run_loggers
 
 if TYPE_CHECKING:
@@ -30,10 +30,15 @@ class WandbScalp(L.Callback):
     with the axis over stimuli. Trials count alike here, and those that DDP repeats count twice.
     """
 
+    _worth = True
+
+    def setup(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
+        self._worth = worth_pictures()
+
     def wanted(self, trainer: L.Trainer, pl_module: L.LightningModule) -> bool:
-        """True in the test of a run that W&B records and no sweep started, where rows of the tokens are electrodes."""
-        electrodes = trial_number() is None and decoder_of(pl_module).network.keeps_electrodes
-        return trainer.testing and electrodes and bool(run_loggers(trainer))
+        """True in the test of a run worth pictures that W&B records, where rows of the tokens are electrodes."""
+        electrodes = decoder_of(pl_module).network.keeps_electrodes
+        return trainer.testing and electrodes and bool(run_loggers(trainer)) and self._worth
 
     def on_test_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         self._sums: Tensor | None = None

@@ -2,16 +2,16 @@
 
 from typing import Any
 
-import lightning as L
 import numpy as np
 
 from datamodules.augmentation import Augmentation
 from datamodules.people import People
 from datamodules.slices import TrialSlices
+from datamodules.unmoved import Unmoved
 from eeg.batch import Batch, DataSpec, Features
 
 
-class Augmented(L.LightningDataModule):
+class Augmented(Unmoved):
     """Applies the augmentation to training batches on the device they are on; others pass unchanged.
 
     Attributes:

@@ -6,15 +6,15 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import lightning as L
 from torch.utils.data import DataLoader
 
 from datamodules.base import EEGDataModule
+from datamodules.unmoved import Unmoved
 from eeg.batch import Batch, DataSpec, SourceBatch
 from eeg.montage import canonical
 
 
-class Transfer(L.LightningDataModule):
+class Transfer(Unmoved):
     """A target data module and the source it borrows from, on the electrodes that both have, in the target's order.
 
     Which of them a training epoch reads is the decoder's phase; validation and test are the target's alone. Everything

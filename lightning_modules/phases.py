@@ -9,7 +9,6 @@ from lightning.pytorch.utilities.rank_zero import rank_zero_only
 from torch import nn
 from torch.nn import Parameter
 
-from eeg.batch import Batch
 from lightning_modules.optimisation import Optimisation
 from losses.base import AlignmentLoss, Phase
 
@@ -46,12 +45,6 @@ class PhasedModule(L.LightningModule):
             vars(self)[name] = value
         else:
             super().__setattr__(name, value)
-
-    def transfer_batch_to_device(self, batch: Any, device: torch.device, dataloader_idx: int) -> Any:
-        """A batch that is there already as it is: Lightning would ask each of its values what it can be moved by."""
-        if isinstance(batch, Batch) and all(column.device == device for column in batch):
-            return batch
-        return super().transfer_batch_to_device(batch, device, dataloader_idx)
 
     def plan(self, phases: tuple[Phase, ...]) -> None:
         """Take the phases; called when all parameters exist.

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from records.launched import VARIABLE as BY_A_STUDY
 from studies.warm import PLAIN
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ class Slot:
 
     def environment(self) -> dict[str, str]:
         # Inside a cluster allocation Lightning would take the allocation's shape for that of this run.
-        environment = {k: v for k, v in os.environ.items() if not k.startswith("SLURM_")}
+        environment = {k: v for k, v in os.environ.items() if not k.startswith("SLURM_")} | {BY_A_STUDY: "1"}
         if self.devices:  # set in a warm run, too, before anything in it asks for CUDA
             environment |= {"CUDA_VISIBLE_DEVICES": ",".join(self.devices)}
         if self.own_threads:

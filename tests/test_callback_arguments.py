@@ -65,6 +65,29 @@ def test_a_run_draws_its_test_alone_unless_asked(tmp_path):
     assert [key for key, _ in logger.pictures] == ["test/confusion", "test/leading_direction"]
 
 
+@pytest.mark.parametrize(
+    ("launched", "options", "long", "drawn"),
+    [
+        (("VAXIS_STUDY",), {}, False, False),
+        (("VAXIS_STUDY",), {}, True, True),
+        (("VAXIS_STUDY",), {"every_n_epochs": 50}, False, True),
+        (("VAXIS_STUDY", "VAXIS_TRIAL"), {"every_n_epochs": 50}, True, False),
+    ],
+    ids=["short run of a study", "long run of a study", "asked for", "trial"],
+)
+def test_short_runs_of_a_study_and_trials_are_not_drawn(tmp_path, monkeypatch, launched, options, long, drawn):
+    _, path = make_axis(tmp_path / "axis.npz")
+    for variable in launched:
+        monkeypatch.setenv(variable, "1")
+    monkeypatch.setattr("callbacks.drawing.LONG", 0.0 if long else 1e9)
+    logger = PictureLogger(tmp_path)
+    trainer = make_trainer(tmp_path, logger=logger, callbacks=[WandbFigures(**options)], enable_checkpointing=False)
+    model = SmallDecoder(axis_path=path)
+    trainer.fit(model)
+    trainer.test(model, verbose=False)
+    assert [key for key, _ in logger.pictures] == ["test/confusion", "test/leading_direction"] * drawn
+
+
 def test_scores_agree_with_torchmetrics():
     from torchmetrics.functional.classification import (
         multiclass_accuracy,
