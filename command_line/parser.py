@@ -25,6 +25,7 @@ from command_line.help import fit_help
 from command_line.joining import joined
 from command_line.limits import check_trainer, refused
 from command_line.nulls import check_nulls
+from command_line.ready import ReadyCLI
 from command_line.saved_config import SavedConfig, plain
 from command_line.stopping import said_when_stopped
 from datamodules.base import EEGDataModule
@@ -65,7 +66,7 @@ class Parser(LightningArgumentParser):
         self.exit(2, f"error: {explain(message)}\n")
 
 
-class DecoderCLI(LightningCLI):
+class DecoderCLI(ReadyCLI):
     """``--loss``, ``--network`` and ``--data`` at the top level; every file in ``callbacks/`` with flags of its own."""
 
     settings: dict[str, Any] | None = None  # resolved, of a fit; its checkpoints keep them

@@ -14,6 +14,7 @@ from lightning.pytorch.utilities.rank_zero import rank_zero_only
 from records.files import atomic
 from records.result import SPLITS
 from records.trial_channel import trial_number
+from tracking.packages import save_packages
 from tracking.server import stays_offline
 
 STEP = "trainer/global_step"
@@ -22,6 +23,7 @@ SETTINGS: dict[str, Any] = {
     "console": "off",
     "init_timeout": 8.0,  # for a server to open a run
     "finish_timeout": 10.0,  # for it to take the last rows; what it did not take stays on disk
+    "x_save_requirements": False,  # they are: ``save_packages`` lists them once for all forks of a process
     "x_transaction_log_flush_interval": 1.0,  # a kill of everything loses a second of the record, not fifteen
 }
 
@@ -84,6 +86,7 @@ class RunLogger(WandbLogger):
             # A new id, for the failed attempt holds the old one; the mode, for the environment is read once only.
             self._wandb_init |= {"id": _run_id(folder, new=True), "mode": "offline"}
             self._experiment = super().experiment
+        save_packages(self._experiment)
         axes = dict.fromkeys((f"{split}/*" for split in SPLITS), "epoch") | {"train/*": STEP, "grad/*": STEP}
         for names, axis in axes.items():
             self._experiment.define_metric(names, step_metric=axis)
