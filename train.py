@@ -1,12 +1,11 @@
 """The command: trains one run, or, without a subcommand, gives the verdict on an alignment loss."""
 
-import gc
 import sys
 
 from command_line.allocator import keep_freed_memory
 from command_line.explain import explain
 from command_line.help import short_help
-from command_line.lean import import_torchmetrics
+from command_line.lean import import_torchmetrics, kept
 from command_line.words import SUBCOMMANDS, normalise
 from console.arguments import no_such
 from console.errors import one_line_errors
@@ -33,18 +32,19 @@ def main(args: list[str] | None = None) -> None:
         if argv[:1] in (["fit"], ["pretrain"]):
             keep_freed_memory()
         if argv[:1] == ["fit"]:
-            import_torchmetrics()
-            from command_line.parser import run
+            with kept():
+                import_torchmetrics()
+                from command_line.parser import run
 
-            gc.freeze()  # what is imported stays: a quarter of a second of a short run went into looking through it
             run(normalise(argv))
         elif argv[:1] == ["pretrain"]:
             from command_line.pretrain import main as pretrain
 
             pretrain(argv[1:])
         elif argv and argv[0] in SUBCOMMANDS:
-            import_torchmetrics()
-            from command_line.evaluate import evaluate
+            with kept():
+                import_torchmetrics()
+                from command_line.evaluate import evaluate
 
             evaluate(argv)
         else:

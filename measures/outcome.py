@@ -2,10 +2,12 @@
 
 import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from measures.paired import Paired
 from measures.sequential import critical_t
+
+if TYPE_CHECKING:
+    from measures.paired import Paired
 
 Outcome = Literal["helps", "hurts", "equivalent", "unresolved"]
 MARGIN = 0.01  # balanced accuracy; half of what the smallest published gain of a recipe step is
@@ -33,7 +35,7 @@ class Judged:
     looks: tuple[int, ...]
 
 
-def judged(comparison: Paired, *, margin: float = MARGIN, looks: tuple[int, ...] | None = None) -> Judged:
+def judged(comparison: "Paired", *, margin: float = MARGIN, looks: tuple[int, ...] | None = None) -> Judged:
     """Judge paired differences.
 
     A difference beyond the margin and one within it are told apart by two tests: t against 0, and two one-sided t tests

@@ -3,8 +3,6 @@
 from collections.abc import Callable
 from functools import lru_cache
 
-import numpy as np
-
 DRAWS = 400_000  # paths; the standard error of a 5 % level is then 0.03 %
 
 
@@ -41,6 +39,8 @@ def critical_t(
     """
     if not looks or looks[0] < 2 or list(looks) != sorted(set(looks)):
         raise ValueError(f"looks must increase from 2 or more pairs, got {looks}")
+    import numpy as np  # a launcher asks for the names of this file before it may load what makes threads
+
     rng = np.random.default_rng(seed)
     total, squares, seen = np.zeros(draws), np.zeros(draws), 0
     alive, spent, found = np.ones(draws, dtype=bool), 0.0, []

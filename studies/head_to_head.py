@@ -2,17 +2,16 @@
 
 import shlex
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
-from command_line.lean import import_torchmetrics
+from command_line.lean import import_torchmetrics, kept
 from command_line.located import located
-from studies.answer import save, train
-from studies.arms import prepare
-from studies.controls import check_controls
 from studies.plan import Plan
-from studies.preflight import preflight
-from studies.study import Study
 from studies.warm import get_ready
 from tracking.offline import sync_line
+
+if TYPE_CHECKING:
+    from studies.study import Study
 
 
 def main(argv: list[str]) -> None:
@@ -31,7 +30,14 @@ def main(argv: list[str]) -> None:
         )
     if plan.per_run == 1:
         get_ready()  # imports in a process of its own while this one does the same
-    import_torchmetrics()
+    with kept():
+        import_torchmetrics()
+        from studies.answer import save, train
+        from studies.arms import prepare
+        from studies.controls import check_controls
+        from studies.preflight import preflight
+        from studies.study import Study
+
     runs = runs_of(commands)
     plan = plan.on_this_machine(runs[0])
     conditions = prepare(
@@ -61,7 +67,7 @@ def main(argv: list[str]) -> None:
         print(line)
 
 
-def _table(studies: list[Study], seeds: tuple[int, ...], *, command: str) -> None:
+def _table(studies: "list[Study]", seeds: tuple[int, ...], *, command: str) -> None:
     from studies import losses
 
     text, folder = losses.save(losses.table(studies, seeds), studies, command=command)

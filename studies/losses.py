@@ -5,13 +5,16 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from itertools import pairwise
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from analysis.base import finite
-from analysis.interventions import Intervention, InterventionResult, compare
 from command_line.settings import RunSettings, digest
 from command_line.words import chooses_strategy, normalise, option
 from records.files import atomic
-from studies.study import Study
+
+if TYPE_CHECKING:
+    from analysis.interventions import Intervention, InterventionResult
+    from studies.study import Study
 
 FORMAT = 1
 DEFAULT = ("--loss", "vaxis_mse", "--loss.weight=0.5")
@@ -71,15 +74,19 @@ def _own(words: list[str], name: str, *, named: set[str]) -> list[str]:
     return words
 
 
-def table(studies: Sequence[Study], seeds: Sequence[int]) -> list[InterventionResult]:
+def table(studies: "Sequence[Study]", seeds: Sequence[int]) -> "list[InterventionResult]":
     """A row a loss, with p-values corrected for their number."""
+    from analysis.interventions import compare
+
     return compare([_asked(study, seeds) for study in studies])
 
 
-def _asked(study: Study, seeds: Sequence[int]) -> Intervention:
+def _asked(study: "Study", seeds: Sequence[int]) -> "Intervention":
     treated = study.pair.treated
     name = treated.path.name.rsplit("-", 1)[0]
     weight = treated.settings.strategy["loss"].get("init_args", {}).get("weight")
+    from analysis.interventions import Intervention
+
     return Intervention(
         id=name,
         label=name if weight is None else f"{name}, weight {weight:g}",
@@ -91,7 +98,7 @@ def _asked(study: Study, seeds: Sequence[int]) -> Intervention:
     )
 
 
-def save(lines: Sequence[InterventionResult], studies: Sequence[Study], *, command: str) -> tuple[str, Path]:
+def save(lines: "Sequence[InterventionResult]", studies: "Sequence[Study]", *, command: str) -> tuple[str, Path]:
     """Write table, JSON and forest; returns the table as text, and its folder."""
     from analysis.canvas import png
     from analysis.interventions_figure import forest
@@ -113,7 +120,7 @@ def save(lines: Sequence[InterventionResult], studies: Sequence[Study], *, comma
     return text, folder
 
 
-def _row(line: InterventionResult) -> dict[str, object]:
+def _row(line: "InterventionResult") -> dict[str, object]:
     asked = {"baseline": str(line.asked.baseline), "treated": str(line.asked.treated)}
     numbers = asdict(line)
     del numbers["asked"]

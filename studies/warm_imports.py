@@ -5,11 +5,11 @@ is forked, and a fork keeps neither (pytorch #75147, #17199). A test counts and 
 """
 
 import contextlib
-import gc
 import importlib
 
 from command_line.catalogue import FOLDERS, broken, plugins
-from command_line.lean import import_torchmetrics
+from command_line.lean import import_torchmetrics, kept
+from measures.names import known
 
 NEEDED = (
     "train",
@@ -20,17 +20,23 @@ NEEDED = (
     "networks.global_context_de",
     "tracking.run_logger",
     "tracking.warm_imports",
+    "pandas",  # W&B imports it with the first row, to see whether that is a frame
+    "scipy.stats",
     "matplotlib.backends.backend_agg",  # pictures for W&B, at the end of a run
-    "sklearn.linear_model",
+    "matplotlib.patheffects",
+    "mne.channels",
+    "mne.viz.topomap",
 )
 
-import_torchmetrics()
-_read = {kind: (plugins(kind), broken(kind)) for kind in FOLDERS}  # a fork finds them parsed
-for _name in (*NEEDED, *(plugin.class_path.rsplit(".", 1)[0] for plugin in _read["callback"][0])):
-    # A file that does not import is told by the run that needs it, in its own log.
+# A fork need not look through what is imported for garbage, nor get copies of the pages by doing so.
+with kept():
+    import_torchmetrics()
+    _read = {kind: (plugins(kind), broken(kind)) for kind in FOLDERS}  # a fork finds them parsed, and the measures
+    known()
+    for _name in (*NEEDED, *(plugin.class_path.rsplit(".", 1)[0] for plugin in _read["callback"][0])):
+        # A file that does not import is told by the run that needs it, in its own log.
+        with contextlib.suppress(Exception):
+            importlib.import_module(_name)
+    # What reads the signatures of all parts keeps what it has found.
     with contextlib.suppress(Exception):
-        importlib.import_module(_name)
-
-# What is imported stays. A fork need not look through it for garbage, nor get copies of the pages by doing so.
-gc.collect()
-gc.freeze()
+        importlib.import_module("command_line.rehearsal").rehearse()
