@@ -7,7 +7,7 @@ import numpy as np
 
 from callbacks.trials import TrialCallback, Trials, log_measures
 from measures.base import Measure
-from measures.effective_rank import effective_rank
+from measures.effective_rank import centred, rank_of_centred
 
 LARGEST = 2**23  # indices of four bytes that are kept from one epoch to the next: 32 MB
 
@@ -29,10 +29,10 @@ class EffectiveRank(TrialCallback):
         self._kept: tuple[tuple[int, ...], list[np.ndarray]] = ((), [])  # permutations, and the shape they are of
 
     def on_split(self, trainer: L.Trainer, pl_module: L.LightningModule, split: str, trials: Trials) -> None:
-        null = [effective_rank(trials.h.take(order)) for order in self._orders(trials.h.shape)]
-        measure = Measure(
-            value=effective_rank(trials.h), null_mean=float(np.mean(null)), null_95=float(np.quantile(null, 0.95))
-        )
+        about, rounding = centred(trials.h)
+        null = [rank_of_centred(about.take(order), rounding) for order in self._orders(about.shape)]
+        mean, high = float(np.mean(null)), float(np.quantile(null, 0.95))
+        measure = Measure(value=rank_of_centred(about, rounding), null_mean=mean, null_95=high)
         self.measures[split] = {"effective_rank": measure}
         log_measures(pl_module, split, self.measures[split])
 

@@ -61,13 +61,13 @@ class Trials(NamedTuple):
     def features(self, spec: DataSpec, subjects: np.ndarray | None = None) -> np.ndarray:
         """(S, D) float64 mean feature of each stimulus over ``subjects`` (default: all), each subject counting once."""
         rows = np.ones(len(self.index), bool) if subjects is None else np.isin(self.subject, subjects)
-        cells = torch.from_numpy(self.subject[rows] * len(spec.class_of) + self.stimulus[rows])
-        n_cells = len(spec.subjects) * len(spec.class_of)
-        sums = torch.zeros(n_cells, self.h.shape[1], dtype=torch.float64)
+        people, person = np.unique(self.subject[rows], return_inverse=True)  # of a split, a fifth of the cohort
+        table = (len(people), len(spec.class_of))
+        cells = torch.from_numpy(person * len(spec.class_of) + self.stimulus[rows])
+        sums = torch.zeros(len(people) * len(spec.class_of), self.h.shape[1], dtype=torch.float64)
         sums.index_add_(0, cells, torch.from_numpy(self.h[rows].astype(np.float64)))
-        table = (len(spec.subjects), len(spec.class_of))
-        counts = torch.bincount(cells, minlength=n_cells).reshape(table)
-        return stimulus_features(sums.reshape(*table, -1).numpy(), counts.numpy())
+        counts = torch.bincount(cells, minlength=len(sums)).reshape(table)
+        return stimulus_features(sums.reshape(*table, self.h.shape[1]).numpy(), counts.numpy())
 
 
 class _Collection:

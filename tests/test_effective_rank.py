@@ -112,3 +112,5 @@ def test_null_is_of_each_feature_permuted_by_itself(monkeypatch, largest):
     callback = EffectiveRank(draws=5)
     for _ in range(2):
         assert [effective_rank(features.take(order)) for order in callback._orders(features.shape)] == null
+    callback = logged(features, draws=5)[0].measures["val"]["effective_rank"]
+    assert callback.null_mean == pytest.approx(np.mean(null), rel=1e-12)
