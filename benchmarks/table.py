@@ -22,7 +22,10 @@ from pathlib import Path
 from benchmarks.rows import Cost, Row, number
 from records.files import atomic
 
-PARTS = ("loading", "preprocessing", "start", "step", "networks", "vaxis", "sweeps", "floor", "runs", "gpu_runs")
+PARTS = (
+    *("loading", "preprocessing", "start", "step", "step_skorch", "networks"),
+    *("vaxis", "sweeps", "floor", "runs", "gpu_runs"),
+)
 ROOT = Path(__file__).resolve().parents[1]
 SECONDS = 1800  # that a part may take on a machine that does other things as well
 # What this table cannot say without one: rows by how they begin, and the command of those that it never has.

@@ -77,7 +77,9 @@ def test_printed_lines_become_rows(monkeypatch):
 
 def test_every_part_is_a_benchmark_and_its_reader_is_there():
     there = [name for name in table.PARTS if (ROOT / "benchmarks" / f"{name}.py").is_file()]
-    assert {"loading", "preprocessing", "step", "networks", "vaxis", "sweeps", "runs"} <= set(there)
+    assert {"loading", "preprocessing", "start", "step", "step_skorch", "networks", "vaxis", "sweeps", "runs"} <= set(
+        there
+    )
     for name in there:
         source = (ROOT / "benchmarks" / f"{name}.py").read_text()
         assert hasattr(printed, name) or "\ndef rows(*, quick" in source or "\ndef costs(*, quick" in source, name
@@ -120,3 +122,12 @@ def test_an_unknown_part_lists_the_known(monkeypatch, capsys):
     with pytest.raises(SystemExit):
         table.main()
     assert "--only loadng: choose from loading, preprocessing" in capsys.readouterr().err
+
+
+def test_skorch_trains_the_same_network_on_the_same_trials():
+    command = [sys.executable, "-m", "benchmarks.table", "--quick", "--part", "step_skorch"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    (row,) = json.loads(done.stdout.splitlines()[-1])["rows"]
+    assert min(row["ours"], row["today"]) > 0
+    assert row["today_is"].startswith("skorch")
