@@ -24,6 +24,7 @@ import torch.nn.functional as F
 
 os.environ["WANDB_MODE"] = "disabled"
 
+from command_line.allocator import keep_freed_memory
 from command_line.parser import parse
 from command_line.words import normalise
 from console.arguments import Arguments
@@ -153,6 +154,7 @@ def main() -> None:
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
     options = parser.parse_args()
     torch.set_num_threads(1)
+    keep_freed_memory()  # as ``train.py fit`` does, and here for the loop too: what is left over it is the framework's
     device = options.device
     with tempfile.TemporaryDirectory() as folder:
         words = [

@@ -71,7 +71,7 @@ class ResidualGradient(L.Callback):
             self.means = {name: _mean(probes) for name, probes in self._probes.items()}
 
     def _add_features(self, record: Record, *, n_classes: int) -> None:
-        h = record.h.detach()
+        h = record.h.detach().clone()  # a compiled network may write its next values where these lie
         if self._sums is None:
             self._sums = h.new_zeros(n_classes, h.shape[1] + 1, dtype=_precise(h.device))
         self._unsummed.append((h, record.batch.y))

@@ -24,23 +24,21 @@ class WandbFigures(TrialCallback):
     on pictures as on itself.
 
     Args:
-        every_n_epochs: while training, draw after each n-th validation; 0 draws the test alone, since a picture takes
-            as long as half an epoch of a small network.
+        every_n_epochs: while training, draw after each n-th validation; the final evaluations are always drawn.
     """
 
-    def __init__(self, *, every_n_epochs: int = 0) -> None:
+    def __init__(self, *, every_n_epochs: int = 10) -> None:
         super().__init__()
-        if every_n_epochs < 0:
-            raise ValueError(f"every_n_epochs must be >= 0, got {every_n_epochs}")
+        if every_n_epochs < 1:
+            raise ValueError(f"every_n_epochs must be >= 1, got {every_n_epochs}")
         self.every_n_epochs = every_n_epochs
         self._worth = True
 
     def setup(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
-        self._worth = worth_pictures(asked=bool(self.every_n_epochs))
+        self._worth = worth_pictures(trainer)
 
     def wanted(self, trainer: L.Trainer) -> bool:
-        due = bool(self.every_n_epochs) and (trainer.current_epoch + 1) % self.every_n_epochs == 0
-        skipped = trainer.state.fn == TrainerFn.FITTING and not due
+        skipped = trainer.state.fn == TrainerFn.FITTING and (trainer.current_epoch + 1) % self.every_n_epochs
         drawable = any(hasattr(logger, "log_image") for logger in trainer.loggers)
         return self._worth and drawable and not skipped and super().wanted(trainer)
 

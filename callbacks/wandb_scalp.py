@@ -33,7 +33,7 @@ class WandbScalp(L.Callback):
     _worth = True
 
     def setup(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
-        self._worth = worth_pictures()
+        self._worth = worth_pictures(trainer)
 
     def wanted(self, trainer: L.Trainer, pl_module: L.LightningModule) -> bool:
         """True in the test of a run worth pictures that W&B records, where rows of the tokens are electrodes."""

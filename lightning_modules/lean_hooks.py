@@ -26,15 +26,16 @@ class Unprofiled(PassThroughProfiler):
 
 
 def lean(trainer: L.Trainer) -> L.Trainer:
-    """The Trainer, which skips the batch hooks that a callback leaves as they are, and profiles when asked to.
+    """The Trainer, which skips batch hooks that callbacks of this project leave as they are, and profiles if asked to.
 
     Lightning passes over a hook that cannot be called. Those that a callback inherits from ``Callback`` do nothing, yet
-    each is named for the profiler, looked up and called: with the callbacks of a run 100 times a step.
+    each is named for the profiler, looked up and called: with the callbacks of a run 100 times a step. Callbacks from
+    elsewhere stay whole: who wrote them may call their hooks himself.
     """
     given: Any = trainer  # profiler and callbacks are set from outside its class
     if type(given.profiler) is PassThroughProfiler:
         given.profiler = Unprofiled()
-    for callback in given.callbacks:
+    for callback in (one for one in given.callbacks if type(one).__module__.startswith("callbacks.")):
         for hook in OF_BATCHES:
             if getattr(type(callback), hook) is getattr(L.Callback, hook):
                 vars(callback).setdefault(hook, None)

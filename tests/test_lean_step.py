@@ -25,8 +25,16 @@ def test_a_profile_that_somebody_asked_for_is_kept():
         pass
 
 
+class Silent(L.Callback):
+    """Does nothing, and claims to be one of the project's."""
+
+    __module__ = "callbacks.silent"
+
+
 class Listening(L.Callback):
     """Notes the hooks that reach it."""
+
+    __module__ = "callbacks.listening"
 
     def __init__(self):
         self.heard = []
@@ -42,13 +50,14 @@ def test_hooks_that_do_something_are_called_and_the_others_are_not_looked_up(tmp
     _, path = make_axis(tmp_path / "axis.npz")
     heard = []
     for make_lean in (False, True):
-        named, silent = Listening(), L.Callback()
+        named, silent, foreign = Listening(), Silent(), L.Callback()
         named.on_before_zero_grad = lambda *_, named=named: named.heard.append("of the object alone")
-        trainer = make_trainer(tmp_path, callbacks=[named, silent], max_epochs=1, enable_checkpointing=False)
+        trainer = make_trainer(tmp_path, callbacks=[named, silent, foreign], max_epochs=1, enable_checkpointing=False)
         if make_lean:
             lean(trainer)
             assert all(getattr(silent, hook) is None for hook in OF_BATCHES)
             assert callable(silent.on_train_epoch_end)
+            assert all(callable(getattr(foreign, hook)) for hook in OF_BATCHES)
         trainer.fit(SmallDecoder(axis_path=path))
         heard.append(named.heard)
     assert heard[0] == heard[1]
@@ -68,7 +77,7 @@ def asked(monkeypatch):
         calls.append((name, size))
         return answers.get(size, 1)
 
-    for variable in [*filter(lambda name: name.startswith("MALLOC_"), allocator.os.environ), "LD_PRELOAD"]:
+    for variable in (*allocator.CHOICES, "LD_PRELOAD", "GLIBC_TUNABLES"):
         monkeypatch.delenv(variable, raising=False)
     monkeypatch.setattr(sys, "platform", "linux")
     monkeypatch.setattr(ctypes, "CDLL", lambda _: SimpleNamespace(mallopt=mallopt))
@@ -84,9 +93,10 @@ def test_freed_memory_is_kept_where_the_c_library_can_and_nobody_has_chosen(aske
     allocator.keep_freed_memory()
     assert calls[:2] == [(-3, 2**30), (-3, 2**25)]
     calls.clear()
-    monkeypatch.setenv("MALLOC_TRIM_THRESHOLD_", "1")
-    allocator.keep_freed_memory()
-    monkeypatch.delenv("MALLOC_TRIM_THRESHOLD_")
+    for variable, value in (("MALLOC_TRIM_THRESHOLD_", "1"), ("GLIBC_TUNABLES", "glibc.malloc.mmap_threshold=1")):
+        monkeypatch.setenv(variable, value)
+        allocator.keep_freed_memory()
+        monkeypatch.delenv(variable)
     monkeypatch.setattr(ctypes, "CDLL", lambda _: SimpleNamespace())  # musl
     allocator.keep_freed_memory()
     monkeypatch.setattr(sys, "platform", "darwin")

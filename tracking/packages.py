@@ -29,6 +29,6 @@ def save_packages(run: Any) -> None:
         run: of W&B, just opened.
     """
     file = Path(run.dir) / FILE
-    with contextlib.suppress(OSError):  # as with W&B's own: no run fails for it
+    with contextlib.suppress(Exception):  # as with W&B's own: no run fails for it
         file.write_text(installed(), encoding="utf-8")
         run.save(file, base_path=run.dir, policy="now", glob=False)
