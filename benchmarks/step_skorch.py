@@ -16,6 +16,7 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from benchmarks.rows import Row, line
 from benchmarks.step import StepClock, command
+from command_line.allocator import keep_freed_memory
 from command_line.parser import parse
 from command_line.words import normalise
 from console.arguments import Arguments
@@ -83,6 +84,7 @@ def rows(*, quick: bool = False, epochs: int = 8) -> list[Row]:
     epochs = 2 if quick else epochs
     there = find_spec("skorch") is not None
     torch.set_num_threads(1)
+    keep_freed_memory()  # as ``train.py fit`` does, here for both: without, either side is a third slower now and then
     with tempfile.TemporaryDirectory() as folder:
         words = [
             *("--loss", "none", f"--trainer.max_epochs={epochs}", "--model.optimisation.warmup_epochs=0.5"),

@@ -38,7 +38,7 @@ ratio (processes / ddp_spawn): wall 0.67, processor 0.80
 FLOOR = """main job  4 runs: 30.0 processor seconds, 12.0 s
 by hand   the same 4: 20.0 processor seconds, 4.0 of them imports
           largest difference of a test accuracy between the two: 0.0000
-ratio     1.50
+ratio     1.50, of the runs alone 1.20
 """
 
 
@@ -73,6 +73,7 @@ def test_printed_lines_become_rows(monkeypatch):
     assert (used.ratio, wall.ratio) == (1.25, 1.5)
     (job,) = printed.floor(quick=True)
     assert (job.ours, job.ratio) == (30.0, pytest.approx(2 / 3))
+    assert "1.20 times" in job.note
 
 
 def test_every_part_is_a_benchmark_and_its_reader_is_there():
