@@ -10,27 +10,19 @@ from lightning.pytorch.cli import LightningArgumentParser
 
 from command_line.catalogue import broken
 from command_line.parser import DecoderCLI, command_line
+from command_line.reader import Reader
 from command_line.ready import keep
 from command_line.words import normalise
 
 WORDS = ["fit", "--loss", "vaxis_mse"]
 
 
-class Rehearsal(DecoderCLI):
+class Rehearsal(Reader):
     """``fit`` up to where objects are made; the process is not seeded."""
 
     def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
-        super().parse_arguments(parser, args)
+        DecoderCLI.parse_arguments(self, parser, args)  # ``Reader`` has its flags read later, one list after the other
         self.config = Namespace(subcommand="fit", fit=Namespace(seed_everything=False))
-
-    def before_instantiate_classes(self) -> None:
-        pass
-
-    def instantiate_classes(self) -> None:
-        pass
-
-    def after_instantiate_classes(self) -> None:
-        pass
 
     def _run_subcommand(self, subcommand: str) -> None:
         pass

@@ -1,6 +1,7 @@
 """What a step is spared, and that it is what Lightning does otherwise."""
 
 import ctypes
+import gc
 import sys
 from types import SimpleNamespace
 
@@ -9,7 +10,11 @@ import pytest
 import torch
 from lightning.pytorch.profilers import PassThroughProfiler, SimpleProfiler
 
+import train
 from command_line import allocator
+from command_line.lean import kept
+from command_line.parser import parse
+from datamodules.transfer import Transfer
 from datamodules.unmoved import Unmoved
 from eeg.batch import Batch
 from lightning_modules.lean_hooks import OF_BATCHES, Unprofiled, lean
@@ -121,3 +126,30 @@ def test_a_batch_that_is_there_is_not_moved_and_one_that_is_elsewhere_is():
     assert isinstance(moved, Batch)
     assert all(column.device.type == "meta" for column in moved)
     assert model.transfer_batch_to_device([torch.zeros(2)], torch.device("meta"), 0)[0].device.type == "meta"
+
+
+def test_the_command_trains_with_all_of_it(monkeypatch):
+    called = []
+    monkeypatch.setattr(train, "keep_freed_memory", lambda: called.append("memory"))
+    monkeypatch.setattr("command_line.parser.run", lambda words: called.append("run"))
+    train.main(["fit"])
+    assert called == ["memory", "run"]
+    cli = parse(["--config", "configs/simulated.yaml"])
+    assert type(cli.trainer.profiler) is Unprofiled
+    assert any(vars(callback).get("on_train_batch_start", 0) is None for callback in cli.trainer.callbacks)
+    assert isinstance(cli.datamodule, Unmoved)
+    assert issubclass(Transfer, Unmoved)
+
+
+def test_imports_are_kept_from_the_collector_which_then_goes_on():
+    frozen = gc.get_freeze_count()
+    try:
+        with kept():
+            within = gc.isenabled()
+            raise ImportError
+    except ImportError:
+        pass
+    assert not within
+    assert gc.isenabled()
+    assert gc.get_freeze_count() > frozen
+    gc.unfreeze()

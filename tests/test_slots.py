@@ -3,6 +3,7 @@
 import pytest
 
 from command_line.settings import RunSettings
+from records.launched import by_a_study
 from studies import memory, slots
 from studies.memory import UNASKED, decided, default, per_device, that_fit
 from studies.plan import Plan
@@ -105,3 +106,10 @@ def test_a_run_is_measured_on_the_processor(tmp_path, monkeypatch, eight_cores, 
         decided("auto", run.with_value("model.axis", str(tmp_path / "none.npz")), devices=())
     assert decided(UNASKED, run.with_value("model.axis", str(tmp_path / "none.npz")), devices=()) == 1
     assert "could not be measured: " in capsys.readouterr().out
+
+
+def test_a_run_of_a_launcher_knows_that_no_person_started_it(monkeypatch):
+    monkeypatch.delenv("VAXIS_STUDY", raising=False)
+    assert not by_a_study()
+    monkeypatch.setenv("VAXIS_STUDY", slots.Slot().environment()["VAXIS_STUDY"])
+    assert by_a_study()
