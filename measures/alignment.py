@@ -1,5 +1,6 @@
 """How far features follow the axis, each number beside what the same features give for an axis that means nothing."""
 
+from functools import lru_cache
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -38,12 +39,20 @@ def leading_direction(features: np.ndarray, class_of: np.ndarray) -> tuple[np.nd
 
 
 def permuted_positions(v: np.ndarray, class_of: np.ndarray, *, draws: int, seed: int, move_classes: bool) -> np.ndarray:
-    """Axis positions that mean nothing but keep the structure of the real ones, (draws, S).
+    """Axis positions that mean nothing but keep the structure of the real ones, (draws, S); not to be written to.
 
     Stimuli of a class share much besides valence, so shuffling all stimuli freely would compare with positions no
     axis of emotions could have. Here deviations from the class mean move within the class only and, with
     ``move_classes``, class means move among classes as wholes.
     """
+    # A run asks for the same ones in every epoch.
+    v, class_of = np.asarray(v, dtype=np.float64), np.asarray(class_of, dtype=np.int64)
+    return _permuted(v.tobytes(), class_of.tobytes(), draws, seed, move_classes)
+
+
+@lru_cache(maxsize=8)
+def _permuted(positions: bytes, classes: bytes, draws: int, seed: int, move_classes: bool) -> np.ndarray:
+    v, class_of = np.frombuffer(positions), np.frombuffer(classes, dtype=np.int64)
     rng = np.random.default_rng(seed)
     _, codes = np.unique(class_of, return_inverse=True)
     centres = np.bincount(codes, weights=v) / np.bincount(codes)
@@ -51,9 +60,12 @@ def permuted_positions(v: np.ndarray, class_of: np.ndarray, *, draws: int, seed:
     shuffled = np.argsort(codes + rng.random((draws, len(v))), axis=1)
     deviations = np.empty((draws, len(v)))
     deviations[:, np.argsort(codes, kind="stable")] = (v - centres[codes])[shuffled]
-    if not move_classes:
-        return centres[codes] + deviations
-    return rng.permuted(np.tile(centres, (draws, 1)), axis=1)[:, codes] + deviations
+    if move_classes:
+        found = rng.permuted(np.tile(centres, (draws, 1)), axis=1)[:, codes] + deviations
+    else:
+        found = centres[codes] + deviations
+    found.flags.writeable = False
+    return found
 
 
 def with_null(v: np.ndarray, class_of: np.ndarray, *, draws: int, seed: int, move_classes: bool = True) -> np.ndarray:

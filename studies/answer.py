@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from measures.outcome import judged
 from measures.paired import paired
 from records.files import atomic
-from studies.jobs import launch
+from studies.hosted import launch
 from studies.study import Study, distinct, runs
 
 if TYPE_CHECKING:

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 from command_line.lean import import_torchmetrics, kept
 from command_line.located import located
+from studies.hosted import hosted
+from studies.losses import runs_of, words_of_each
 from studies.plan import Plan
-from studies.warm import get_ready
 from tracking.offline import sync_line
 
 if TYPE_CHECKING:
@@ -21,15 +22,25 @@ def main(argv: list[str]) -> None:
         argv: flags of ``train.py fit`` and, beside them, those of ``studies.plan.Plan``.
     """
     plan, words = Plan.parse(argv)
-    from studies.losses import runs_of, words_of_each
-
     commands, command = words_of_each(words), shlex.join(["python", "train.py", *argv])
     if plan.looks and len(commands) > 1:
         raise ValueError(
             "--seeds auto judges one loss: corrections for several assume seeds that were fixed before; name the seeds"
         )
-    if plan.per_run == 1:
-        get_ready()  # imports in a process of its own while this one does the same
+    if plan.warm:
+        hosted(verdicts, plan, commands, command)
+    else:
+        verdicts(plan, commands, command)
+
+
+def verdicts(plan: Plan, commands: list[list[str]], command: str) -> None:
+    """From parsed flags to saved verdicts.
+
+    Args:
+        plan: what was asked for.
+        commands: words of the run with each loss.
+        command: all of it as it was typed, for the report.
+    """
     with kept():
         import_torchmetrics()
         from studies.answer import save, train

@@ -16,7 +16,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from multiprocessing import context, forkserver, get_context
 from pathlib import Path
@@ -78,10 +78,28 @@ def start_warm(
         threads: of the processor; None takes as many as a plain process would.
         own_group: lead a process group. It does soon after the start, so whoever ends the group ends the process, too.
     """
+    return fork(_run, command, str(log), environment=environment, threads=threads, own_group=own_group)
+
+
+def fork(
+    work: Callable[..., None],
+    *arguments: Any,
+    environment: Mapping[str, str],
+    threads: int | None = None,
+    own_group: bool = False,
+) -> WarmProcess:
+    """Call a function in a fork of the warm process, which ends with this one, however it ends.
+
+    Args:
+        work: a function of a module.
+        arguments: of it; they are pickled.
+        environment: the whole environment of the fork.
+        threads: of the processor; None takes as many as a plain process would.
+        own_group: lead a process group.
+    """
     server = _server()
-    threads = threads or _threads(environment)
-    arguments = (command, str(log), dict(environment), threads, own_group, os.getpid())
-    process = server.Process(target=_run, args=arguments, daemon=False)
+    place = (dict(environment), threads or _threads(environment), own_group, os.getpid())
+    process = server.Process(target=_become, args=(place, work, arguments), daemon=False)
     with _no_script():
         process.start()
     return WarmProcess(process)
@@ -141,31 +159,35 @@ def _environment(**values: str) -> Iterator[None]:
                 os.environ[name] = value
 
 
-def _run(
-    command: list[str], log: str, environment: dict[str, str], threads: int, own_group: bool, launcher: int
-) -> None:
-    """In the fork: become the run."""
+def _become(place: tuple[dict[str, str], int, bool, int], work: Callable[..., None], arguments: tuple) -> None:
+    """In the fork: get environment, threads, group and signals of a process of its own, and do the work."""
+    environment, threads, own_group, launcher = place
     if own_group:
         os.setsid()
-    die_with_parent()  # the server is killed: nobody could tell the launcher how this run ends
+    die_with_parent()  # the server is killed: nobody could tell the launcher how this process ends
     threading.Thread(target=_follow, args=(launcher,), daemon=True).start()
-    with open(log, "ab") as file:
-        os.dup2(file.fileno(), 1)
-        os.dup2(file.fileno(), 2)
     os.environ.clear()
     os.environ.update(environment)
-    os.environ[PARENT] = str(os.getpid())  # for what the run itself starts
-    show_as(command)
+    os.environ[PARENT] = str(os.getpid())  # for what the work itself starts
     # The signals of a process that was started plainly: the server ignores Ctrl-C.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     import torch
     from threadpoolctl import threadpool_limits
 
-    import train
-
     # OMP_NUM_THREADS was read when the server imported torch and NumPy.
     torch.set_num_threads(threads)
     threadpool_limits(threads, user_api="blas")
+    work(*arguments)
+
+
+def _run(command: list[str], log: str) -> None:
+    """Become the run."""
+    with open(log, "ab") as file:
+        os.dup2(file.fileno(), 1)
+        os.dup2(file.fileno(), 2)
+    show_as(command)
+    import train
+
     _, *sys.argv = command
     train.main(sys.argv[1:])
 

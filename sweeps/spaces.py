@@ -12,6 +12,7 @@ from typing import Any
 
 import yaml
 
+from command_line.lean import import_torchmetrics, kept
 from command_line.settings import RunSettings
 from command_line.words import flags
 from console.arguments import Arguments
@@ -54,7 +55,9 @@ def build(
     Raises:
         ValueError: the file has an unknown entry, or nothing is left to search.
     """
-    from command_line.reader import instantiate
+    with kept():
+        import_torchmetrics()
+        from command_line.reader import instantiate
 
     own = _read(file, losses) if file else {}
     shared = {flag: entry for flag, entry in own.items() if flag not in losses}

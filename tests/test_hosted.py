@@ -1,0 +1,81 @@
+"""A command whose work is a fork of the warm process: its runs, its errors, and how both end."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from tests.conftest import ROOT
+from tests.runs import environment
+
+WORDS = ("--config", "configs/simulated.yaml", "--network", "global_context_de", "--trainer.max_epochs=1")
+START = [sys.executable, "-c", "from tests import hosted_work; hosted_work.main()"]
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory):
+    return tmp_path_factory.mktemp("cache")
+
+
+def start(cache, *words):
+    return subprocess.Popen(
+        [*START, *map(str, words)], cwd=ROOT, env=environment(cache), stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
+    )  # fmt: skip
+
+
+def ended(cache, *words):
+    process = start(cache, *words)
+    said = process.communicate(timeout=300)
+    return process.returncode, *said
+
+
+def test_runs_are_launched_by_a_process_that_knows_no_torch(cache, tmp_path):
+    status, said, errors = ended(cache, "run", tmp_path / "run", *WORDS)
+    assert status == 0, errors
+    assert (tmp_path / "run" / "result.json").is_file()
+    assert "torch in the work: True" in said
+    assert "torch in the launcher: False" in said
+
+
+def test_what_a_run_says_at_its_end_reaches_the_work(cache, tmp_path):
+    status, said, errors = ended(cache, "survives", tmp_path / "run", *WORDS, f"--axis={tmp_path / 'none.npz'}")
+    assert status == 0, errors
+    assert f"caught: run {tmp_path / 'run'} failed; the end of its log.txt:" in said
+
+
+def test_an_error_is_one_line_and_a_status(cache):
+    status, said, errors = ended(cache, "refuses")
+    assert status == 1
+    assert errors.splitlines() == ["error: --loss rsa: no", "(VAXIS_DEBUG=1 shows where)"]
+    assert "torch in the launcher" not in said
+
+
+def test_work_that_somebody_kills_is_an_error(cache):
+    status, _, errors = ended(cache, "dies")
+    assert status == 1
+    assert "was ended by signal 9" in errors
+
+
+@pytest.mark.parametrize("by", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT], ids=lambda s: s.name)
+def test_work_ends_with_its_launcher(by, cache, tmp_path):
+    process = start(cache, "waits", tmp_path)
+    deadline = time.monotonic() + 100
+    while not (tmp_path / "alive").exists():
+        assert process.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    if by is signal.SIGINT:  # a terminal tells all processes
+        os.killpg(process.pid, by)
+    else:
+        process.send_signal(by)
+    _, errors = process.communicate(timeout=20)
+    time.sleep(0.3)
+    last = (tmp_path / "alive").read_text()
+    time.sleep(0.3)
+    assert (tmp_path / "alive").read_text() == last
+    if by is signal.SIGINT:
+        assert errors.splitlines() == ["stopped; the same command goes on where it was"]
