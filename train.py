@@ -2,11 +2,11 @@
 
 import sys
 
-from command_line.allocator import keep_freed_memory
 from command_line.explain import explain
 from command_line.help import short_help
 from command_line.lean import import_torchmetrics, kept
 from command_line.words import SUBCOMMANDS, normalise
+from console.allocator import keep_freed_memory
 from console.arguments import no_such
 from console.errors import one_line_errors
 from console.output import robust_output

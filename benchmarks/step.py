@@ -24,9 +24,9 @@ import torch.nn.functional as F
 
 os.environ["WANDB_MODE"] = "disabled"
 
-from command_line.allocator import keep_freed_memory
 from command_line.parser import parse
 from command_line.words import normalise
+from console.allocator import keep_freed_memory
 from console.arguments import Arguments
 from losses.base import LossSpec, Output
 from tracking.loggers import ResumableCSVLogger

@@ -16,9 +16,9 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from benchmarks.rows import Row, line
 from benchmarks.step import StepClock, command
-from command_line.allocator import keep_freed_memory
 from command_line.parser import parse
 from command_line.words import normalise
+from console.allocator import keep_freed_memory
 from console.arguments import Arguments
 
 

@@ -6,6 +6,8 @@ import threading
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import connection, get_context, parent_process
 
+from console.allocator import keep_freed_memory
+
 
 def pool(workers: int) -> ProcessPoolExecutor:
     """That many processes for work that can be pickled.
@@ -18,10 +20,11 @@ def pool(workers: int) -> ProcessPoolExecutor:
         workers: how many; started as they are needed.
     """
     # Spawned, because a fork may hang beside torch's threads.
-    return ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_follow_parent)
+    return ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_get_ready)
 
 
-def _follow_parent() -> None:
+def _get_ready() -> None:
+    keep_freed_memory()  # the next person needs as much: a fifth of the time
     threading.Thread(target=_end_with, args=(parent_process(),), daemon=True).start()
 
 

@@ -11,6 +11,7 @@ OF_BATCHES = (
     *(f"on_{stage}_batch_{end}" for stage in ("train", "validation", "test") for end in ("start", "end")),
     *("on_before_zero_grad", "on_before_backward", "on_after_backward", "on_before_optimizer_step"),
 )
+OURS = ("callbacks.", "lightning_modules.")
 
 
 class Unprofiled(PassThroughProfiler):
@@ -35,7 +36,7 @@ def lean(trainer: L.Trainer) -> L.Trainer:
     given: Any = trainer  # profiler and callbacks are set from outside its class
     if type(given.profiler) is PassThroughProfiler:
         given.profiler = Unprofiled()
-    for callback in (one for one in given.callbacks if type(one).__module__.startswith("callbacks.")):
+    for callback in (one for one in given.callbacks if type(one).__module__.startswith(OURS)):
         for hook in OF_BATCHES:
             if getattr(type(callback), hook) is getattr(L.Callback, hook):
                 vars(callback).setdefault(hook, None)

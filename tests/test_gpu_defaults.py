@@ -12,7 +12,7 @@ from datamodules import slices
 from datamodules.normalisation import Affine
 from datamodules.slices import resolved
 from lightning_modules.checkpointing import RunCheckpoint
-from lightning_modules.optimisation import fused
+from lightning_modules.optimisation import kernels
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda", 0)
 
@@ -26,10 +26,10 @@ def test_a_cohort_lives_on_the_gpu_where_it_takes_at_most_half_of_what_is_free(m
 
 
 def test_the_optimiser_is_fused_where_all_parameters_are_on_a_gpu():
-    here, there = SimpleNamespace(device=CPU), SimpleNamespace(device=CUDA)
-    assert fused([there, there]) is True
-    assert fused([there, here]) is None
-    assert fused([here]) is None
+    here, there = (SimpleNamespace(device=device, numel=lambda: 9) for device in (CPU, CUDA))
+    assert kernels([there, there]) == {"fused": True}
+    assert kernels([there, here]) == {}
+    assert kernels([here]) == {"foreach": True}
 
 
 @pytest.mark.parametrize(("device", "expected"), [(CUDA, ["high"]), (CPU, [])])

@@ -11,12 +11,13 @@ import torch
 from lightning.pytorch.profilers import PassThroughProfiler, SimpleProfiler
 
 import train
-from command_line import allocator
 from command_line.lean import kept
 from command_line.parser import parse
+from console import allocator
 from datamodules.transfer import Transfer
 from datamodules.unmoved import Unmoved
 from eeg.batch import Batch
+from lightning_modules.checkpointing import RunCheckpoint
 from lightning_modules.lean_hooks import OF_BATCHES, Unprofiled, lean
 from tests.loss_cases import decoder_with, strategy
 from tests.small_decoder import SmallDecoder, make_axis, make_trainer
@@ -67,6 +68,13 @@ def test_hooks_that_do_something_are_called_and_the_others_are_not_looked_up(tmp
         heard.append(named.heard)
     assert heard[0] == heard[1]
     assert {"on_train_batch_end", "on_after_backward", "of the object alone"} == set(heard[0])
+
+
+def test_the_checkpoint_of_a_run_hears_only_what_it_listens_to(tmp_path):
+    checkpoint = RunCheckpoint(tmp_path, monitor=None)
+    lean(SimpleNamespace(profiler=SimpleProfiler(), callbacks=[checkpoint]))
+    heard = {hook for hook in OF_BATCHES if callable(getattr(checkpoint, hook))}
+    assert heard == {"on_train_batch_end", "on_validation_batch_end"}
 
 
 def test_every_hook_that_may_be_skipped_is_one_of_lightnings():

@@ -8,7 +8,7 @@ import torch
 import yaml
 from torch.nn import Linear, Sequential
 
-from lightning_modules.optimisation import Optimisation, configure, layer_shares
+from lightning_modules.optimisation import SMALL, Optimisation, configure, kernels, layer_shares
 
 CONFIGS = Path(__file__).resolve().parents[1] / "configs"
 
@@ -71,6 +71,37 @@ def test_algorithm_decay_and_groups(algorithm, kind):
     assert type(optimizer) is kind
     assert [sum(p.numel() for p in group["params"]) for group in optimizer.param_groups] == [9, 16]
     assert all(group["weight_decay"] == 0.3 and group["betas"] == (0.5, 0.6) for group in optimizer.param_groups)
+
+
+@pytest.mark.parametrize("algorithm", ["adamw", "adam"])
+def test_small_parameters_are_updated_at_once_and_come_out_bit_for_bit_the_same(algorithm):
+    found = []
+    for one_by_one in (False, True):
+        torch.manual_seed(0)
+        network = Sequential(Linear(6, 40), Linear(40, 5))
+        optimizer = configure(
+            Optimisation(algorithm=algorithm, weight_decay=0.1, warmup_epochs=1),
+            encoder_params=network[0].parameters(),
+            other_params=network[1].parameters(),
+            steps_per_epoch=10,
+            epochs=2,
+        )["optimizer"]
+        assert all(group["foreach"] for group in optimizer.param_groups)
+        for group in optimizer.param_groups:
+            group["foreach"] = not one_by_one
+        for _ in range(12):
+            optimizer.zero_grad()
+            network(torch.randn(9, 6)).square().mean().backward()
+            optimizer.step()
+        found.append([parameter.detach().clone() for parameter in network.parameters()])
+    assert all(torch.equal(ours, theirs) for ours, theirs in zip(*found))
+
+
+def test_large_parameters_are_updated_one_by_one():
+    large = torch.nn.Parameter(torch.empty(2 * SMALL))
+    assert kernels([large]) == {}
+    assert kernels([large, *(torch.nn.Parameter(torch.empty(1)) for _ in range(2))]) == {"foreach": True}
+    assert kernels([torch.nn.Parameter(torch.empty(1, device="meta"))]) == {}
 
 
 def test_frozen_encoder_leaves_one_group():
