@@ -110,7 +110,7 @@ def measured(*, runs: int, epochs: int, at_once: list[int], flags: list[str] | N
     """Seconds for all runs, by the way of running them."""
     import torch
 
-    from studies.slots import cores
+    from studies.processes import cores
 
     options: dict[str, Any] = {"runs": runs, "epochs": epochs}
     flags = flags or []

@@ -215,5 +215,8 @@ def _stop(processes: list[Running], *, grace_seconds: float = 5.0) -> None:
 
 
 def _end_of_log(job: Job, *, lines: int = 15) -> str:
-    text = job.files.log.read_text(encoding="utf-8", errors="replace").splitlines()[-lines:]
+    try:
+        text = job.files.log.read_text(encoding="utf-8", errors="replace").splitlines()[-lines:]
+    except OSError as error:
+        return f"run {job.run_dir} failed before it could say why ({error})"
     return f"run {job.run_dir} failed; the end of its log.txt:\n" + "\n".join(f"  {line}" for line in text)

@@ -14,7 +14,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from command_line.settings import RunSettings
-from studies.slots import TRAIN, cores
+from studies.processes import cores
+from studies.slots import TRAIN
 
 AUTO = "auto"
 UNASKED = "auto, unasked"  # the same by default: what cannot be measured then is no error

@@ -53,3 +53,8 @@ def born(pid: int) -> str | None:
         return "alive"
     boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     return None if fields[0] == "Z" else f"{boot} {fields[19]}"
+
+
+def cores() -> int:
+    """Of the processor, that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from records.launched import VARIABLE as BY_A_STUDY
+from studies.processes import cores
 from studies.warm import PLAIN
 
 if TYPE_CHECKING:
@@ -63,11 +64,6 @@ class Slot:
         if self.own_threads:
             environment |= {"OMP_NUM_THREADS": str(self.threads), "MKL_NUM_THREADS": str(self.threads)}
         return environment
-
-
-def cores() -> int:
-    """Of the processor, that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def slots(*, devices: Iterable[str] = (), per_run: int = 1, jobs: int = 1, per_device: int | None = None) -> list[Slot]:

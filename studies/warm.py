@@ -24,9 +24,10 @@ from types import ModuleType
 from typing import Any
 
 from studies.process_title import show_as
-from studies.processes import PARENT, born, die_with_parent
+from studies.processes import PARENT, born, cores, die_with_parent
 
-PRELOAD = ["studies.warm_follow", "studies.warm_imports"]
+# The launchers' own code, too, so that no run is half of what it was at the start and half of what it is by now.
+PRELOAD = ["studies.warm_follow", "studies.hosted", "studies.warm_imports"]
 PLAIN = "VAXIS_PLAIN_PROCESSES"  # 1 in the environment: start every run as a process of its own from the first import
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -106,12 +107,13 @@ def fork(
 
 
 def _threads(environment: Mapping[str, str]) -> int:
-    """What torch would choose; a launcher without torch, as the worker of a sweep, asks for a core a thread."""
+    """What torch would choose, without asking it: a core each, as many as this process may use."""
     if (named := environment.get("OMP_NUM_THREADS", "")).isdecimal():
         return int(named)
-    if (torch := sys.modules.get("torch")) is not None:
-        return torch.get_num_threads()
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    import psutil
+
+    # Two threads of one core share what computes.
+    return min(cores(), psutil.cpu_count(logical=False) or cores())
 
 
 @contextmanager
