@@ -4,6 +4,7 @@ A fork of the fork server cannot start runs there: the standard library gives it
 process. So it asks who has started it, a process of 30 MB that only waits, to launch them.
 """
 
+import contextlib
 import os
 import signal
 import sys
@@ -18,6 +19,7 @@ from studies.process_title import show_as
 from studies.slots import Slot
 from studies.warm import fork
 
+LOST = 255  # what the standard library says of a fork whose server has gone
 _starter: Connection | None = None  # in a fork: to the process that has started it
 
 
@@ -41,8 +43,12 @@ def hosted(work: Callable[..., None], *arguments: Any) -> None:
     finally:
         process.kill()
         process.wait()
-    if status < 0:
-        raise RuntimeError(f"the process that prepares and judges the runs was ended by signal {-status}")
+    if status < 0 or status == LOST:
+        by = f"by signal {-status}" if status < 0 else "with the fork server"
+        raise RuntimeError(
+            f"the process that prepares and judges the runs was ended {by}, perhaps for lack of memory; "
+            "the same command goes on where it was"
+        )
     if status:
         raise SystemExit(status)
 
@@ -63,17 +69,19 @@ def launch(runs: list[jobs.Job], *, on: list[Slot]) -> None:
 
 def _serve(fork: Connection) -> None:
     """Launch what is asked for until the other end is closed."""
-    while True:
-        try:
+    with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
+        while True:
             runs, on = fork.recv()
-        except EOFError:
-            return
-        try:
-            jobs.launch(runs, on=on)
-        except (ValueError, OSError, RuntimeError) as error:
-            fork.send(error)
-        else:
-            fork.send(None)
+            fork.send(_launched(runs, on))
+
+
+def _launched(runs: list[jobs.Job], on: list[Slot]) -> Exception | None:
+    """What came of it, where that is an error that the work may catch or tell."""
+    try:
+        jobs.launch(runs, on=on)
+    except (ValueError, OSError, RuntimeError) as error:
+        return error
+    return None
 
 
 def _work(starter: Connection, work: Callable[..., None], arguments: tuple, command: list[str]) -> None:

@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -31,6 +32,23 @@ def refuses() -> None:
 
 def dies() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
+
+
+def dies_meanwhile(folder: str, *words: str) -> None:
+    """Be killed as soon as the run has a log."""
+
+    def kill() -> None:
+        while not (Path(folder) / "log.txt").exists():
+            time.sleep(0.01)
+        dies()
+
+    threading.Thread(target=kill, daemon=True).start()
+    run(folder, *words)
+
+
+def loses_its_server() -> None:
+    os.kill(os.getppid(), signal.SIGKILL)
+    time.sleep(60)
 
 
 def waits(folder: str) -> None:

@@ -58,6 +58,20 @@ def test_work_that_somebody_kills_is_an_error(cache):
     status, _, errors = ended(cache, "dies")
     assert status == 1
     assert "was ended by signal 9" in errors
+    assert len(errors.splitlines()) == 2
+
+
+def test_work_that_is_killed_while_its_runs_train_is_an_error(cache, tmp_path):
+    status, _, errors = ended(cache, "dies_meanwhile", tmp_path / "run", *WORDS)
+    assert status == 1
+    assert "was ended by signal 9" in errors
+    assert (tmp_path / "run" / "result.json").is_file()
+
+
+def test_work_whose_server_is_killed_is_an_error(cache):
+    status, _, errors = ended(cache, "loses_its_server")
+    assert status == 1
+    assert "was ended with the fork server" in errors
 
 
 @pytest.mark.parametrize("by", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT], ids=lambda s: s.name)

@@ -7,12 +7,14 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
 
 from command_line.settings import RunSettings
 from studies.jobs import Job, RunFailed, Slot, launch
+from studies.warm import _threads
 from tests.conftest import ROOT
 from tests.runs import environment, weights, writing_into
 
@@ -67,6 +69,21 @@ def test_a_warm_run_has_the_numbers_of_a_plain_one(cached, tmp_path, monkeypatch
 def test_a_warm_run_that_fails_shows_the_end_of_its_log(cached, tmp_path):
     with pytest.raises(RunFailed, match=r"bad failed(.|\n)*no axis at .*none\.npz"):
         launch([job(tmp_path / "bad", f"--axis={tmp_path / 'none.npz'}")], on=[Slot(threads=1)])
+
+
+def test_a_run_that_dies_before_it_has_a_log_is_told(tmp_path, monkeypatch):
+    ended = SimpleNamespace(poll=lambda: 1, returncode=1)
+    monkeypatch.setattr("studies.jobs.start", lambda *_, **__: ended)
+    with pytest.raises(RunFailed, match=r"run .*early failed before it could say why \(.*log\.txt"):
+        launch([job(tmp_path / "early")], on=[Slot(threads=1)])
+
+
+@pytest.mark.parametrize(("logical", "physical", "expected"), [(8, 4, 4), (2, 32, 2), (4, None, 4)])
+def test_a_run_that_is_not_told_how_many_threads_has_a_core_each(logical, physical, expected, monkeypatch):
+    monkeypatch.setattr("studies.warm.cores", lambda: logical)
+    monkeypatch.setattr("psutil.cpu_count", lambda *, logical: physical)
+    assert _threads({}) == expected
+    assert _threads({"OMP_NUM_THREADS": "3"}) == 3
 
 
 LAUNCHER = """
