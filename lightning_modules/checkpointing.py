@@ -70,6 +70,8 @@ class RunCheckpoint(ModelCheckpoint):
     def __init__(self, dirpath: str | Path | None = None, *, keep_every: int = 0, **kwargs: Any) -> None:
         super().__init__(dirpath, **kwargs)
         self.kept = KeptEpochs(keep_every)
+        if not (self._every_n_train_steps or self._train_time_interval):
+            vars(self)["on_train_batch_end"] = None  # Lightning's asks at every step what follows from these two
 
     def on_fit_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         self.kept.check(trainer)

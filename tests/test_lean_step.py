@@ -71,10 +71,10 @@ def test_hooks_that_do_something_are_called_and_the_others_are_not_looked_up(tmp
 
 
 def test_the_checkpoint_of_a_run_hears_only_what_it_listens_to(tmp_path):
-    checkpoint = RunCheckpoint(tmp_path, monitor=None)
-    lean(SimpleNamespace(profiler=SimpleProfiler(), callbacks=[checkpoint]))
-    heard = {hook for hook in OF_BATCHES if callable(getattr(checkpoint, hook))}
-    assert heard == {"on_train_batch_end", "on_validation_batch_end"}
+    of_epochs, of_steps = RunCheckpoint(tmp_path), RunCheckpoint(tmp_path, every_n_train_steps=2)
+    lean(SimpleNamespace(profiler=SimpleProfiler(), callbacks=[of_epochs, of_steps]))
+    heard = [{hook for hook in OF_BATCHES if callable(getattr(one, hook))} for one in (of_epochs, of_steps)]
+    assert heard == [{"on_validation_batch_end"}, {"on_train_batch_end", "on_validation_batch_end"}]
 
 
 def test_every_hook_that_may_be_skipped_is_one_of_lightnings():
