@@ -31,7 +31,7 @@ def hosted(work: Callable[..., None], *arguments: Any) -> None:
         arguments: of it; they are pickled.
 
     Raises:
-        SystemExit: the work has ended with that status and has said why.
+        SystemExit: the work has ended with it.
         RuntimeError: somebody has ended it.
     """
     ours, theirs = Pipe()
@@ -68,11 +68,11 @@ def launch(runs: list[jobs.Job], *, on: list[Slot]) -> None:
 
 
 def _serve(fork: Connection) -> None:
-    """Launch what is asked for until the other end is closed."""
+    """Launch what is asked for until the other end is closed, or end as the work says."""
     with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
-        while True:
-            runs, on = fork.recv()
-            fork.send(_launched(runs, on))
+        while not isinstance(asked := fork.recv(), SystemExit):
+            fork.send(_launched(*asked))
+        raise asked
 
 
 def _launched(runs: list[jobs.Job], on: list[Slot]) -> Exception | None:
@@ -92,5 +92,10 @@ def _work(starter: Connection, work: Callable[..., None], arguments: tuple, comm
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # who has started this one hears it, too, and ends it
     _starter = starter
     show_as(command)
-    with one_line_errors(explain):
-        work(*arguments)
+    try:
+        with one_line_errors(explain):
+            work(*arguments)
+    except SystemExit as end:  # its message is told by who has started this
+        sys.stdout.flush()
+        sys.stderr.flush()
+        starter.send(end)
