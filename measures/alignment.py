@@ -46,15 +46,15 @@ def permuted_positions(v: np.ndarray, class_of: np.ndarray, *, draws: int, seed:
     ``move_classes``, class means move among classes as wholes.
     """
     # A run asks for the same ones in every epoch.
-    v, class_of = np.asarray(v, dtype=np.float64), np.asarray(class_of, dtype=np.int64)
-    return _permuted(v.tobytes(), class_of.tobytes(), draws, seed, move_classes)
+    _, codes = np.unique(class_of, return_inverse=True)
+    positions, classes = np.asarray(v, dtype=np.float64).tobytes(), codes.astype(np.int64).tobytes()
+    return _permuted(positions, classes, draws, seed, move_classes)
 
 
 @lru_cache(maxsize=8)
 def _permuted(positions: bytes, classes: bytes, draws: int, seed: int, move_classes: bool) -> np.ndarray:
-    v, class_of = np.frombuffer(positions), np.frombuffer(classes, dtype=np.int64)
+    v, codes = np.frombuffer(positions), np.frombuffer(classes, dtype=np.int64)
     rng = np.random.default_rng(seed)
-    _, codes = np.unique(class_of, return_inverse=True)
     centres = np.bincount(codes, weights=v) / np.bincount(codes)
     # Sorting by class plus a fraction shuffles within every class of every draw at once.
     shuffled = np.argsort(codes + rng.random((draws, len(v))), axis=1)

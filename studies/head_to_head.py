@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from command_line.lean import import_torchmetrics, kept
 from command_line.located import located
-from studies.hosted import hosted
+from studies.hosted import hosted, possible
 from studies.losses import runs_of, words_of_each
 from studies.plan import Plan
 from tracking.offline import sync_line
@@ -27,7 +27,7 @@ def main(argv: list[str]) -> None:
         raise ValueError(
             "--seeds auto judges one loss: corrections for several assume seeds that were fixed before; name the seeds"
         )
-    if plan.warm:
+    if plan.per_run == 1 and possible():
         hosted(verdicts, plan, commands, command)
     else:
         verdicts(plan, commands, command)

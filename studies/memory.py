@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from command_line.settings import RunSettings
-from studies.processes import cores
+from studies.processes import cores, follow_parent
 from studies.slots import TRAIN
 
 AUTO = "auto"
@@ -153,4 +153,5 @@ def _lowest(process: subprocess.Popen, free: Callable[[], int] | None) -> int:
 
 
 if __name__ == "__main__":
+    follow_parent()
     main(sys.argv[1:])

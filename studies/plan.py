@@ -1,6 +1,5 @@
 """What the flags of a verdict ask for, beside those of its runs."""
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -11,7 +10,6 @@ from studies.flags import parser
 from studies.memory import AUTO, decided, default, per_device
 from studies.seeds import looks_of, numbers, one_number, seeds_of
 from studies.slots import Slot, slots
-from studies.warm import PLAIN
 
 NONE = "none"
 DEFAULT_CONTROLS = ("random",)
@@ -85,11 +83,6 @@ class Plan:
             per_device=at_once,
         )
         return plan, words
-
-    @property
-    def warm(self) -> bool:
-        """Whether its runs, and what judges them, may be forks of a warm process."""
-        return self.per_run == 1 and os.environ.get(PLAIN) != "1"
 
     def on_this_machine(self, run: RunSettings) -> "Plan":
         """The same on all CUDA devices of the machine, where none were named and the run is not for the processor.

@@ -10,6 +10,7 @@ from pathlib import Path
 
 PARENT = "VAXIS_PARENT"  # in the environment of a process: the one that it must not outlive
 PR_SET_PDEATHSIG = 1
+SIBLINGS = "/sys/devices/system/cpu/cpu{}/topology/thread_siblings_list"
 
 
 def follow_parent() -> None:
@@ -58,3 +59,13 @@ def born(pid: int) -> str | None:
 def cores() -> int:
     """Of the processor, that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def physical_cores() -> int:
+    """Those among them that do not share what computes."""
+    try:
+        return len({Path(SIBLINGS.format(core)).read_text(encoding="ascii") for core in os.sched_getaffinity(0)})
+    except (OSError, AttributeError):  # no /sys, or no Linux
+        import psutil
+
+        return min(cores(), psutil.cpu_count(logical=False) or cores())

@@ -24,7 +24,7 @@ from types import ModuleType
 from typing import Any
 
 from studies.process_title import show_as
-from studies.processes import PARENT, born, cores, die_with_parent
+from studies.processes import PARENT, born, cores, die_with_parent, physical_cores
 
 # The launchers' own code, too, so that no run is half of what it was at the start and half of what it is by now.
 PRELOAD = ["studies.warm_follow", "studies.hosted", "studies.warm_imports"]
@@ -97,23 +97,27 @@ def fork(
         environment: the whole environment of the fork.
         threads: of the processor; None takes as many as a plain process would.
         own_group: lead a process group.
+
+    Raises:
+        RuntimeError: the warm process has ended, for an import that fails or for lack of memory.
     """
     server = _server()
     place = (dict(environment), threads or _threads(environment), own_group, os.getpid())
     process = server.Process(target=_become, args=(place, work, arguments), daemon=False)
     with _no_script():
-        process.start()
+        try:
+            process.start()
+        except (EOFError, ConnectionError):
+            raise RuntimeError("the process that runs are forked from ended while it imported; see above") from None
     return WarmProcess(process)
 
 
 def _threads(environment: Mapping[str, str]) -> int:
-    """What torch would choose, without asking it: a core each, as many as this process may use."""
-    if (named := environment.get("OMP_NUM_THREADS", "")).isdecimal():
-        return int(named)
-    import psutil
-
-    # Two threads of one core share what computes.
-    return min(cores(), psutil.cpu_count(logical=False) or cores())
+    """What torch would choose, without asking it: what MKL or OpenMP are told, at most a core each."""
+    for name in ("MKL_NUM_THREADS", "OMP_NUM_THREADS"):
+        if (named := environment.get(name, "")).isdecimal() and int(named) > 0:
+            return min(int(named), cores())
+    return physical_cores()
 
 
 @contextmanager

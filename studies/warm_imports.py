@@ -31,10 +31,14 @@ NEEDED = (
 # A fork need not look through what is imported for garbage, nor get copies of the pages by doing so.
 with kept():
     import_torchmetrics()
-    _read = {kind: (plugins(kind), broken(kind)) for kind in FOLDERS}  # a fork finds them parsed, and the measures
-    known()
-    for _name in (*NEEDED, *(plugin.class_path.rsplit(".", 1)[0] for plugin in _read["callback"][0])):
-        # A file that does not import is told by the run that needs it, in its own log.
+    _found = []
+    # A file that does not import is told by the fork that needs it, here and below.
+    with contextlib.suppress(Exception):
+        for _kind in FOLDERS:  # a fork finds them parsed, and the measures
+            plugins(_kind), broken(_kind)
+        _found = plugins("callback")
+        known()
+    for _name in (*NEEDED, *(plugin.class_path.rsplit(".", 1)[0] for plugin in _found)):
         with contextlib.suppress(Exception):
             importlib.import_module(_name)
     # What reads the signatures of all parts keeps what it has found.

@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+import tempfile
 import threading
 import time
 from pathlib import Path
@@ -44,6 +45,18 @@ def dies_meanwhile(folder: str, *words: str) -> None:
 
     threading.Thread(target=kill, daemon=True).start()
     run(folder, *words)
+
+
+def is_told_to_end(folder: str) -> None:
+    """Hear SIGTERM while a folder lies there that goes with the end."""
+    with tempfile.TemporaryDirectory(dir=folder):
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(60)
+
+
+def speaks() -> None:
+    print("first")
+    time.sleep(60)
 
 
 def loses_its_server() -> None:

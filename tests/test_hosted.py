@@ -1,5 +1,6 @@
 """A command whose work is a fork of the warm process: its runs, its errors, and how both end."""
 
+import io
 import os
 import signal
 import subprocess
@@ -8,6 +9,7 @@ import time
 
 import pytest
 
+from studies.hosted import possible
 from tests.conftest import ROOT
 from tests.runs import environment
 
@@ -57,15 +59,60 @@ def test_an_error_is_one_line_and_a_status(cache):
 def test_work_that_somebody_kills_is_an_error(cache):
     status, _, errors = ended(cache, "dies")
     assert status == 1
-    assert "was ended by signal 9" in errors
+    assert "was ended by SIGKILL, perhaps for lack of memory" in errors
     assert len(errors.splitlines()) == 2
 
 
 def test_work_that_is_killed_while_its_runs_train_is_an_error(cache, tmp_path):
     status, _, errors = ended(cache, "dies_meanwhile", tmp_path / "run", *WORDS)
     assert status == 1
-    assert "was ended by signal 9" in errors
+    assert "was ended by SIGKILL, perhaps for lack of memory" in errors
     assert (tmp_path / "run" / "result.json").is_file()
+
+
+def test_work_that_is_told_to_end_cleans_up_and_is_an_error(cache, tmp_path):
+    status, _, errors = ended(cache, "is_told_to_end", tmp_path)
+    assert status == 1
+    assert "was ended by SIGTERM; the same command" in errors
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_a_work_prints_comes_when_it_says_it(cache):
+    process = start(cache, "speaks")
+    assert process.stdout.readline() == "first\n"
+    assert process.poll() is None
+    process.kill()
+    process.communicate()
+
+
+class Stream(io.StringIO):
+    """One that is the process's own, as far as it says."""
+
+    def __init__(self, number):
+        super().__init__()
+        self.fileno = lambda: number
+
+
+def test_work_stays_in_a_process_whose_output_is_somebodys_or_that_is_debugged(monkeypatch):
+    for variable in ("VAXIS_PLAIN_PROCESSES", "VAXIS_DEBUG"):
+        monkeypatch.delenv(variable, raising=False)
+    for out, error, expected in (
+        (Stream(1), Stream(2), True),
+        (io.StringIO(), Stream(2), False),
+        (Stream(1), Stream(7), False),
+        (None, Stream(2), False),
+    ):
+        with monkeypatch.context() as only:
+            only.setattr(sys, "stdout", out)
+            only.setattr(sys, "stderr", error)
+            assert possible() is expected
+    for variable in ("VAXIS_PLAIN_PROCESSES", "VAXIS_DEBUG"):
+        with monkeypatch.context() as only:
+            only.setattr(sys, "stdout", Stream(1))
+            only.setattr(sys, "stderr", Stream(2))
+            assert possible()
+            only.setenv(variable, "1")
+            assert not possible()
 
 
 def test_work_whose_server_is_killed_is_an_error(cache):

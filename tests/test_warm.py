@@ -14,6 +14,7 @@ import torch
 
 from command_line.settings import RunSettings
 from studies.jobs import Job, RunFailed, Slot, launch
+from studies.processes import physical_cores
 from studies.warm import _threads
 from tests.conftest import ROOT
 from tests.runs import environment, weights, writing_into
@@ -78,12 +79,34 @@ def test_a_run_that_dies_before_it_has_a_log_is_told(tmp_path, monkeypatch):
         launch([job(tmp_path / "early")], on=[Slot(threads=1)])
 
 
-@pytest.mark.parametrize(("logical", "physical", "expected"), [(8, 4, 4), (2, 32, 2), (4, None, 4)])
-def test_a_run_that_is_not_told_how_many_threads_has_a_core_each(logical, physical, expected, monkeypatch):
-    monkeypatch.setattr("studies.warm.cores", lambda: logical)
-    monkeypatch.setattr("psutil.cpu_count", lambda *, logical: physical)
-    assert _threads({}) == expected
-    assert _threads({"OMP_NUM_THREADS": "3"}) == 3
+@pytest.mark.parametrize(
+    ("environment", "expected"),
+    [
+        ({}, 4),
+        ({"OMP_NUM_THREADS": "3"}, 3),
+        ({"OMP_NUM_THREADS": "3", "MKL_NUM_THREADS": "2"}, 2),
+        ({"OMP_NUM_THREADS": "99"}, 8),
+        ({"OMP_NUM_THREADS": "0"}, 4),
+        ({"OMP_NUM_THREADS": "2,1"}, 4),
+    ],
+)
+def test_a_run_has_the_threads_that_it_is_told_at_most_or_a_core_each(environment, expected, monkeypatch):
+    monkeypatch.setattr("studies.warm.cores", lambda: 8)
+    monkeypatch.setattr("studies.warm.physical_cores", lambda: 4)
+    assert _threads(environment) == expected
+
+
+def test_two_threads_of_one_core_count_once(tmp_path, monkeypatch):
+    for core in range(4):
+        (tmp_path / f"cpu{core}").write_text(f"{core // 2}\n")
+    monkeypatch.setattr("studies.processes.SIBLINGS", str(tmp_path / "cpu{}"))
+    for allowed, expected in (({0, 1, 2, 3}, 2), ({0, 1}, 1), ({0, 2}, 2)):
+        monkeypatch.setattr(os, "sched_getaffinity", lambda _, allowed=allowed: allowed, raising=False)
+        assert physical_cores() == expected
+    (tmp_path / "cpu0").unlink()
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1, 2}, raising=False)
+    monkeypatch.setattr("psutil.cpu_count", lambda *, logical: 2)
+    assert physical_cores() == 2
 
 
 LAUNCHER = """
