@@ -57,9 +57,9 @@ def hosted(work: Callable[..., None], *arguments: Any) -> None:
     finally:
         _end(process)
     if status in (LOST, TERMINATED) or status < 0:
-        by = signal.Signals(-status if status < 0 else signal.SIGTERM).name
-        how = "with the fork server" if status == LOST else f"by {by}"
-        why = {LOST: ", perhaps for lack of memory", -signal.SIGKILL: ", perhaps for lack of memory"}.get(status, "")
+        number = signal.Signals(-status if status < 0 else signal.SIGTERM)
+        how = "with the fork server" if status == LOST else f"by {number.name}"
+        why = ", perhaps for lack of memory" if status in (LOST, -signal.SIGKILL) else ""
         raise RuntimeError(
             f"the process that prepares and judges the runs was ended {how}{why}; the same command goes on where it was"
         )

@@ -65,10 +65,11 @@ def loses_its_server() -> None:
 
 
 def waits(folder: str) -> None:
-    """Write a file for ever."""
-    while True:
-        (Path(folder) / "alive").write_text(str(time.monotonic()))
-        time.sleep(0.05)
+    """Write a file for ever, beside a folder that goes with the end."""
+    with tempfile.TemporaryDirectory(dir=folder):
+        while True:
+            (Path(folder) / "alive").write_text(str(time.monotonic()))
+            time.sleep(0.05)
 
 
 def main() -> None:

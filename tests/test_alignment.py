@@ -58,6 +58,9 @@ def test_class_means_weigh_stimuli_equally(rng):
 def test_null_keeps_class_structure(rng, class_of):
     v = rng.normal(size=len(class_of))
     within = permuted_positions(v, class_of, draws=50, seed=0, move_classes=False)
+    assert within is permuted_positions(v, class_of, draws=50, seed=0, move_classes=False), "drawn once"
+    with pytest.raises(ValueError, match="read-only"):
+        within[0, 0] = 0
     named = np.array([f"class {k}" for k in class_of])
     assert np.array_equal(within, permuted_positions(v, named, draws=50, seed=0, move_classes=False))
     assert not np.array_equal(within, permuted_positions(v[::-1], class_of, draws=50, seed=0, move_classes=False))

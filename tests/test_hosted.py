@@ -9,6 +9,7 @@ import time
 
 import pytest
 
+from studies import head_to_head
 from studies.hosted import possible
 from tests.conftest import ROOT
 from tests.runs import environment
@@ -140,3 +141,16 @@ def test_work_ends_with_its_launcher(by, cache, tmp_path):
     assert (tmp_path / "alive").read_text() == last
     if by is signal.SIGINT:
         assert errors.splitlines() == ["stopped; the same command goes on where it was"]
+        assert [path.name for path in tmp_path.iterdir()] == ["alive"], "it was let clean up"
+
+
+@pytest.mark.parametrize("may", [True, False])
+def test_a_verdict_is_hosted_where_it_may_be(may, monkeypatch):
+    here, there = [], []
+    monkeypatch.setattr(head_to_head, "possible", lambda: may)
+    monkeypatch.setattr(head_to_head, "verdicts", lambda *about: here.append(about))
+    monkeypatch.setattr(head_to_head, "hosted", lambda work, *about: there.append(about))
+    head_to_head.main(["--seeds", "1"])
+    (about,) = there if may else here
+    assert not (here if may else there)
+    assert about[0].seeds == (1,)

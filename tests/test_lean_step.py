@@ -14,6 +14,7 @@ import train
 from command_line.lean import kept
 from command_line.parser import parse
 from console import allocator
+from datamodules.pool import pool
 from datamodules.transfer import Transfer
 from datamodules.unmoved import Unmoved
 from eeg.batch import Batch
@@ -75,6 +76,18 @@ def test_the_checkpoint_of_a_run_hears_only_what_it_listens_to(tmp_path):
     lean(SimpleNamespace(profiler=SimpleProfiler(), callbacks=[of_epochs, of_steps]))
     heard = [{hook for hook in OF_BATCHES if callable(getattr(one, hook))} for one in (of_epochs, of_steps)]
     assert heard == [{"on_validation_batch_end"}, {"on_train_batch_end", "on_validation_batch_end"}]
+
+
+def test_processes_that_preprocess_keep_freed_memory(monkeypatch):
+    kept = []
+    monkeypatch.setattr("datamodules.pool.keep_freed_memory", lambda: kept.append(True))
+    monkeypatch.setattr("datamodules.pool.threading", SimpleNamespace(Thread=lambda **_: SimpleNamespace(start=int)))
+    processes = pool(1)
+    try:
+        processes._initializer()
+    finally:
+        processes.shutdown()
+    assert kept == [True]
 
 
 def test_every_hook_that_may_be_skipped_is_one_of_lightnings():
