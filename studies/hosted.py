@@ -1,7 +1,7 @@
 """A command whose own work is a fork of the warm process, too: what needs torch is imported once, and not twice.
 
 A fork of the fork server cannot start runs there: the standard library gives it a server of its own with its first
-process. So it asks who has started it, a process of 30 MB that only waits, to launch them.
+process. So it asks who has started it, a process of 40 MB that only waits, to launch them.
 """
 
 import contextlib

@@ -154,3 +154,12 @@ def test_a_verdict_is_hosted_where_it_may_be(may, monkeypatch):
     (about,) = there if may else here
     assert not (here if may else there)
     assert about[0].seeds == (1,)
+
+
+def test_measuring_memory_ends_with_who_asked_for_it(cache, tmp_path):
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    measuring = [sys.executable, "-m", "studies.memory", str(tmp_path / "none.yaml")]
+    variables = environment(cache, VAXIS_PARENT=str(dead.pid))
+    done = subprocess.run(measuring, cwd=ROOT, env=variables, capture_output=True, text=True, timeout=100)
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", ""), "it has not begun"

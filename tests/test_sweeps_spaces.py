@@ -4,6 +4,8 @@ import importlib
 import inspect
 import json
 import shlex
+import subprocess
+import sys
 from typing import Literal
 
 import optuna
@@ -15,6 +17,7 @@ from command_line.settings import RunSettings
 from sweeps import spaces
 from sweeps import sweep as settings
 from sweeps.sweep import Sweep
+from tests.conftest import ROOT
 from tests.sweep_runs import Search
 
 SIMULATED = ["--config", "configs/simulated.yaml"]
@@ -86,6 +89,16 @@ def test_every_loss_takes_whatever_its_space_offers(plugin):
 
 
 COMPOSITION = "rsa+vaxis_mse"
+
+
+def test_ranges_are_read_without_what_a_run_does_not_need():
+    """A search reads them in a process of its own; transformers and pyplot would double what that takes."""
+    look = (
+        "import sys; from sweeps.spaces import build; build(['rsa'], argv=[]);"
+        "print([name for name in ('transformers', 'matplotlib.pyplot') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", look], cwd=ROOT, capture_output=True, text=True)
+    assert done.stdout.splitlines()[-1:] == ["[]"], done.stderr
 
 
 def test_a_composition_is_searched_over_the_parameters_of_its_parts():
